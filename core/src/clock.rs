@@ -1,0 +1,66 @@
+//! The one place that asks the machine what time it is.
+//!
+//! A [`Clock`] is an argument everywhere else, so that a test can stop it or move it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use jiff::Timestamp;
+
+/// A source of wall-clock time: the machine's, or one that a test moves.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    /// Microseconds since 1970, shared by all clones.
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `start` until [`Clock::advance`] moves it.
+    pub fn fixed(start: Timestamp) -> Self {
+        Self(Source::Fixed(Arc::new(AtomicI64::new(start.as_microsecond()))))
+    }
+
+    /// Now, in microseconds: the resolution that PostgreSQL keeps.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.now_us()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Now, in whole milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.now_us() / 1_000).unwrap_or(0)
+    }
+
+    /// Now, in whole seconds since 1970: the unit of JWT and of cookies.
+    pub fn now_s(&self) -> u64 {
+        self.now_ms() / 1_000
+    }
+
+    /// Moves a fixed clock forward, for every holder of a clone. The machine's clock is left alone.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Fixed(at) = &self.0 {
+            let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+            at.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+
+    fn now_us(&self) -> i64 {
+        match &self.0 {
+            Source::Fixed(at) => at.load(Ordering::SeqCst),
+            Source::System => {
+                #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The rules: pure functions and types that know no runtime, no database and no HTTP server.
+//!
+//! Everything here takes time, chance and input as arguments, so that it can be proved by
+//! property tests and fuzzing. Nothing here reads the environment or the disk.
+
+pub mod clock;
+pub mod ids;
+pub mod random;
+pub mod secret;
