@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod ids;
 pub mod random;
+pub mod route;
 pub mod secret;
