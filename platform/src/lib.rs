@@ -1,1 +1,3 @@
 
+pub mod postgres;
+pub mod page;

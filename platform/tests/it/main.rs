@@ -1,0 +1,4 @@
+//! The tests of the ground, room by room.
+
+#[path = "../../src/page/tests.rs"]
+mod page;
