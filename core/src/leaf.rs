@@ -7,7 +7,6 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::canonical::{self, Fields};
 use crate::clock::Timestamp;
@@ -56,7 +55,7 @@ pub struct Leaf<'a> {
     /// Which way of acting: `person`, `key`, `job`, `operator`, `cli`, …
     pub actor_type: &'a str,
     /// The actor's id, where it has one.
-    pub actor_id: Option<Uuid>,
+    pub actor_id: Option<&'a str>,
     /// What was done: `api_key.created`.
     pub action: &'a str,
     /// To what kind of thing: `api_key`.
@@ -108,7 +107,7 @@ impl Leaf<'_> {
             .number(self.at.as_microsecond())
             .text(self.actor_kind.as_str())
             .text(self.actor_type)
-            .optional(self.actor_id.as_ref().map(|id| id.as_bytes().as_slice()))
+            .optional(self.actor_id.map(str::as_bytes))
             .text(self.action)
             .text(self.entity_type)
             .optional(self.entity_id.map(str::as_bytes))

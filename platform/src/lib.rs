@@ -1,3 +1,16 @@
+//! The ground that every room stands on: the database and its walls, permits, the audit append, problems,
+//! configuration, pages, jobs and mail.
 
+pub mod cache;
+pub mod config;
+pub mod db;
+pub mod feed;
+pub mod ground;
+pub mod http;
+pub mod jobs;
+pub mod permit;
+pub mod problem;
+pub mod record;
+pub mod signing;
 pub mod postgres;
 pub mod page;

@@ -1,0 +1,304 @@
+//! A transaction of one permit: context first, in the same flush as the first statement.
+
+use deadpool_postgres::Object;
+use tenantry_core::ids::{PersonId, TenantId};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use super::fault::DbFault;
+use super::plane::{In, Plane};
+use super::statement::{Binds, Scope, Sql};
+use super::store::Store;
+use super::Group;
+use crate::feed::Change;
+use crate::permit::Acting;
+
+/// A statement's own parameters, from `$2` on (or from `$1` for a door).
+pub type Args<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// Whose rows the transaction can see. What is missing stays empty, and the walls then refuse loudly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// For tables of tenants.
+    pub tenant: Option<TenantId>,
+    /// For tables of persons.
+    pub person: Option<PersonId>,
+}
+
+/// Where the transaction stands with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing was sent.
+    Idle,
+    /// BEGIN and context are there.
+    Open,
+    /// A call is under way: a drop now leaves the connection in an unknown state.
+    Busy,
+    /// Committed or rolled back.
+    Over,
+}
+
+/// An open transaction of plane `M`, under the context of the permit that opened it.
+///
+/// Nothing is sent before the first statement. Dropped before its end, it closes its connection.
+#[must_use = "a transaction that is not committed is rolled back"]
+pub struct TenantTx<M: Plane> {
+    store: Store<M>,
+    connection: Option<Object>,
+    context: Context,
+    acting: Acting,
+    changes: Vec<Change>,
+    new_subjects: Vec<uuid::Uuid>,
+    state: State,
+}
+
+impl<M: Plane> std::fmt::Debug for TenantTx<M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TenantTx<{}>({:?}, {:?})", M::LOGIN, self.context, self.state)
+    }
+}
+
+/// Both settings at once. `true`: for this transaction only.
+const CONTEXT: &str = "select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)";
+
+impl<M: Plane> TenantTx<M> {
+    /// Only [`Permit::begin`](crate::permit::Permit::begin) calls this.
+    pub(crate) fn new(store: &Store<M>, context: Context, acting: Acting) -> Self {
+        Self {
+            store: store.clone(),
+            connection: None,
+            context,
+            acting,
+            changes: Vec::new(),
+            new_subjects: Vec::new(),
+            state: State::Idle,
+        }
+    }
+
+    /// Who acts, and where from.
+    pub const fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
+    /// A change that was announced in this transaction, to be applied after it.
+    pub(crate) fn push_change(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// What was announced so far.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Subjects whose keys this transaction made: not to be trusted beyond it before it commits.
+    pub(crate) fn new_subjects(&mut self) -> &mut Vec<uuid::Uuid> {
+        &mut self.new_subjects
+    }
+
+    /// The context that every statement runs under.
+    pub const fn context(&self) -> Context {
+        self.context
+    }
+
+    /// Runs a statement and answers all its rows.
+    pub async fn query<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Vec<Row>, DbFault>
+    where
+        M: In<G>,
+    {
+        let first = bind::<S>(self.context)?;
+        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(args.len() + 1);
+        if let Some(first) = &first {
+            params.push(first);
+        }
+        params.extend_from_slice(args);
+        self.run(sql.text(), &params).await
+    }
+
+    /// Runs a statement that answers one row, or none.
+    pub async fn query_opt<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Option<Row>, DbFault>
+    where
+        M: In<G>,
+    {
+        Ok(self.query(sql, args).await?.into_iter().next())
+    }
+
+    /// Runs a statement that always answers one row.
+    pub async fn query_one<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Row, DbFault>
+    where
+        M: In<G>,
+    {
+        self.query_opt(sql, args).await?.ok_or_else(|| DbFault::Refused("a row was expected".to_owned()))
+    }
+
+    /// Runs a statement for its effect. Statements say `returning` where the number of rows matters.
+    pub async fn execute<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<(), DbFault>
+    where
+        M: In<G>,
+    {
+        self.query(sql, args).await.map(drop)
+    }
+
+    /// Commits. Without a statement there is nothing to commit, and nothing is sent.
+    pub async fn commit(mut self) -> Result<(), DbFault> {
+        self.end("commit").await
+    }
+
+    /// Gives the transaction up and its connection back.
+    pub async fn rollback(mut self) -> Result<(), DbFault> {
+        self.end("rollback").await
+    }
+
+    /// One statement in a transaction of its own: BEGIN, context, statement and COMMIT in one flush.
+    pub(crate) async fn read<S: Scope, G: Group>(
+        store: &Store<M>,
+        context: Context,
+        acting: Acting,
+        sql: &'static Sql<S, G>,
+        args: Args<'_>,
+    ) -> Result<Vec<Row>, DbFault>
+    where
+        M: In<G>,
+    {
+        let mut tx = Self::new(store, context, acting);
+        let first = bind::<S>(context)?;
+        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(args.len() + 1);
+        if let Some(first) = &first {
+            params.push(first);
+        }
+        params.extend_from_slice(args);
+        let (set, statement) = tx.prepare(sql.text()).await?;
+        tx.state = State::Busy;
+        let (tenant, person) = context.settings();
+        let connection = tx.open_connection()?;
+        let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
+        let (begun, scoped, rows, ended) = futures_util::join!(
+            connection.batch_execute("begin read only"),
+            connection.query(&set, &settings),
+            connection.query(&statement, &params),
+            connection.batch_execute("commit"),
+        );
+        // COMMIT of a failed transaction is its rollback: either way the connection is clean again.
+        let clean = begun.is_ok() && ended.is_ok();
+        tx.state = if clean { State::Over } else { State::Busy };
+        begun?;
+        scoped?;
+        let rows = rows?;
+        ended?;
+        Ok(rows)
+    }
+
+    async fn run(&mut self, text: &'static str, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+        if matches!(self.state, State::Over | State::Busy) {
+            return Err(DbFault::Over);
+        }
+        let fresh = self.state == State::Idle;
+        match self.prepare_and_send(fresh, text, params).await {
+            Ok(rows) => {
+                self.state = State::Open;
+                Ok(rows)
+            }
+            Err(fault) => {
+                self.give_up().await;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn prepare_and_send(&mut self, fresh: bool, text: &'static str, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+        let (set, statement) = self.prepare(text).await?;
+        self.state = State::Busy;
+        self.send(fresh, &set, &statement, params).await
+    }
+
+    async fn send(&self, fresh: bool, set: &Statement, statement: &Statement, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+        let connection = self.open_connection()?;
+        if !fresh {
+            return Ok(connection.query(statement, params).await?);
+        }
+        let (tenant, person) = self.context.settings();
+        let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
+        let (begun, scoped, rows) = futures_util::join!(
+            connection.batch_execute("begin"),
+            connection.query(set, &settings),
+            connection.query(statement, params),
+        );
+        begun?;
+        scoped?;
+        Ok(rows?)
+    }
+
+    /// Both statements prepared on this transaction's connection. Their plans are kept with the connection.
+    async fn prepare(&mut self, text: &'static str) -> Result<(Statement, Statement), DbFault> {
+        if self.connection.is_none() {
+            self.connection = Some(self.store.connection().await?);
+        }
+        let before = self.state;
+        self.state = State::Busy;
+        let connection = self.open_connection()?;
+        let (set, statement) = futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text));
+        let both = (set?, statement?);
+        self.state = before;
+        Ok(both)
+    }
+
+    fn open_connection(&self) -> Result<&Object, DbFault> {
+        self.connection.as_ref().ok_or(DbFault::Over)
+    }
+
+    /// After an error the server ignores all but ROLLBACK; sending it now lets the connection live on. Whatever
+    /// happens, this transaction takes no further statement and can never commit.
+    async fn give_up(&mut self) {
+        self.state = State::Busy;
+        if let Some(connection) = &self.connection
+            && connection.batch_execute("rollback").await.is_ok()
+        {
+            self.state = State::Over;
+        }
+    }
+
+    async fn end(&mut self, verb: &'static str) -> Result<(), DbFault> {
+        match self.state {
+            State::Idle => {
+                self.state = State::Over;
+                Ok(())
+            }
+            State::Open => {
+                self.state = State::Busy;
+                self.open_connection()?.batch_execute(verb).await?;
+                self.state = State::Over;
+                Ok(())
+            }
+            State::Busy | State::Over => Err(DbFault::Over),
+        }
+    }
+}
+
+impl<M: Plane> Drop for TenantTx<M> {
+    fn drop(&mut self) {
+        let clean = matches!(self.state, State::Idle | State::Over);
+        if let (false, Some(connection)) = (clean, self.connection.take()) {
+            // Taken out of the pool and closed: the server rolls back, and no later tenant can meet its context.
+            drop(Object::take(connection));
+        }
+    }
+}
+
+impl Context {
+    /// Both settings as text; an empty one makes every policy that needs it fail.
+    pub(super) fn settings(self) -> (String, String) {
+        (
+            self.tenant.map(|id| id.to_string()).unwrap_or_default(),
+            self.person.map(|id| id.to_string()).unwrap_or_default(),
+        )
+    }
+}
+
+/// `$1`, by the statement's scope.
+fn bind<S: Scope>(context: Context) -> Result<Option<uuid::Uuid>, DbFault> {
+    let missing = |whose: &str| DbFault::Refused(format!("the permit names no {whose}"));
+    match S::BINDS {
+        Binds::Tenant => context.tenant.map(|id| Some(id.uuid())).ok_or_else(|| missing("tenant")),
+        Binds::Person => context.person.map(|id| Some(id.uuid())).ok_or_else(|| missing("person")),
+        Binds::Nothing => Ok(None),
+    }
+}

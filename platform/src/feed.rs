@@ -1,0 +1,219 @@
+//! Revocation: what was taken away, told to every cache of this process and, by a table, to every other.
+//!
+//! What must always hold (KEY-3, ID-11, AC-12):
+//!
+//! - A change is announced in the transaction that makes it, so it is never lost and never early.
+//! - [`TenantTx::commit_and_fence`] answers after the change was applied to this process's caches. Its
+//!   [`Reach`] names who applied it, and until when another node may still accept what was revoked.
+//! - A cache entry carries the generation in which its filling began. One that began before a revocation of
+//!   anything it depends on is void, however late it arrives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tenantry_core::clock::Timestamp;
+use uuid::Uuid;
+
+use crate::db::{Context, DbFault, Everywhere, In, Plane, TenantTx};
+use crate::ground::Ground;
+use crate::permit::{Actor, Origin, Permit, Resolve};
+
+/// How often another process's changes are read. NOTIFY only wakes earlier.
+pub const POLL: Duration = Duration::from_millis(250);
+/// Changes read at a time.
+const MOST: i32 = 1_000;
+/// Revocations remembered one by one; beyond it everything cached so far is void at once.
+const REMEMBERED_MOST: usize = 100_000;
+
+crate::sql! {
+    AsDoor Everywhere ANNOUNCE = "select doors.announce($1, $2, $3, $4)";
+    AsDoor OnlyControl CHANGES = "select xid::text, kind, subject, horizon::text from doors.changes_since($1::text::xid8, $2)";
+}
+
+/// What kind of thing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// An API key was revoked or altered.
+    Key,
+    /// A session ended; the subject is the root of its tree.
+    Session,
+    /// A person was changed: sessions, roles, status.
+    Person,
+    /// A tenant was created, renamed, suspended, reactivated.
+    Tenant,
+    /// A signing key was added.
+    SigningKeys,
+}
+
+impl ChangeKind {
+    const ALL: [Self; 5] = [Self::Key, Self::Session, Self::Person, Self::Tenant, Self::SigningKeys];
+
+    /// The word in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Session => "session",
+            Self::Person => "person",
+            Self::Tenant => "tenant",
+            Self::SigningKeys => "signing_keys",
+        }
+    }
+}
+
+/// Something that caches may still believe, and must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What kind of thing.
+    pub kind: ChangeKind,
+    /// Which one.
+    pub subject: Uuid,
+}
+
+/// Who applied a change when the call returned.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Reach {
+    /// Nodes known to have applied it.
+    pub applied: u32,
+    /// Until when a node that was not heard of may still accept what was revoked; none: nobody does.
+    pub may_accept_until: Option<Timestamp>,
+}
+
+type Listener = Box<dyn Fn(&Change) + Send + Sync>;
+
+/// Generations, revocations, and who wants to hear of them. Clones share one state.
+#[derive(Clone, Default)]
+pub struct Feed(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    generation: AtomicU64,
+    /// Entries that began before this generation are void.
+    floor: AtomicU64,
+    /// Negative entries that began before this generation are void.
+    negative_floor: AtomicU64,
+    revoked: DashMap<Uuid, u64>,
+    listeners: parking_lot::RwLock<Vec<Listener>>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Feed(generation {})", self.generation())
+    }
+}
+
+impl Feed {
+    /// The generation in which a filling begins.
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether an entry that began in `generation` and depends on `subjects` still holds.
+    pub fn holds(&self, generation: u64, subjects: &[Uuid]) -> bool {
+        generation >= self.0.floor.load(Ordering::Acquire)
+            && subjects.iter().all(|subject| self.0.revoked.get(subject).is_none_or(|at| generation >= *at))
+    }
+
+    /// Whether an entry that says "there is no such thing" still holds.
+    pub fn holds_negative(&self, generation: u64) -> bool {
+        generation >= self.0.negative_floor.load(Ordering::Acquire) && generation >= self.0.floor.load(Ordering::Acquire)
+    }
+
+    /// Tells `listener` of every change, after the caches know of it.
+    pub fn listen(&self, listener: impl Fn(&Change) + Send + Sync + 'static) {
+        self.0.listeners.write().push(Box::new(listener));
+    }
+
+    /// Makes every cached entry that depends on the change void. When this returns, none is believed.
+    pub fn apply(&self, change: &Change) {
+        let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        if self.0.revoked.len() >= REMEMBERED_MOST {
+            self.0.floor.store(at, Ordering::Release);
+            self.0.revoked.clear();
+        } else {
+            self.0.revoked.insert(change.subject, at);
+        }
+        if change.kind != ChangeKind::Session {
+            self.0.negative_floor.store(at, Ordering::Release);
+        }
+        for listener in self.0.listeners.read().iter() {
+            listener(change);
+        }
+    }
+
+    /// Makes everything cached void: after changes may have been missed.
+    pub fn void_all(&self) {
+        let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
+        self.0.floor.store(at, Ordering::Release);
+        self.0.revoked.clear();
+    }
+
+    /// Follows the table for as long as the future is polled. A change of this process arrives twice; the
+    /// second time only refills what was refilled already.
+    pub async fn follow(&self, ground: &Ground) {
+        let permit = Permit::<Resolve, crate::db::Control>::system(Context::default(), Actor::system("feed", "feed"), Origin::default());
+        let mut position: Option<String> = None;
+        let mut tick = tokio::time::interval(POLL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(fault) = self.read_changes(ground, &permit, &mut position).await {
+                tracing::warn!(%fault, "the change feed could not be read; caches keep what they have");
+            }
+        }
+    }
+
+    async fn read_changes(
+        &self,
+        ground: &Ground,
+        permit: &Permit<Resolve, crate::db::Control>,
+        position: &mut Option<String>,
+    ) -> Result<(), DbFault> {
+        let Some(after) = position.clone() else {
+            // The first reading only finds where the feed stands: nothing was cached before it.
+            let rows = permit.read(ground, &CHANGES, &[&i64::MAX.to_string(), &0]).await?;
+            *position = rows.first().map(|row| row.get(3));
+            self.void_all();
+            return Ok(());
+        };
+        let rows = permit.read(ground, &CHANGES, &[&after, &MOST]).await?;
+        let found: Vec<(String, Change)> = rows.iter().filter_map(read_change).collect();
+        found.iter().for_each(|(_, change)| self.apply(change));
+        *position = match found.last() {
+            // A full page may stop inside a transaction: it is read again from its beginning.
+            Some((xid, _)) if found.len() >= MOST as usize && *xid != after => Some(xid.clone()),
+            Some(_) if found.len() >= MOST as usize => {
+                self.void_all();
+                rows.first().map(|row| row.get(3))
+            }
+            _ => rows.first().map(|row| row.get(3)),
+        };
+        Ok(())
+    }
+}
+
+fn read_change(row: &crate::db::Row) -> Option<(String, Change)> {
+    let xid: Option<String> = row.get(0);
+    let word: Option<String> = row.get(1);
+    let kind = ChangeKind::ALL.into_iter().find(|kind| Some(kind.as_str()) == word.as_deref())?;
+    Some((xid?, Change { kind, subject: row.get::<_, Option<Uuid>>(2)? }))
+}
+
+impl<M: Plane + In<Everywhere>> TenantTx<M> {
+    /// Announces a change in this transaction.
+    pub async fn announce(&mut self, ground: &Ground, change: Change) -> Result<(), DbFault> {
+        let id = tenantry_core::ids::uuid7(&ground.clock, &ground.entropy);
+        self.execute(&ANNOUNCE, &[&id, &change.kind.as_str(), &change.subject, &ground.now()]).await?;
+        self.push_change(change);
+        Ok(())
+    }
+
+    /// Commits, then answers when no cache of this process believes what was revoked.
+    pub async fn commit_and_fence(mut self, ground: &Ground) -> Result<Reach, DbFault> {
+        let changes = self.take_changes();
+        self.commit().await?;
+        changes.iter().for_each(|change| ground.feed.apply(change));
+        Ok(Reach { applied: 1, may_accept_until: None })
+    }
+}

@@ -1,0 +1,209 @@
+//! Work after the commit: a queue in the database, enqueued in the transaction of the change (STYLE rule 7).
+//!
+//! What must always hold: a job is claimed by one runner at a time (`for update skip locked` and a lease), a
+//! failed one comes back with growing delay until it is given up, a payload is sealed, and a kill between
+//! doing and marking repeats the job at most once a lease.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tenantry_core::ids::JobId;
+use tenantry_core::seal::Place;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::db::{Context, DbFault, Everywhere, In, Jobs, Plane, TenantTx};
+use crate::ground::Ground;
+use crate::permit::{Actor, Origin, Permit, RunJobs};
+
+/// Jobs claimed at a time.
+const CLAIM_MOST: i64 = 16;
+/// How long a runner owns a claimed job. Longer than any handler may take.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often the queue is looked at without being woken.
+const POLL: Duration = Duration::from_secs(1);
+/// Delay before each further try; after the last one the job has failed for good.
+const DELAYS_S: [i64; 7] = [2, 10, 60, 300, 1_800, 7_200, 21_600];
+
+crate::sql! {
+    AsDoor Everywhere ENQUEUE = "select doors.enqueue_job($1, $2, $3, $4, $5)";
+    AsQueue JobsOnly CLAIM = "
+        update jobs set claimed_until = $2, attempts = attempts + 1
+        where id in (select id from jobs
+                     where finished_at is null and failed_at is null and due_at <= $1
+                       and (claimed_until is null or claimed_until < $1)
+                     order by due_at limit $3 for update skip locked)
+        returning id, kind, payload, attempts";
+    AsQueue JobsOnly DONE = "delete from jobs where id = $1";
+    AsQueue JobsOnly AGAIN = "update jobs set claimed_until = null, due_at = $2, last_error = $3 where id = $1";
+    AsQueue JobsOnly FAILED = "update jobs set claimed_until = null, failed_at = $2, last_error = $3 where id = $1";
+    AsQueue JobsOnly PARTITIONS = "select doors.ensure_partitions($1, $2)";
+}
+
+/// Why a job did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum JobFault {
+    /// It may work later.
+    #[error("{0}")]
+    Retry(String),
+    /// It never will.
+    #[error("{0}")]
+    Final(String),
+}
+
+impl From<DbFault> for JobFault {
+    fn from(fault: DbFault) -> Self {
+        Self::Retry(fault.to_string())
+    }
+}
+
+type Handler = Arc<dyn Fn(Ground, Vec<u8>) -> BoxFuture<'static, Result<(), JobFault>> + Send + Sync>;
+
+/// Puts a job into the queue, in the transaction of the change that asks for it.
+pub async fn enqueue<M: Plane + In<Everywhere>, T: Serialize>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    kind: &'static str,
+    payload: &T,
+) -> Result<JobId, DbFault> {
+    let id = JobId::new(&ground.clock, &ground.entropy);
+    let plain = serde_json::to_vec(payload).map_err(|error| DbFault::Refused(error.to_string()))?;
+    let sealed = ground.sealer.seal(&place(id.uuid().as_bytes()), &plain, &ground.entropy);
+    let now = ground.now();
+    tx.execute(&ENQUEUE, &[&id.uuid(), &kind, &sealed, &now, &now]).await?;
+    Ok(id)
+}
+
+/// Runs the queue: handlers by kind, and a bell for those who just enqueued.
+pub struct Runner {
+    ground: Ground,
+    handlers: HashMap<&'static str, Handler>,
+    bell: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Runner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Runner({} kinds)", self.handlers.len())
+    }
+}
+
+impl Runner {
+    /// A runner without handlers.
+    pub fn new(ground: Ground) -> Self {
+        Self { ground, handlers: HashMap::new(), bell: Arc::default() }
+    }
+
+    /// Rings when there is something to do at once. Missing it costs one second.
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+
+    /// Handles the jobs of a kind. The handler must bear being run twice.
+    pub fn on<T, F>(&mut self, kind: &'static str, handler: impl Fn(Ground, T) -> F + Send + Sync + 'static)
+    where
+        T: DeserializeOwned + Send + 'static,
+        F: Future<Output = Result<(), JobFault>> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        let run: Handler = Arc::new(move |ground, payload| {
+            let handler = Arc::clone(&handler);
+            Box::pin(async move {
+                let job = serde_json::from_slice(&payload).map_err(|error| JobFault::Final(error.to_string()))?;
+                handler(ground, job).await
+            })
+        });
+        self.handlers.insert(kind, run);
+    }
+
+    /// Runs until `stop` says so; a job under way is finished first.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let busy = match self.run_due().await {
+                Ok(done) => done > 0,
+                Err(fault) => {
+                    tracing::warn!(%fault, "the job queue could not be read; it is tried again in a second");
+                    false
+                }
+            };
+            if busy {
+                continue;
+            }
+            tokio::select! {
+                () = self.bell.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Runs what is due now, once, and answers how many jobs were tried.
+    pub async fn run_due(&self) -> Result<usize, DbFault> {
+        let now = self.ground.now();
+        let until = now.checked_add(LEASE).unwrap_or(now);
+        let mut tx = permit("runner").begin(&self.ground);
+        let rows = tx.query(&CLAIM, &[&now, &until, &CLAIM_MOST]).await?;
+        tx.commit().await?;
+        let tried = rows.len();
+        for row in rows {
+            let (id, kind, attempts): (Uuid, String, i32) = (row.get(0), row.get(1), row.get(3));
+            let outcome = self.run_one(id, &kind, row.get(2)).await;
+            self.mark(id, &kind, attempts, outcome).await?;
+        }
+        Ok(tried)
+    }
+
+    async fn run_one(&self, id: Uuid, kind: &str, sealed: &[u8]) -> Result<(), JobFault> {
+        let plain = self.ground.sealer.open(&place(id.as_bytes()), sealed).map_err(|fault| JobFault::Final(fault.to_string()))?;
+        let handler = self.handlers.get(kind).ok_or_else(|| JobFault::Retry(format!("this binary has no handler for {kind}")))?;
+        let limit = LEASE / 2;
+        tokio::time::timeout(limit, handler(self.ground.clone(), plain.to_vec()))
+            .await
+            .unwrap_or_else(|_| Err(JobFault::Retry(format!("it took longer than {} s", limit.as_secs()))))
+    }
+
+    async fn mark(&self, id: Uuid, kind: &str, attempts: i32, outcome: Result<(), JobFault>) -> Result<(), DbFault> {
+        let now = self.ground.now();
+        let mut tx = permit(kind).begin(&self.ground);
+        match (outcome, delay(attempts)) {
+            (Ok(()), _) => tx.execute(&DONE, &[&id]).await?,
+            (Err(JobFault::Retry(why)), Some(delay)) => {
+                tracing::warn!(job = kind, attempts, why, "a job failed and will be tried again");
+                tx.execute(&AGAIN, &[&id, &later(now, delay), &why]).await?;
+            }
+            (Err(fault), _) => {
+                tracing::error!(job = kind, attempts, %fault, "a job failed for good");
+                tx.execute(&FAILED, &[&id, &now, &fault.to_string()]).await?;
+            }
+        }
+        tx.commit().await
+    }
+}
+
+/// Makes the months ahead of the growing tables. Run daily; safe on every node.
+pub async fn make_partitions(ground: &Ground, months_ahead: i32) -> Result<i32, DbFault> {
+    let mut tx = permit("partitions").begin(ground);
+    let made = tx.query_one(&PARTITIONS, &[&ground.now(), &months_ahead]).await?.get(0);
+    tx.commit().await?;
+    Ok(made)
+}
+
+fn permit(name: &str) -> Permit<RunJobs, Jobs> {
+    Permit::system(Context::default(), Actor::system("job", name), Origin::default())
+}
+
+fn delay(attempts: i32) -> Option<i64> {
+    usize::try_from(attempts - 1).ok().and_then(|n| DELAYS_S.get(n)).copied()
+}
+
+fn later(now: Timestamp, seconds: i64) -> Timestamp {
+    now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now)
+}
+
+fn place(id: &[u8; 16]) -> Place<'_> {
+    Place { label: "job", scope: "control", table: "jobs", column: "payload", row: id }
+}

@@ -1,0 +1,295 @@
+//! Audit rows and events, appended in the transaction of the change (AUD-1, AUD-2, AUD-5).
+//!
+//! What must always hold:
+//!
+//! - The row commits with the change or not at all: it is written through the same [`TenantTx`].
+//! - Names, addresses and client words are ciphertext under a key of the person they belong to. The row's
+//!   hash covers salted digests of them; the salts lie in the ciphertext. Dropping the person's key erases
+//!   them and leaves every hash valid.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tenantry_core::ids::{AuditId, EventId, TenantId};
+use tenantry_core::leaf::{ActorKind, Leaf, Personal, Salt};
+use tenantry_core::seal::{DataKey, Place};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::db::{DbFault, Everywhere, In, Plane, TenantTx};
+use crate::ground::Ground;
+
+/// The layout of the row and its leaf.
+const VERSION: i16 = 1;
+/// Subject keys kept open at most: about 100 bytes each.
+const SUBJECT_KEYS_MOST: usize = 50_000;
+
+crate::sql! {
+    AsTenant Everywhere INSERT_AUDIT = "
+        insert into audit (tenant_id, id, version, at, actor_type, actor_kind, actor_id, subject_id, action,
+            entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+    AsTenant Everywhere INSERT_EVENT = "insert into events (tenant_id, id, at, type, data) values ($1, $2, $3, $4, $5)";
+    AsTenant Everywhere FIND_SUBJECT_KEY = "select sealed from subject_keys where tenant_id = $1 and subject_id = $2";
+    AsTenant Everywhere INSERT_SUBJECT_KEY = "
+        insert into subject_keys (tenant_id, subject_id, sealed, created_at) values ($1, $2, $3, $4)
+        on conflict (tenant_id, subject_id) do nothing returning true";
+}
+
+/// Something that was done.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// `api_key.created`
+    pub action: &'static str,
+    /// `api_key`
+    pub entity_type: &'static str,
+    /// Which one.
+    pub entity_id: String,
+    /// Structured detail without personal data.
+    pub metadata: Value,
+    /// `{"field": [before, after]}`, without personal data.
+    pub changes: Value,
+}
+
+impl Act {
+    /// An act on a thing.
+    pub fn new(action: &'static str, entity_type: &'static str, entity_id: impl ToString) -> Self {
+        Self { action, entity_type, entity_id: entity_id.to_string(), metadata: empty(), changes: empty() }
+    }
+
+    /// With structured detail.
+    #[must_use]
+    pub fn with(mut self, metadata: Value) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// With a changed field.
+    #[must_use]
+    pub fn changed(mut self, field: &str, before: impl Into<Value>, after: impl Into<Value>) -> Self {
+        if let Value::Object(changes) = &mut self.changes {
+            changes.insert(field.to_owned(), Value::Array(vec![before.into(), after.into()]));
+        }
+        self
+    }
+}
+
+/// What tells something of a person, with the salts of its digests. Only ever stored sealed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PersonalFields {
+    /// Field, value, salt in hexadecimal.
+    pub fields: BTreeMap<String, (String, String)>,
+}
+
+/// Appends an audit row to the tenant of the transaction.
+pub async fn append<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Ground, act: Act) -> Result<AuditId, DbFault> {
+    let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
+    let id = AuditId::new(&ground.clock, &ground.entropy);
+    let acting = tx.acting().clone();
+    let personal = personal_fields(ground, &acting);
+    let digests = digests(&personal);
+    let sealed = seal(tx, ground, tenant, acting.actor.subject, id, &personal).await?;
+    let at = ground.now();
+    let kind = if acting.actor.system { ActorKind::System } else { ActorKind::User };
+    let leaf = Leaf {
+        id,
+        tenant: Some(tenant),
+        plane: M::SCHEMA,
+        at,
+        actor_kind: kind,
+        actor_type: acting.actor.kind,
+        actor_id: Some(&acting.actor.id),
+        action: act.action,
+        entity_type: act.entity_type,
+        entity_id: Some(&act.entity_id),
+        request_id: acting.origin.request_id.as_deref(),
+        metadata: &act.metadata,
+        changes: &act.changes,
+        personal: &digests.iter().map(|(field, digest)| Personal { field, digest: *digest }).collect::<Vec<_>>(),
+    };
+    let hash = leaf.hash();
+    let stored: Value = digests.iter().map(|(field, digest)| (field.clone(), Value::from(hex(digest)))).collect::<serde_json::Map<_, _>>().into();
+    tx.execute(
+        &INSERT_AUDIT,
+        &[
+            &id.uuid(),
+            &VERSION,
+            &at,
+            &kind.as_str(),
+            &acting.actor.kind,
+            &acting.actor.id,
+            &acting.actor.subject,
+            &act.action,
+            &act.entity_type,
+            &act.entity_id,
+            &acting.origin.request_id,
+            &act.metadata,
+            &act.changes,
+            &sealed,
+            &stored,
+            &hash.as_slice(),
+        ],
+    )
+    .await?;
+    Ok(id)
+}
+
+/// Emits an event for the app, in the same transaction.
+pub async fn emit<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Ground, kind: &'static str, data: Value) -> Result<EventId, DbFault> {
+    let id = EventId::new(&ground.clock, &ground.entropy);
+    tx.execute(&INSERT_EVENT, &[&id.uuid(), &ground.now(), &kind, &data]).await?;
+    Ok(id)
+}
+
+/// Opens the personal fields of a stored row. `None`: the person's key was erased.
+pub async fn reveal<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    subject: Uuid,
+    id: AuditId,
+    sealed: &[u8],
+) -> Result<Option<PersonalFields>, DbFault> {
+    let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
+    let Some(key) = find_key(tx, ground, tenant, subject).await? else { return Ok(None) };
+    let scope = tenant.to_string();
+    let plain = key.open(&row_place(&scope, id.uuid().as_bytes()), sealed).map_err(|fault| DbFault::Refused(fault.to_string()))?;
+    Ok(serde_json::from_slice(&plain).ok())
+}
+
+/// The keys of people in tenants' logs, opened.
+#[derive(Default)]
+pub(crate) struct SubjectKeys(DashMap<(&'static str, TenantId, Uuid), Arc<DataKey>>);
+
+impl std::fmt::Debug for SubjectKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SubjectKeys({})", self.0.len())
+    }
+}
+
+fn personal_fields(ground: &Ground, acting: &crate::permit::Acting) -> PersonalFields {
+    let ip = acting.origin.ip.map(|ip| ip.to_string());
+    let found = [
+        ("actor_name", acting.actor.name.as_ref()),
+        ("actor_email", acting.actor.email.as_ref()),
+        ("ip", ip.as_ref()),
+        ("user_agent", acting.origin.user_agent.as_ref()),
+    ];
+    let fields = found.into_iter().filter_map(|(field, value)| {
+        let salt = hex(Salt::generate(&ground.entropy).as_bytes());
+        value.map(|value| (field.to_owned(), (value.clone(), salt)))
+    });
+    PersonalFields { fields: fields.collect() }
+}
+
+fn digests(personal: &PersonalFields) -> Vec<(String, [u8; 32])> {
+    let digest = |(field, (value, salt)): (&String, &(String, String))| {
+        (field.clone(), Salt::from_bytes(unhex(salt)).digest(field, value))
+    };
+    personal.fields.iter().map(digest).collect()
+}
+
+async fn seal<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    tenant: TenantId,
+    subject: Uuid,
+    id: AuditId,
+    personal: &PersonalFields,
+) -> Result<Vec<u8>, DbFault> {
+    let key = match find_key(tx, ground, tenant, subject).await? {
+        Some(key) => key,
+        None => make_key(tx, ground, tenant, subject).await?,
+    };
+    let plain = Zeroizing::new(serde_json::to_vec(personal).unwrap_or_default());
+    let scope = tenant.to_string();
+    Ok(key.seal(&row_place(&scope, id.uuid().as_bytes()), &plain, &ground.entropy))
+}
+
+async fn find_key<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    tenant: TenantId,
+    subject: Uuid,
+) -> Result<Option<Arc<DataKey>>, DbFault> {
+    let cached = ground.subject_keys.0.get(&(M::SCHEMA, tenant, subject)).map(|key| Arc::clone(&key));
+    if cached.is_some() {
+        return Ok(cached);
+    }
+    let Some(row) = tx.query_opt(&FIND_SUBJECT_KEY, &[&subject]).await? else { return Ok(None) };
+    let scope = tenant.to_string();
+    let bytes = ground
+        .sealer
+        .open(&key_place(&scope, M::SCHEMA, subject.as_bytes()), row.get(0))
+        .map_err(|fault| DbFault::Refused(fault.to_string()))?;
+    let key = Arc::new(DataKey::from_bytes(&Zeroizing::new(array(&bytes))));
+    if !tx.new_subjects().contains(&subject) {
+        remember(ground, (M::SCHEMA, tenant, subject), &key);
+    }
+    Ok(Some(key))
+}
+
+async fn make_key<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    tenant: TenantId,
+    subject: Uuid,
+) -> Result<Arc<DataKey>, DbFault> {
+    let key = DataKey::generate(&ground.entropy);
+    let scope = tenant.to_string();
+    let place = key_place(&scope, M::SCHEMA, subject.as_bytes());
+    let sealed = ground.sealer.seal(&place, key.expose_bytes(), &ground.entropy);
+    let made = tx.query_opt(&INSERT_SUBJECT_KEY, &[&subject, &sealed, &ground.now()]).await?;
+    if made.is_some() {
+        tx.new_subjects().push(subject);
+        return Ok(Arc::new(key));
+    }
+    // Another transaction was faster: its key is there now.
+    find_key(tx, ground, tenant, subject).await?.ok_or_else(|| DbFault::Retry("the subject's key was erased meanwhile".to_owned()))
+}
+
+fn remember(ground: &Ground, at: (&'static str, TenantId, Uuid), key: &Arc<DataKey>) {
+    if ground.subject_keys.0.len() >= SUBJECT_KEYS_MOST {
+        ground.subject_keys.0.clear();
+    }
+    ground.subject_keys.0.insert(at, Arc::clone(key));
+}
+
+fn key_place<'a>(scope: &'a str, schema: &'static str, subject: &'a [u8; 16]) -> Place<'a> {
+    Place { label: "audit-subject", scope, table: schema, column: "subject_keys.sealed", row: subject }
+}
+
+fn row_place<'a>(scope: &'a str, id: &'a [u8; 16]) -> Place<'a> {
+    Place { label: "audit-personal", scope, table: "audit", column: "personal", row: id }
+}
+
+fn empty() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> [u8; 32] {
+    let mut out = [0_u8; 32];
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digit = |c: u8| (c as char).to_digit(16).unwrap_or(0) as u8;
+        *byte = digit(pair[0]) << 4 | digit(pair[1]);
+    }
+    out
+}
+
+fn array(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0_u8; 32];
+    let n = bytes.len().min(32);
+    out[..n].copy_from_slice(&bytes[..n]);
+    out
+}
