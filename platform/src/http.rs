@@ -12,7 +12,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tenantry_core::host::HostName;
+use tenantry_core::mode::Mode as ModeWord;
 
 use crate::db::{Control, Mode};
 use crate::permit::{Origin, OwnAccount, Permission, Permit, Principal, TenantRef};
@@ -23,6 +23,17 @@ pub const BODY_MOST: usize = 64 * 1024;
 /// A client's words about itself are cut here before they are stored.
 const USER_AGENT_MOST: usize = 256;
 
+/// What kind of host a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// `{app}.{base}`: console, sign-in, sign-up. Never proxies the app.
+    Central,
+    /// `api.{base}`: keys and tokens; the tenant comes from the credential.
+    Api,
+    /// `{slug}.{base}` or `{slug}--test.{base}`: the app, and hand-off.
+    Tenant(ModeWord),
+}
+
 /// Who calls, over what, and where: known before a handler runs.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -31,7 +42,7 @@ pub struct Caller {
     /// The client's address, behind trusted proxies.
     pub ip: IpAddr,
     /// What kind of host was asked for.
-    pub host: HostName,
+    pub surface: Surface,
     /// Scheme, host and port as the browser sees them: `https://app.example.com`.
     pub public_origin: Arc<str>,
     /// This answer's CSP nonce.

@@ -8,6 +8,8 @@ pub mod feed;
 pub mod ground;
 pub mod http;
 pub mod jobs;
+#[cfg(feature = "kit")]
+pub mod kit;
 pub mod permit;
 pub mod problem;
 pub mod record;

@@ -39,30 +39,42 @@ pub fn door_owners() -> impl Iterator<Item = &'static str> {
         .filter(|owner| *owner != OWNER)
 }
 
-/// The SQL for an empty database that the administrator owns. `password` gives each login's password.
+/// The SQL for an empty database that the administrator owns. `password` gives each login's password. Running it
+/// again does no harm: it adds the roles that a newer version needs and sets the passwords.
 pub fn plan(database: &str, mut password: impl FnMut(&str) -> String) -> String {
     let mut sql = format!(
         "-- Run once, connected to the database {name} as a role with CREATEROLE that owns the database.\n\
-         -- Then run `tenantry migrate` with the URL of {MIGRATE}.\n\n\
-         create role {OWNER} nologin;\n\
-         create role {MIGRATE} login noinherit password {pw} in role {OWNER};\n",
+         -- Then run `tenantry migrate` with the URL of {MIGRATE}. After an upgrade run the newer plan first.\n\n",
         name = identifier(database),
-        pw = literal(&password(MIGRATE)),
     );
+    role(&mut sql, OWNER, "nologin");
+    role(&mut sql, MIGRATE, "login noinherit");
+    let _ = writeln!(sql, "alter role {MIGRATE} password {};\ngrant {OWNER} to {MIGRATE};", literal(&password(MIGRATE)));
     for (login, schema) in SERVING {
         serving_login(&mut sql, login, schema, &password(login));
     }
     for owner in door_owners() {
-        let _ = writeln!(sql, "create role {owner} nologin;\ngrant {owner} to {OWNER};");
+        role(&mut sql, owner, "nologin");
+        let _ = writeln!(sql, "grant {owner} to {OWNER};");
     }
-    database_grants(&mut sql, database);
+    sql.push_str(&database_grants(database));
     sql
 }
 
+/// A role, if it is not there yet: PostgreSQL has no `create role if not exists`.
+fn role(sql: &mut String, name: &str, options: &str) {
+    let _ = writeln!(
+        sql,
+        "do $$ begin if not exists (select from pg_catalog.pg_roles where rolname = {}) then create role {name} {options}; end if; end $$;",
+        literal(name),
+    );
+}
+
 fn serving_login(sql: &mut String, login: &str, schema: &str, password: &str) {
+    role(sql, login, "login noinherit");
     let _ = write!(
         sql,
-        "create role {login} login noinherit password {};\n\
+        "alter role {login} password {};\n\
          alter role {login} set search_path = {schema};\n\
          alter role {login} set row_security = on;\n\
          alter role {login} set statement_timeout = {STATEMENT_TIMEOUT_MS};\n\
@@ -72,17 +84,17 @@ fn serving_login(sql: &mut String, login: &str, schema: &str, password: &str) {
     );
 }
 
-fn database_grants(sql: &mut String, database: &str) {
+/// What the roles may do with one database.
+pub fn database_grants(database: &str) -> String {
     let name = identifier(database);
     let logins: Vec<&str> = SERVING.iter().map(|(login, _)| *login).collect();
-    let _ = write!(
-        sql,
+    format!(
         "revoke all on database {name} from public;\n\
          grant connect on database {name} to {MIGRATE}, {};\n\
          grant connect, create on database {name} to {OWNER};\n\
          revoke all on schema public from public;\n",
         logins.join(", "),
-    );
+    )
 }
 
 /// An SQL string literal.

@@ -2,3 +2,6 @@
 
 #[path = "../../src/page/tests.rs"]
 mod page;
+mod postgres;
+#[path = "../../src/db/tests.rs"]
+mod db;
