@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tenantry_core::clock::Timestamp;
+use tenantry_core::mode::Mode;
 
 use super::brand::Brand;
 use super::nav::NavGroup;
@@ -60,10 +61,26 @@ pub struct SignedIn {
 pub struct Workspace {
     pub name: String,
     pub slug: String,
-    pub mode: ModeBadge,
+    pub mode: Mode,
     /// The same page in either mode: where the switch leads.
     pub live_href: String,
     pub test_href: String,
+}
+
+impl Workspace {
+    /// The workspace as a page under `path` shows it, `{slug}` and `{mode}` as in a [`super::NavEntry`].
+    /// A path without `{mode}` takes it as a query.
+    pub fn at(name: impl Into<String>, slug: &str, mode: Mode, path: &str) -> Self {
+        let in_mode = |mode: Mode| {
+            let path = path.replace("{slug}", slug);
+            if path.contains("{mode}") { path.replace("{mode}", mode.as_str()) } else { format!("{path}?mode={mode}") }
+        };
+        Self { name: name.into(), slug: slug.to_owned(), mode, live_href: in_mode(Mode::Live), test_href: in_mode(Mode::Test) }
+    }
+
+    pub const fn is_test(&self) -> bool {
+        matches!(self.mode, Mode::Test)
+    }
 }
 
 /// A way to another workspace of the same person.
@@ -72,27 +89,6 @@ pub struct WorkspaceLink {
     pub name: String,
     pub href: String,
     pub current: bool,
-}
-
-/// Which of the two worlds a page shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModeBadge {
-    Live,
-    Test,
-}
-
-impl ModeBadge {
-    /// The word in paths.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Test => "test",
-        }
-    }
-
-    pub const fn is_test(&self) -> bool {
-        matches!(self, Self::Test)
-    }
 }
 
 /// One sentence on what the last act did.
@@ -195,6 +191,11 @@ impl Chrome {
     /// "12 Mar 2026, 14:03:07 UTC".
     pub fn exact(&self, at: &Timestamp) -> String {
         time::exact(*at)
+    }
+
+    /// "12 Mar 2026", where the hour does not matter.
+    pub fn day(&self, at: &Timestamp) -> String {
+        time::day(*at)
     }
 
     /// For `datetime` attributes.

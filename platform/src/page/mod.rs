@@ -23,10 +23,10 @@ mod time;
 pub mod words;
 
 pub use brand::{Accent, Brand, NotAColour};
-pub use chrome::{Chrome, Flash, FlashKind, ModeBadge, SignedIn, Visit, Workspace, WorkspaceLink};
+pub use chrome::{Chrome, Flash, FlashKind, SignedIn, Visit, Workspace, WorkspaceLink};
 pub use disclosure::{Disclosure, SecurityTxt};
 pub use form::{Choice, Field};
 pub use nav::{NavEntry, NavGroup, NavItem, OPERATOR, nav};
 pub use problem::ProblemPage;
 pub use render::{Nonce, policy, render, render_with};
-pub use time::{ago, exact, iso};
+pub use time::{ago, day, exact, iso};

@@ -68,5 +68,5 @@ fn group(area: &'static str, entries: &[&NavEntry], active: &str, href: impl Fn(
 }
 
 fn placed(path: &str, workspace: &Workspace) -> String {
-    path.replace("{slug}", &workspace.slug).replace("{mode}", workspace.mode.word())
+    path.replace("{slug}", &workspace.slug).replace("{mode}", workspace.mode.as_str())
 }

@@ -41,6 +41,11 @@ pub fn exact(at: Timestamp) -> String {
     at.strftime("%-d %b %Y, %H:%M:%S UTC").to_string()
 }
 
+/// "12 Mar 2026", in UTC.
+pub fn day(at: Timestamp) -> String {
+    at.strftime("%-d %b %Y").to_string()
+}
+
 /// RFC 3339 with whole seconds, for `datetime` attributes.
 pub fn iso(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

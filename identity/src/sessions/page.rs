@@ -1,0 +1,37 @@
+//! The two pages between the central host and a tenant's.
+
+use askama::Template;
+use tenantry_platform::page::Chrome;
+
+/// A form that sends itself to the tenant's host; its button is for browsers without JavaScript.
+/// The answer's policy must name the tenant's origin: `page::policy(&nonce, &[origin])`.
+#[derive(Debug, Template)]
+#[template(path = "sessions/handoff.html")]
+pub struct Handoff {
+    pub chrome: Chrome,
+    pub workspace: String,
+    /// `https://acme.example.com/-/handoff`.
+    pub action: String,
+    pub fields: Vec<HiddenField>,
+}
+
+/// Asked at the first use of a custom domain: "Continue to … as …".
+#[derive(Debug, Template)]
+#[template(path = "sessions/continue.html")]
+pub struct Continue {
+    pub chrome: Chrome,
+    pub workspace: String,
+    pub host: String,
+    pub name: String,
+    pub email: String,
+    pub action: String,
+    pub fields: Vec<HiddenField>,
+    /// Where somebody else signs in.
+    pub other_href: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct HiddenField {
+    pub name: &'static str,
+    pub value: String,
+}

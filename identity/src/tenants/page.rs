@@ -1,0 +1,111 @@
+//! The home of a workspace, and the operator's list of all of them.
+
+use askama::Template;
+use tenantry_core::clock::Timestamp;
+use tenantry_platform::page::chart::Chart;
+use tenantry_platform::page::{Chrome, Choice, Field, NavEntry, OPERATOR};
+
+inventory::submit! {
+    NavEntry { id: "home", area: "workspace", order: 10, word: "nav.home", icon: "home", path: "/-/console/{slug}", permission: None }
+}
+inventory::submit! {
+    NavEntry {
+        id: "operator-tenants", area: OPERATOR, order: 10, word: "nav.tenants", icon: "building",
+        path: "/-/operator/tenants", permission: Some("operator:tenants"),
+    }
+}
+
+/// Where a workspace stands and what to do next.
+#[derive(Debug, Template)]
+#[template(path = "tenants/home.html")]
+pub struct Home {
+    pub chrome: Chrome,
+    /// The workspace's own address, with scheme.
+    pub address: String,
+    /// The API's address, with scheme.
+    pub api: String,
+    pub tenant_id: String,
+    pub status: String,
+    /// The first steps; an empty list once all are done and seen.
+    pub steps: Vec<Step>,
+    pub tiles: Vec<Tile>,
+    pub recent: Vec<Activity>,
+    pub audit_href: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub title: String,
+    pub text: String,
+    pub href: String,
+    pub act: String,
+    pub done: bool,
+}
+
+/// One number, and its course when it changes over time.
+#[derive(Clone, Debug)]
+pub struct Tile {
+    pub label: String,
+    pub value: String,
+    pub note: String,
+    pub chart: Option<Chart>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Activity {
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub entity: String,
+}
+
+/// Every workspace of the house. [AC-4]
+#[derive(Debug, Template)]
+#[template(path = "tenants/operator_tenants.html")]
+pub struct OperatorTenants {
+    pub chrome: Chrome,
+    /// What was typed into the search: name, slug or id.
+    pub query: Field,
+    pub statuses: Vec<Choice>,
+    pub tenants: Vec<TenantRow>,
+    /// The page without filters; empty when none is set.
+    pub clear_href: String,
+    pub first_href: String,
+    pub next_href: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct TenantRow {
+    pub id: String,
+    pub name: String,
+    pub slug: String,
+    pub owner: String,
+    pub status: Status,
+    pub members: usize,
+    pub created_at: Timestamp,
+    /// Empty when the status does not allow it.
+    pub suspend_href: String,
+    /// A form posts here; empty when the status does not allow it.
+    pub reactivate_action: String,
+}
+
+/// A status and its look: `success`, `warning`, `danger`, `neutral`.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub text: String,
+    pub look: &'static str,
+}
+
+/// Says what suspending does, and asks for the name. [AC-12]
+#[derive(Debug, Template)]
+#[template(path = "tenants/operator_suspend.html")]
+pub struct OperatorSuspend {
+    pub chrome: Chrome,
+    pub name: String,
+    pub slug: String,
+    pub members: usize,
+    pub action: String,
+    pub back_href: String,
+    pub reason: Field,
+    pub confirm: Field,
+}

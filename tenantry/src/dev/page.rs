@@ -1,0 +1,37 @@
+//! The mailbox that catches all mail of `tenantry dev`.
+
+use askama::Template;
+use tenantry_core::clock::Timestamp;
+use tenantry_platform::page::{Chrome, Field};
+
+#[derive(Debug, Template)]
+#[template(path = "dev/mailbox.html")]
+pub struct Mailbox {
+    pub chrome: Chrome,
+    /// Whose mail is shown; empty for everybody's.
+    pub to: Field,
+    pub mails: Vec<MailRow>,
+    pub clear_href: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct MailRow {
+    pub at: Timestamp,
+    pub to: String,
+    pub subject: String,
+    pub href: String,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "dev/mail.html")]
+pub struct Mail {
+    pub chrome: Chrome,
+    pub at: Timestamp,
+    pub from: String,
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    /// The addresses in the text, in order.
+    pub links: Vec<String>,
+    pub back_href: String,
+}
