@@ -1,0 +1,437 @@
+//! Reading a document so that nothing is overlooked: each setting is asked for once, with its
+//! default and its range, and what nobody asked for is a fault.
+//!
+//! A reader never fails: it notes a fault, goes on with the default, and the report at the end
+//! decides. So one slip never hides another. The same asking, noted down, is the list of settings
+//! that the manual is compared with.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::ops::{Range, RangeInclusive};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{Fault, Faults, Place, did_you_mean};
+
+/// A configuration larger than this is not a configuration.
+pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A setting as the types know it: what the manual must say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Where it stands: `sessions.access_minutes`, `routes.path`, `limits.tiers.NAME.limit`.
+    pub path: String,
+    /// Its default as TOML, if it has one.
+    pub default: Option<String>,
+    /// Whether nothing starts without it.
+    pub is_required: bool,
+    /// What is accepted: `1 to 60`, or the words. Empty when the setting's text says it.
+    pub range: String,
+}
+
+/// One file being read, and what was noticed.
+pub(super) struct Reading<'t> {
+    file: &'t str,
+    text: &'t str,
+    faults: RefCell<Vec<Fault>>,
+    settings: RefCell<Vec<Setting>>,
+    /// The file is no TOML: what seems to be missing may only be unreadable.
+    is_broken: Cell<bool>,
+}
+
+/// A place in the text.
+pub(super) type Span = Range<usize>;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
+impl<'t> Reading<'t> {
+    pub(super) fn new(file: &'t str, text: &'t str) -> Self {
+        let (faults, settings, is_broken) = Default::default();
+        Self { file, text, faults, settings, is_broken }
+    }
+
+    /// The document, as far as it can be read.
+    pub(super) fn parse(&self) -> Spanned<DeTable<'t>> {
+        if self.text.len() > FILE_BYTES_MAX {
+            self.note(Place::File, format!("the file is larger than {FILE_BYTES_MAX} bytes"), "Is it the right file?");
+            return Spanned::new(0..0, DeTable::new());
+        }
+        let (document, errors) = DeTable::parse_recoverable(self.text);
+        self.is_broken.set(!errors.is_empty());
+        for error in errors {
+            self.fault(&error.span().unwrap_or(0..0), one_line(error.message()), "Mend the TOML here; the form is at https://toml.io.");
+        }
+        document
+    }
+
+    /// Notes what is wrong at a place of the text.
+    pub(super) fn fault(&self, span: &Span, what: impl Into<String>, fix: impl Into<String>) {
+        self.note(place(self.text, span.start), what, fix);
+    }
+
+    /// Notes that something is not there.
+    pub(super) fn missing(&self, span: &Span, what: impl Into<String>, fix: impl Into<String>) {
+        if !self.is_broken.get() {
+            self.fault(span, what, fix);
+        }
+    }
+
+    fn note(&self, place: Place, what: impl Into<String>, fix: impl Into<String>) {
+        self.faults.borrow_mut().push(Fault { place, what: what.into(), fix: fix.into() });
+    }
+
+    fn remember(&self, setting: Setting) {
+        let mut settings = self.settings.borrow_mut();
+        if !settings.iter().any(|known| known.path == setting.path) {
+            settings.push(setting);
+        }
+    }
+
+    pub(super) fn line(&self, span: &Span) -> usize {
+        match place(self.text, span.start) {
+            Place::Text { line, .. } => line,
+            Place::File | Place::Variable(_) => 0,
+        }
+    }
+
+    pub(super) fn finish(self) -> (Faults, Vec<Setting>) {
+        (Faults::new(self.file, self.faults.into_inner()), self.settings.into_inner())
+    }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn place(text: &str, at: usize) -> Place {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Place::Text { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+}
+
+/// A word of a closed list, as written in the file.
+pub(super) trait Choice: Copy + PartialEq + 'static {
+    const WORDS: &'static [(&'static str, Self)];
+
+    fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, choice)| *choice == self).map_or("", |(word, _)| word)
+    }
+}
+
+/// A table of the document, or the place where one could be.
+pub(super) struct Section<'r, 't> {
+    pub(super) reading: &'r Reading<'t>,
+    /// As written: `limits.tiers.exports`.
+    path: String,
+    /// With names taken out: `limits.tiers.NAME`.
+    shape: String,
+    table: Option<&'r DeTable<'t>>,
+    pub(super) span: Span,
+    asked: RefCell<BTreeSet<&'static str>>,
+}
+
+impl<'r, 't> Section<'r, 't> {
+    pub(super) fn root(reading: &'r Reading<'t>, table: &'r DeTable<'t>) -> Self {
+        Self { reading, path: String::new(), shape: String::new(), table: Some(table), span: 0..0, asked: RefCell::default() }
+    }
+
+    fn child(&self, path: &str, shape: &str, table: Option<&'r DeTable<'t>>, span: Span) -> Self {
+        let join = |head: &str, tail: &str| if head.is_empty() { tail.to_owned() } else { format!("{head}.{tail}") };
+        let (path, shape) = (join(&self.path, path), join(&self.shape, shape));
+        Self { reading: self.reading, path, shape, table, span, asked: RefCell::default() }
+    }
+
+    /// Whether the file has this section at all.
+    pub(super) fn is_written(&self) -> bool {
+        self.table.is_some()
+    }
+
+    /// Whether the file says something for the key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| table.contains_key(key))
+    }
+
+    /// Where the key's value stands, or the section when it has none.
+    pub(super) fn span_of(&self, key: &str) -> Span {
+        self.table.and_then(|table| table.get(key)).map_or_else(|| self.span.clone(), Spanned::span)
+    }
+
+    /// Reads a table under this one. What its reader did not ask for is a fault.
+    pub(super) fn section<T>(&self, key: &'static str, read: impl FnOnce(&Self) -> T) -> T {
+        let (table, span) = match self.value(key) {
+            Some(value) => (self.table_of(key, value), value.span()),
+            None => (None, self.span.clone()),
+        };
+        self.child(key, key, table, span).read(read)
+    }
+
+    /// Reads every table under this one, by the order in the file, whatever their names.
+    pub(super) fn named<T>(&self, mut read: impl FnMut(&At<&'r str>, &Self) -> T) -> Vec<T> {
+        let entry = |(name, value): (At<&'r str>, &'r Spanned<DeValue<'t>>)| {
+            let table = self.table_of(name.value, value);
+            self.child(name.value, "NAME", table, name.span.clone()).read(|section| read(&name, section))
+        };
+        self.entries().into_iter().map(entry).collect()
+    }
+
+    /// Reads `key = "text"` pairs whose names are the user's.
+    pub(super) fn pairs(&self) -> Vec<(At<&'r str>, At<&'r str>)> {
+        let text = |(name, value): (At<&'r str>, &'r Spanned<DeValue<'t>>)| Some((name, self.text_of(value)?));
+        self.entries().into_iter().filter_map(text).collect()
+    }
+
+    /// Reads lists whose names are the user's.
+    pub(super) fn lists(&self) -> Vec<(At<&'r str>, Vec<At<&'r str>>)> {
+        let list = |(name, value): (At<&'r str>, &'r Spanned<DeValue<'t>>)| (name, self.texts_of(value));
+        self.entries().into_iter().map(list).collect()
+    }
+
+    fn entries(&self) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'t>>)> {
+        let mut entries: Vec<_> = self.table.into_iter().flat_map(DeTable::iter).collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        entries.into_iter().map(|(name, value)| (At { value: &**name.get_ref(), span: name.span() }, value)).collect()
+    }
+
+    /// Reads each table of an array of tables.
+    pub(super) fn each<T>(&self, key: &'static str, mut read: impl FnMut(&Self) -> T) -> Vec<T> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong_type(value, &format!("a list of tables, each under its own [[{key}]]"));
+            return Vec::new();
+        };
+        let child = |item: &'r Spanned<DeValue<'t>>| self.child(key, key, self.table_of(key, item), item.span());
+        items.iter().map(|item| child(item).read(&mut read)).collect()
+    }
+
+    fn read<T>(self, read: impl FnOnce(&Self) -> T) -> T {
+        let value = read(&self);
+        self.refuse_unknown();
+        value
+    }
+
+    /// Called when the reader has asked for everything it knows.
+    pub(super) fn refuse_unknown(&self) {
+        let asked = self.asked.borrow();
+        // A section that asks for nothing by name has names of the user's own.
+        let unknown = self.entries().into_iter().filter(|(name, _)| !asked.is_empty() && !asked.contains(name.value));
+        for (name, _) in unknown {
+            self.unknown(&name, &asked);
+        }
+    }
+
+    fn unknown(&self, name: &At<&str>, asked: &BTreeSet<&'static str>) {
+        let inside = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+        let fix = if is_secret_name(name.value) {
+            "Secrets never stand in this file: give them by the environment, as TENANTRY_… or TENANTRY_…_FILE.".to_owned()
+        } else {
+            let known = asked.iter().copied().collect::<Vec<_>>().join(", ");
+            format!("{}Known here: {known}.", did_you_mean(name.value, asked.iter().copied()))
+        };
+        self.reading.fault(&name.span, format!("unknown key {:?}{inside}", name.value), fix);
+    }
+
+    fn table_of(&self, key: &str, value: &'r Spanned<DeValue<'t>>) -> Option<&'r DeTable<'t>> {
+        match value.get_ref() {
+            DeValue::Table(table) => Some(table),
+            _ => {
+                self.wrong_type(value, &format!("a table, under a heading [{key}] of its own"));
+                None
+            }
+        }
+    }
+
+    fn value(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
+        self.asked.borrow_mut().insert(key);
+        self.table.and_then(|table| table.get(key))
+    }
+
+    fn remember(&self, key: &str, default: Option<String>, is_required: bool, range: String) {
+        let path = if self.shape.is_empty() { key.to_owned() } else { format!("{}.{key}", self.shape) };
+        self.reading.remember(Setting { path, default, is_required, range });
+    }
+
+    fn wrong_type(&self, value: &Spanned<DeValue<'_>>, expected: &str) {
+        let found = value.get_ref().type_str();
+        self.reading.fault(&value.span(), format!("this is a {found}"), format!("Write {expected}."));
+    }
+
+    fn malformed(&self, key: &str, span: &Span, why: impl Display) {
+        let why = why.to_string();
+        self.reading.fault(span, format!("{key} is malformed"), sentence(&why));
+    }
+
+    /// A whole number within its range.
+    pub(super) fn number<T>(&self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: Copy + PartialOrd + Display + TryFrom<i128>,
+    {
+        let written = format!("{} to {}", range.start(), range.end());
+        self.remember(key, Some(default.to_string()), false, written.clone());
+        self.number_or(key, &range, &written).unwrap_or(default)
+    }
+
+    /// A whole number that need not be written.
+    pub(super) fn maybe_number<T>(&self, key: &'static str, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: Copy + PartialOrd + Display + TryFrom<i128>,
+    {
+        let written = format!("{} to {}", range.start(), range.end());
+        self.remember(key, None, false, written.clone());
+        self.number_or(key, &range, &written)
+    }
+
+    fn number_or<T>(&self, key: &'static str, range: &RangeInclusive<T>, written: &str) -> Option<T>
+    where
+        T: Copy + PartialOrd + TryFrom<i128>,
+    {
+        let value = self.value(key)?;
+        let DeValue::Integer(integer) = value.get_ref() else {
+            self.wrong_type(value, &format!("a whole number for {key}, {written}"));
+            return None;
+        };
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|number| T::try_from(number).ok());
+        let fits = number.filter(|number| range.contains(number));
+        if fits.is_none() {
+            self.reading.fault(&value.span(), format!("{key} = {integer} is out of range"), format!("Write a number from {written}."));
+        }
+        fits
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
+        self.remember(key, Some(default.to_string()), false, "true or false".to_owned());
+        let Some(value) = self.value(key) else { return default };
+        let DeValue::Boolean(flag) = value.get_ref() else {
+            self.wrong_type(value, &format!("true or false for {key}"));
+            return default;
+        };
+        *flag
+    }
+
+    /// A text with a default.
+    pub(super) fn text<T, E: Display>(&self, key: &'static str, default: &str, parse: impl Fn(&str) -> Result<T, E>) -> T {
+        self.remember(key, Some(quoted(default)), false, String::new());
+        let written = self.value(key).and_then(|value| self.parsed(key, value, &parse));
+        // Invariant: a default is well formed; the manual's test reads each of them.
+        written.unwrap_or_else(|| parse(default).unwrap_or_else(|why| unreachable!("the default of {key}: {why}")))
+    }
+
+    /// A text that need not be written.
+    pub(super) fn maybe<T, E: Display>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        self.remember(key, None, false, String::new());
+        self.value(key).and_then(|value| self.parsed(key, value, &parse))
+    }
+
+    /// A text without which nothing starts. `given` is what `tenantry dev` puts in its place.
+    pub(super) fn required<T, E: Display>(&self, key: &'static str, example: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        self.remember(key, None, true, String::new());
+        if let Some(value) = self.value(key) {
+            return self.parsed(key, value, &parse);
+        }
+        if let Some(given) = given {
+            return parse(given).ok();
+        }
+        let heading = if self.is_written() { String::new() } else { format!(" under [{}]", self.path) };
+        let what = format!("{}.{key} is missing", self.path);
+        self.reading.missing(&self.span, what, format!("Add {key} = {example}{heading}."));
+        None
+    }
+
+    fn parsed<T, E: Display>(&self, key: &str, value: &'r Spanned<DeValue<'t>>, parse: &impl Fn(&str) -> Result<T, E>) -> Option<T> {
+        let text = self.text_of(value)?;
+        parse(text.value).map_err(|why| self.malformed(key, &text.span, why)).ok()
+    }
+
+    fn text_of(&self, value: &'r Spanned<DeValue<'t>>) -> Option<At<&'r str>> {
+        match value.get_ref() {
+            DeValue::String(text) => Some(At { value: text, span: value.span() }),
+            _ => {
+                self.wrong_type(value, "a text in quotes");
+                None
+            }
+        }
+    }
+
+    /// A word of a closed list.
+    pub(super) fn choice<C: Choice>(&self, key: &'static str, default: C) -> C {
+        self.remember(key, Some(quoted(default.word())), false, words::<C>());
+        self.chosen(key).unwrap_or(default)
+    }
+
+    /// A word of a closed list, when one is written.
+    pub(super) fn maybe_choice<C: Choice>(&self, key: &'static str) -> Option<C> {
+        self.remember(key, None, false, words::<C>());
+        self.chosen(key)
+    }
+
+    fn chosen<C: Choice>(&self, key: &'static str) -> Option<C> {
+        let text = self.value(key).and_then(|value| self.text_of(value))?;
+        self.choose(key, &text)
+    }
+
+    /// The word's meaning, or a fault that names the words.
+    pub(super) fn choose<C: Choice>(&self, key: &str, text: &At<&str>) -> Option<C> {
+        let chosen = C::WORDS.iter().find(|(word, _)| *word == text.value).map(|(_, choice)| *choice);
+        if chosen.is_none() {
+            let mean = did_you_mean(text.value, C::WORDS.iter().map(|(word, _)| *word));
+            let fix = format!("{mean}Write {}.", words::<C>());
+            self.reading.fault(&text.span, format!("{key} = {:?} is not known", text.value), fix);
+        }
+        chosen
+    }
+
+    /// Words, one or a list of them; their meaning is the caller's.
+    pub(super) fn words(&self, key: &'static str, default: &[&str], range: &str) -> Vec<At<&'r str>> {
+        let written = default.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
+        self.remember(key, Some(format!("[{written}]")), false, range.to_owned());
+        self.value(key).map_or_else(Vec::new, |value| self.texts_of(value))
+    }
+
+    /// Texts that are parsed one by one; none unless written.
+    pub(super) fn list<T, E: Display>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, E>) -> Vec<T> {
+        let parsed = |text: At<&str>| parse(text.value).map_err(|why| self.malformed(key, &text.span, why)).ok();
+        self.words(key, &[], "").into_iter().filter_map(parsed).collect()
+    }
+
+    fn texts_of(&self, value: &'r Spanned<DeValue<'t>>) -> Vec<At<&'r str>> {
+        match value.get_ref() {
+            DeValue::Array(items) => items.iter().filter_map(|item| self.text_of(item)).collect(),
+            DeValue::String(_) => self.text_of(value).into_iter().collect(),
+            _ => {
+                self.wrong_type(value, "a list of texts, such as [\"a\", \"b\"]");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Names under which people write secrets. Such a key is never a setting of ours.
+fn is_secret_name(name: &str) -> bool {
+    const MARKS: [&str; 8] = ["secret", "password", "passwd", "token", "private", "credential", "_url", "root_key"];
+    let name = name.to_ascii_lowercase();
+    MARKS.iter().any(|mark| name.contains(mark))
+}
+
+fn words<C: Choice>() -> String {
+    C::WORDS.iter().map(|(word, _)| quoted(word)).collect::<Vec<_>>().join(" or ")
+}
+
+/// A text as TOML writes it.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// A message as a sentence: capital, full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}

@@ -1,0 +1,44 @@
+//! What `tenantry check` prints: a line a route, for whoever reviews who may pass [AC-15].
+
+use super::Config;
+use super::routes::Route;
+
+const HEAD: [&str; 7] = ["METHODS", "PATH", "GUARD", "PERMISSION", "KIND", "CSP", "LIMITS"];
+
+/// The routes with their guards, in aligned columns. The reason of a public one stands where
+/// others have their permission.
+pub fn guard_table(config: &Config) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(config.routes.iter().map(|route| row(config, route)));
+    let widths: Vec<usize> = (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    rows.iter().map(|row| line(row, &widths) + "\n").collect()
+}
+
+fn row(config: &Config, route: &Route) -> [String; 7] {
+    let permission = route.permission.as_ref().map(ToString::to_string);
+    let reason = route.public_because.as_ref().map(|reason| format!("({reason})"));
+    [
+        route.methods.to_string().replace(", ", ","),
+        route.pattern.to_string(),
+        joined(route.guards.iter().map(|guard| guard.as_str().to_owned()), " or "),
+        permission.or(reason).unwrap_or_else(|| "-".to_owned()),
+        route.kind.as_str().to_owned(),
+        route.csp.as_str().to_owned(),
+        joined(route.tiers.iter().map(|id| limit(config, *id)), ", "),
+    ]
+}
+
+/// `60/60s per key`.
+fn limit(config: &Config, id: super::TierId) -> String {
+    let tier = config.limits.tier(id);
+    format!("{}/{}s per {}", tier.limit, tier.window_s, tier.per.as_str())
+}
+
+fn joined(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    joined(cells, "  ").trim_end().to_owned()
+}

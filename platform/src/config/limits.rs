@@ -1,0 +1,175 @@
+//! `[limits]`: how much of what, per whom [RL-1, RL-2].
+
+use super::document::{At, Choice, Section};
+use super::fault::did_you_mean;
+
+/// Whose requests are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Per {
+    /// An IPv4 address, or a /64 of IPv6.
+    Ip,
+    Key,
+    User,
+    Tenant,
+}
+
+impl Choice for Per {
+    const WORDS: &'static [(&'static str, Self)] = &[("ip", Self::Ip), ("key", Self::Key), ("user", Self::User), ("tenant", Self::Tenant)];
+}
+
+impl Per {
+    /// As the file writes it.
+    pub fn as_str(self) -> &'static str {
+        self.word()
+    }
+}
+
+/// One limit: so many in any window of so many seconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tier {
+    pub name: Box<str>,
+    pub limit: u32,
+    pub window_s: u32,
+    pub per: Per,
+}
+
+/// A tier of [`Limits`], by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TierId(u16);
+
+macro_rules! built_in {
+    ($($(#[$doc:meta])* $id:ident $at:literal = $name:literal $limit:literal / $window:literal $per:ident;)+) => {
+        impl TierId {
+            $($(#[$doc])* pub const $id: Self = Self($at);)+
+        }
+        const BUILT_IN: &[(TierId, &str, u32, u32, Per)] = &[$((TierId::$id, $name, $limit, $window, Per::$per)),+];
+    };
+}
+
+built_in! {
+    /// API routes, a key.
+    API_KEY 0 = "api_key" 60 / 60 Key;
+    /// API routes, an address.
+    API_IP 1 = "api_ip" 120 / 60 Ip;
+    /// Pages: two hundred people behind one address open three each.
+    PAGE_IP 2 = "page_ip" 600 / 60 Ip;
+    /// Assets: two hundred people behind one address load a page of sixty, and a quarter more.
+    ASSET_IP 3 = "asset_ip" 15_000 / 60 Ip;
+    /// Routes behind the cron secret.
+    CRON_IP 4 = "cron_ip" 30 / 60 Ip;
+    /// Attempts to sign in.
+    SIGN_IN_IP 5 = "sign_in_ip" 10 / 900 Ip;
+    /// New workspaces.
+    SIGN_UP_IP 6 = "sign_up_ip" 5 / 3600 Ip;
+    /// Opened links of mails.
+    VERIFICATION_IP 7 = "verification_ip" 20 / 3600 Ip;
+    /// Reports of violated policies.
+    CSP_REPORT_IP 8 = "csp_report_ip" 60 / 60 Ip;
+    /// Credentials that were refused.
+    CREDENTIAL_FAILURE_IP 9 = "credential_failure_ip" 30 / 300 Ip;
+}
+
+/// More tiers than this cannot be reasoned about.
+const TIERS_MAX: usize = 200;
+
+/// Every tier, the built-in ones first.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    tiers: Vec<Tier>,
+}
+
+impl TierId {
+    /// Its place in [`Limits::iter`].
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Limits {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        let mut limits = Self { tiers: BUILT_IN.iter().map(built_in).collect() };
+        section.section("tiers", |section| {
+            for tier in section.named(|name, section| limits.read_tier(name, section)) {
+                limits.put(section, tier);
+            }
+        });
+        limits
+    }
+
+    /// A tier of the file; for a built-in one, what is not written stays as it is.
+    fn read_tier(&self, name: &At<&str>, section: &Section<'_, '_>) -> At<Tier> {
+        let known = self.find(name.value).map(|id| self.tier(id));
+        let limit = section.maybe_number("limit", 1_u32..=1_000_000_000);
+        let window_s = section.maybe_number("window_s", 1_u32..=86_400);
+        let per = section.maybe_choice("per");
+        for (key, is_given) in [("limit", limit.is_some()), ("window_s", window_s.is_some()), ("per", per.is_some())] {
+            if known.is_none() && !is_given && !section.has(key) {
+                section.reading.missing(&name.span, format!("tier {:?} has no {key}", name.value), "A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".");
+            }
+        }
+        Self::refuse_name(name, section);
+        let value = Tier {
+            name: name.value.into(),
+            limit: limit.or_else(|| known.map(|tier| tier.limit)).unwrap_or(1),
+            window_s: window_s.or_else(|| known.map(|tier| tier.window_s)).unwrap_or(1),
+            per: per.or_else(|| known.map(|tier| tier.per)).unwrap_or(Per::Ip),
+        };
+        if let Some(known) = known.filter(|known| known.per != value.per) {
+            section.reading.fault(&section.span_of("per"), format!("{} counts per {}", known.name, known.per.word()), "Leave per out, or make a tier of another name.");
+        }
+        At { value, span: name.span.clone() }
+    }
+
+    /// The name stands in the `RateLimit-Policy` header.
+    fn refuse_name(name: &At<&str>, section: &Section<'_, '_>) {
+        let is_name = (1..=40).contains(&name.value.len()) && name.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !is_name {
+            section.reading.fault(&name.span, format!("{:?} cannot name a tier", name.value), "Use lower-case letters, digits and _, at most 40.");
+        }
+    }
+
+    fn put(&mut self, section: &Section<'_, '_>, tier: At<Tier>) {
+        match self.find(&tier.value.name) {
+            Some(id) => self.tiers[id.index()] = tier.value,
+            None if self.tiers.len() < TIERS_MAX => self.tiers.push(tier.value),
+            None => section.reading.fault(&tier.span, format!("more than {TIERS_MAX} tiers"), "Share tiers between routes."),
+        }
+    }
+
+    /// Every tier, in the order of their ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Tier> {
+        self.tiers.iter()
+    }
+
+    /// The tier of an id.
+    pub fn tier(&self, id: TierId) -> &Tier {
+        &self.tiers[id.index()]
+    }
+
+    /// The tier of a name.
+    pub fn find(&self, name: &str) -> Option<TierId> {
+        let at = self.tiers.iter().position(|tier| &*tier.name == name)?;
+        u16::try_from(at).ok().map(TierId)
+    }
+
+    /// Tiers that the file added.
+    pub(super) fn added(&self) -> impl Iterator<Item = TierId> + use<> {
+        let count = u16::try_from(self.tiers.len()).unwrap_or(u16::MAX);
+        (10..count).map(TierId)
+    }
+
+    /// The tier of a name, or a fault that names the nearest.
+    pub(super) fn resolve(&self, section: &Section<'_, '_>, name: &At<&str>) -> Option<TierId> {
+        let found = self.find(name.value);
+        if found.is_none() {
+            let mean = did_you_mean(name.value, self.tiers.iter().map(|tier| &*tier.name));
+            let fix = format!("{mean}Or declare [limits.tiers.{}].", name.value);
+            section.reading.fault(&name.span, format!("tier {:?} is not known", name.value), fix);
+        }
+        found
+    }
+}
+
+fn built_in((_, name, limit, window_s, per): &(TierId, &str, u32, u32, Per)) -> Tier {
+    Tier { name: (*name).into(), limit: *limit, window_s: *window_s, per: *per }
+}

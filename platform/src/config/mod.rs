@@ -1,0 +1,222 @@
+//! The configuration: what was *written* in `tenantry.toml` becomes what it *means*, here and
+//! nowhere else [EN-5, AC-2, AC-15, RL-1, RL-2, WEB-1, WEB-2, WEB-5].
+//!
+//! What must hold:
+//! - Every fault of a file is named in one report, each with its line, what is wrong and the fix.
+//!   Nothing starts with a fault.
+//! - Unknown keys are refused. A route without a guard is refused. No input panics.
+//! - Secrets come from the environment or from files that it names, never from `tenantry.toml`.
+//! - Each default stands once, where its setting is read. `tenantry.default.toml` is the manual,
+//!   and a test compares it with [`settings`].
+
+mod access;
+mod document;
+mod environment;
+mod fault;
+mod guard_table;
+mod hosts;
+mod limits;
+mod parse;
+mod people;
+mod routes;
+mod service;
+mod upstream;
+
+use std::path::Path;
+
+pub use access::{ConfiguredRole, OWN_PERMISSIONS, Permissions, Roles};
+pub use document::Setting;
+pub use environment::{Environment, Logins, RootKey, RootKeyBytes, Secrets, parse_root_key};
+pub use fault::{Fault, Faults, Place};
+pub use guard_table::guard_table;
+pub use hosts::{App, Brand, Hosts, Scheme};
+pub use limits::{Limits, Per, Tier, TierId};
+pub use people::{Algorithm, Identity, Passwords, Sessions, SignUp, SigningKeys};
+pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
+pub use service::{DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
+pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
+
+use document::{At, Reading, Section};
+use routes::Surroundings;
+
+/// A configuration that was found without fault.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file's name, for messages.
+    pub file: String,
+    pub app: App,
+    pub brand: Brand,
+    pub hosts: Hosts,
+    pub listen: Listen,
+    pub forward_auth: ForwardAuth,
+    pub upstream: UpstreamPool,
+    pub identity: Identity,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub sign_up: SignUp,
+    pub signing_keys: SigningKeys,
+    pub permissions: Permissions,
+    pub roles: Roles,
+    pub routes: Routes,
+    pub cron: Cron,
+    pub limits: Limits,
+    pub mail: Mail,
+    pub database: DatabasePools,
+    pub root_key: RootKeyCommand,
+    pub security_txt: SecurityTxt,
+    pub log: LogLevel,
+    pub headers: Headers,
+}
+
+/// What `tenantry dev` knows better than the file.
+#[derive(Clone, Debug)]
+pub struct Dev {
+    /// On loopback, for browsers and for the gateway.
+    pub port: u16,
+    /// Where the app listens; `None`: the file says it.
+    pub upstream: Option<Upstream>,
+}
+
+impl Config {
+    /// The configuration of a file.
+    ///
+    /// # Errors
+    /// Every fault of the file, or that it cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|cause| unreadable(&file, &cause))?;
+        Self::parse(&file, &text)
+    }
+
+    /// The configuration of a file, and the secrets to serve it: the faults of both in one report.
+    ///
+    /// # Errors
+    /// Every fault of the file; without one there, every fault of the environment. With faults in
+    /// the file, those of the environment that do not depend on it.
+    pub fn load_to_serve(path: &Path, environment: &Environment) -> Result<(Self, Secrets), Faults> {
+        match Self::load(path) {
+            Ok(config) => Secrets::load(&config, environment).map(|secrets| (config, secrets)),
+            Err(faults) => Err(faults.and(environment::faults_alone(environment))),
+        }
+    }
+
+    /// The configuration of a text; `file` is its name in messages.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Faults> {
+        let (config, faults, _) = read(file, text, None);
+        faults.or(config)
+    }
+
+    /// The same for `tenantry dev`: on loopback, under `localhost`, with what a file for
+    /// production must say filled in.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn for_dev(file: &str, text: &str, dev: &Dev) -> Result<Self, Faults> {
+        let (config, faults, _) = read(file, text, Some(dev));
+        faults.or(config.on_loopback(dev))
+    }
+
+    fn on_loopback(mut self, dev: &Dev) -> Self {
+        self.hosts = self.hosts.local(dev.port);
+        self.listen.address = (std::net::Ipv4Addr::LOCALHOST, dev.port).into();
+        self.listen.trusted_proxies.clear();
+        if let Some(upstream) = &dev.upstream {
+            self.upstream.address = upstream.clone();
+        }
+        self
+    }
+}
+
+/// Every setting that the types know, for the manual.
+pub fn settings() -> Vec<Setting> {
+    // One of each thing that repeats, so that its settings are asked for too.
+    const ONE_OF_EACH: &str = "[[routes]]\n[roles.OWNER]\n[limits.tiers.exports]\n";
+    read("", ONE_OF_EACH, None).2
+}
+
+fn unreadable(file: &str, cause: &std::io::Error) -> Faults {
+    let fix = "Name the file with --config, or begin with the demo's: `tenantry init`.".to_owned();
+    Faults::new(file, vec![Fault { place: Place::File, what: format!("cannot be read: {cause}"), fix }])
+}
+
+/// Reads a whole text. What is faulty has its default, so the configuration counts only without faults.
+fn read(file: &str, text: &str, dev: Option<&Dev>) -> (Config, Faults, Vec<Setting>) {
+    let reading = Reading::new(file, text);
+    let document = reading.parse();
+    let root = Section::root(&reading, document.get_ref());
+    let config = Config::read(file, &root, dev);
+    root.refuse_unknown();
+    let (faults, settings) = reading.finish();
+    (config, faults, settings)
+}
+
+impl Config {
+    fn read(file: &str, root: &Section<'_, '_>, dev: Option<&Dev>) -> Self {
+        let given = |text: &'static str| dev.map(|_| text);
+        let app = root.section("app", |section| App::read(section, given("Demo")));
+        let listen = root.section("listen", Listen::read);
+        // Overwritten after reading when `dev` names another.
+        let upstream = root.section("upstream", |section| UpstreamPool::read(section, given("http://127.0.0.1:3000")));
+        let permissions = root.section("permissions", Permissions::read);
+        let roles = root.section("roles", |section| Roles::read(section, &permissions));
+        let limits = root.section("limits", Limits::read);
+        let around = Surroundings { permissions: &permissions, limits: &limits, response_timeout: upstream.response_timeout, max_body_bytes: listen.max_body_bytes };
+        let routes = read_routes(root, &roles, &around);
+        Self {
+            file: file.to_owned(),
+            brand: root.section("brand", |section| Brand::read(section, &app)),
+            hosts: root.section("hosts", |section| Hosts::read(section, given("localhost"))),
+            forward_auth: root.section("forward_auth", ForwardAuth::read),
+            identity: root.section("identity", Identity::read),
+            sessions: root.section("sessions", Sessions::read),
+            passwords: root.section("passwords", Passwords::read),
+            sign_up: root.section("sign_up", SignUp::read),
+            signing_keys: root.section("signing_keys", SigningKeys::read),
+            roles: root.section("members", |section| roles.read_members(section)),
+            cron: root.section("cron", Cron::read),
+            mail: root.section("mail", |section| Mail::read(section, given("Tenantry <no-reply@localhost.localdomain>"))),
+            database: root.section("database", DatabasePools::read),
+            root_key: root.section("root_key", RootKeyCommand::read),
+            security_txt: root.section("security_txt", |section| SecurityTxt::read(section, given_disclosure(dev))),
+            log: root.section("log", service::read_log),
+            headers: root.section("headers", Headers::read),
+            app,
+            listen,
+            upstream,
+            permissions,
+            routes,
+            limits,
+        }
+    }
+}
+
+fn given_disclosure(dev: Option<&Dev>) -> Option<(&'static str, &'static str)> {
+    dev.map(|_| ("mailto:security@localhost", "2100-01-01T00:00:00Z"))
+}
+
+/// The routes, and what only the whole file can tell about them.
+fn read_routes(root: &Section<'_, '_>, roles: &Roles, around: &Surroundings<'_>) -> Routes {
+    let routes: Vec<At<Route>> = root.each("routes", |section| Route::read(section, around)).into_iter().flatten().collect();
+    for route in &routes {
+        refuse_unreachable(root, roles, route);
+    }
+    for id in around.limits.added() {
+        if !routes.iter().any(|route| route.value.tiers.contains(&id)) {
+            let (name, span) = (&around.limits.tier(id).name, root.span_of("limits"));
+            root.reading.fault(&span, format!("tier {name:?} limits nothing: no route names it"), format!("Write tiers = [{name:?}] in a route, or leave the tier out."));
+        }
+    }
+    Routes::new(root, routes)
+}
+
+/// A permission that no role holds shuts the route for every person, and keys are made by people.
+fn refuse_unreachable(root: &Section<'_, '_>, roles: &Roles, route: &At<Route>) {
+    let Some(permission) = &route.value.permission else { return };
+    if !roles.grant(permission) {
+        let what = format!("nobody can pass route {:?}: no role holds {permission}", route.value.pattern.as_str());
+        root.reading.fault(&route.span, what, format!("Add \"{permission}\" to the permissions of a role."));
+    }
+}
