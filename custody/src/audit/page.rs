@@ -30,6 +30,10 @@ pub struct List {
     pub next_href: String,
 }
 
+impl List {
+    pub const TITLE: &'static str = "audit.title";
+}
+
 /// What the query string said, as it was written.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {

@@ -29,6 +29,10 @@ pub struct Trust {
     pub contact_href: String,
 }
 
+impl Trust {
+    pub const TITLE: &'static str = "trust.page";
+}
+
 /// Claims that belong together: sign-in, isolation, keys.
 #[derive(Clone, Debug)]
 pub struct Family {
@@ -70,6 +74,10 @@ pub struct Controls {
     pub failing: usize,
     pub unknown: usize,
     pub controls: Vec<ControlRow>,
+}
+
+impl Controls {
+    pub const TITLE: &'static str = "controls.title";
 }
 
 #[derive(Clone, Debug)]

@@ -22,6 +22,10 @@ pub struct List {
     pub next_href: String,
 }
 
+impl List {
+    pub const TITLE: &'static str = "keys.title";
+}
+
 #[derive(Clone, Debug)]
 pub struct KeyRow {
     pub id: String,
@@ -58,6 +62,10 @@ pub struct Create {
     pub expiries: Vec<Choice>,
 }
 
+impl Create {
+    pub const TITLE: &'static str = "keys.create_title";
+}
+
 /// The only answer that ever holds the key.
 #[derive(Debug, Template)]
 #[template(path = "apikeys/created.html")]
@@ -72,6 +80,10 @@ pub struct Created {
     pub list_href: String,
 }
 
+impl Created {
+    pub const TITLE: &'static str = "keys.created_page";
+}
+
 /// Says what revoking does, and asks for the name.
 #[derive(Debug, Template)]
 #[template(path = "apikeys/revoke.html")]
@@ -81,4 +93,8 @@ pub struct Revoke {
     pub action: String,
     pub back_href: String,
     pub confirm: Field,
+}
+
+impl Revoke {
+    pub const TITLE: &'static str = "keys.revoke_page";
 }

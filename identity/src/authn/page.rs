@@ -16,3 +16,7 @@ pub struct SignIn {
     /// The workspace that sent the person here; empty when they came by themselves.
     pub workspace: String,
 }
+
+impl SignIn {
+    pub const TITLE: &'static str = "sign_in.title";
+}

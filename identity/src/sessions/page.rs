@@ -15,6 +15,10 @@ pub struct Handoff {
     pub fields: Vec<HiddenField>,
 }
 
+impl Handoff {
+    pub const TITLE: &'static str = "handoff.submit";
+}
+
 /// Asked at the first use of a custom domain: "Continue to … as …".
 #[derive(Debug, Template)]
 #[template(path = "sessions/continue.html")]
@@ -28,6 +32,10 @@ pub struct Continue {
     pub fields: Vec<HiddenField>,
     /// Where somebody else signs in.
     pub other_href: String,
+}
+
+impl Continue {
+    pub const TITLE: &'static str = "handoff.submit";
 }
 
 #[derive(Clone, Debug)]

@@ -74,6 +74,10 @@ pub struct OperatorTenants {
     pub next_href: String,
 }
 
+impl OperatorTenants {
+    pub const TITLE: &'static str = "nav.tenants";
+}
+
 #[derive(Clone, Debug)]
 pub struct TenantRow {
     pub id: String,
@@ -108,4 +112,8 @@ pub struct OperatorSuspend {
     pub back_href: String,
     pub reason: Field,
     pub confirm: Field,
+}
+
+impl OperatorSuspend {
+    pub const TITLE: &'static str = "operator.suspend_page";
 }

@@ -14,6 +14,10 @@ pub struct SignUp {
     pub password_min: usize,
 }
 
+impl SignUp {
+    pub const TITLE: &'static str = "sign_up.title";
+}
+
 /// A password is never filled in again, so it has an error and no value.
 #[derive(Clone, Debug, Default)]
 pub struct SignUpForm {
@@ -36,6 +40,10 @@ pub struct CheckMail {
     pub mailbox_href: String,
 }
 
+impl CheckMail {
+    pub const TITLE: &'static str = "check_mail.title";
+}
+
 /// What a mailed link opens. Opening it changes nothing; the form does. [ID-3]
 #[derive(Debug, Template)]
 #[template(path = "users/verify.html")]
@@ -48,4 +56,8 @@ pub struct Verify {
     pub asks_password: bool,
     pub password_error: String,
     pub password_min: usize,
+}
+
+impl Verify {
+    pub const TITLE: &'static str = "verify.page";
 }

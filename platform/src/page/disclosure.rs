@@ -20,6 +20,10 @@ pub struct Disclosure {
     pub out_of_scope: Vec<String>,
 }
 
+impl Disclosure {
+    pub const TITLE: &'static str = "disclosure.title";
+}
+
 /// `/.well-known/security.txt`, RFC 9116.
 #[derive(Debug, Template)]
 #[template(path = "security.txt", escape = "none")]

@@ -14,6 +14,10 @@ pub struct Mailbox {
     pub clear_href: String,
 }
 
+impl Mailbox {
+    pub const TITLE: &'static str = "mailbox.title";
+}
+
 #[derive(Clone, Debug)]
 pub struct MailRow {
     pub at: Timestamp,
