@@ -1,0 +1,92 @@
+//! What mails say. Words come from the catalogue of the pages; links from configured hosts, never from a `Host`.
+
+use askama::Template;
+use tenantry_core::email::EmailAddress;
+
+use super::Mail;
+use crate::page::words::Words;
+
+/// "Confirm that this is your address": the link works once.
+#[derive(Debug)]
+pub struct VerifyAddress<'a> {
+    /// What the product is called.
+    pub brand: &'a str,
+    /// The workspace that waits.
+    pub workspace: &'a str,
+    /// The configured host's page, with the token.
+    pub link: &'a str,
+    /// How long the link works.
+    pub hours: u64,
+}
+
+/// "Somebody signed up with your address, and you have an account": no link that does anything by itself.
+#[derive(Debug)]
+pub struct AddressInUse<'a> {
+    /// What the product is called.
+    pub brand: &'a str,
+    /// The sign-in page.
+    pub sign_in: &'a str,
+}
+
+impl VerifyAddress<'_> {
+    /// The mail. Its link is for the owner of the mailbox alone.
+    pub fn mail(&self, to: EmailAddress) -> Mail {
+        let words = Words::english();
+        let subject = words.fill("mail.verify_subject", &[("brand", &self.brand)]);
+        let hours = words.count("time.hour", usize::try_from(self.hours).unwrap_or(usize::MAX));
+        Letter {
+            brand: self.brand,
+            title: words.fill("mail.verify_title", &[("workspace", &self.workspace)]),
+            text: words.fill("mail.verify_text", &[("brand", &self.brand), ("span", &hours)]),
+            act: words.say("mail.verify_act"),
+            link: self.link,
+            note: words.say("mail.verify_note"),
+            foot: words.fill("mail.foot", &[("brand", &self.brand)]),
+        }
+        .mail(to, subject)
+    }
+}
+
+impl AddressInUse<'_> {
+    /// The mail.
+    pub fn mail(&self, to: EmailAddress) -> Mail {
+        let words = Words::english();
+        let subject = words.fill("mail.known_subject", &[("brand", &self.brand)]);
+        Letter {
+            brand: self.brand,
+            title: words.say("mail.known_title").to_owned(),
+            text: words.fill("mail.known_text", &[("brand", &self.brand)]),
+            act: words.say("mail.known_act"),
+            link: self.sign_in,
+            note: words.say("mail.known_note"),
+            foot: words.fill("mail.foot", &[("brand", &self.brand)]),
+        }
+        .mail(to, subject)
+    }
+}
+
+/// What all letters share, as HTML.
+#[derive(Template)]
+#[template(path = "mail/letter.html")]
+struct Letter<'a> {
+    brand: &'a str,
+    title: String,
+    text: String,
+    act: &'a str,
+    link: &'a str,
+    note: &'a str,
+    foot: String,
+}
+
+/// The same without HTML.
+#[derive(Template)]
+#[template(path = "mail/letter.txt")]
+struct Plain<'a>(&'a Letter<'a>);
+
+impl Letter<'_> {
+    fn mail(&self, to: EmailAddress, subject: String) -> Mail {
+        // Invariant: both templates write strings into a string, which cannot fail.
+        let (text, html) = (Plain(self).render().expect("text"), self.render().expect("html"));
+        Mail { to, subject, text, html }
+    }
+}

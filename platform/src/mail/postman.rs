@@ -1,0 +1,76 @@
+//! The way out: SMTP over tokio and rustls, by the URL of the environment.
+//!
+//! `smtps://` is TLS from the first byte, `smtp://…?tls=required` is STARTTLS or nothing,
+//! `?tls=opportunistic` STARTTLS where offered, and `smtp://` alone plain text, for loopback.
+
+use std::sync::Arc;
+
+use lettre::message::Mailbox;
+use lettre::transport::smtp;
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::compose::compose;
+use super::{JOB, Queued};
+use crate::config;
+use crate::jobs::{JobFault, Runner};
+
+/// Replies that refuse us, not the mail: authentication wanted, too weak, or wrong (RFC 4954 section 6).
+const OUR_OWN_FAULT: [u16; 4] = [530, 534, 535, 538];
+
+/// Mail cannot be sent with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum MailFault {
+    /// The sender is no mailbox.
+    #[error("mail.from is no mailbox; write it as `Acme <no-reply@example.com>`")]
+    From,
+    /// The server's URL cannot be used.
+    #[error("TENANTRY_SMTP_URL cannot be used; write smtps://user:password@host, or smtp://host?tls=required")]
+    Url,
+}
+
+/// Who carries mails to the server.
+#[derive(Clone)]
+pub struct Postman {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl std::fmt::Debug for Postman {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Postman")
+    }
+}
+
+impl Postman {
+    /// Reads the URL; connects with the first mail.
+    ///
+    /// # Errors
+    /// [`MailFault`], without the URL: it holds a password.
+    pub fn new(config: &config::Mail, url: &SecretString) -> Result<Self, MailFault> {
+        let from = config.from.parse().map_err(|_| MailFault::From)?;
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(|_| MailFault::Url)?;
+        Ok(Self { transport: builder.timeout(Some(config.timeout)).build(), from })
+    }
+
+    async fn carry(&self, queued: &Queued) -> Result<(), JobFault> {
+        let message = compose(queued, &self.from).map_err(JobFault::Final)?;
+        self.transport.send(message).await.map(drop).map_err(|error| judge(&error))
+    }
+}
+
+/// Sends the mails of the queue.
+pub fn attend(runner: &mut Runner, postman: Postman) {
+    let postman = Arc::new(postman);
+    runner.on(JOB, move |_, queued: Queued| {
+        let postman = Arc::clone(&postman);
+        async move { postman.carry(&queued).await }
+    });
+}
+
+/// 5xx is about this mail and final; 4xx, no answer and a refused sign-in may change.
+fn judge(error: &smtp::Error) -> JobFault {
+    let ours = error.status().is_some_and(|code| OUR_OWN_FAULT.contains(&code.into()));
+    let why = error.status().map_or_else(|| error.to_string(), |code| format!("the mail server answered {code}"));
+    if error.is_permanent() && !ours { JobFault::Final(why) } else { JobFault::Retry(why) }
+}
