@@ -388,6 +388,10 @@ impl<P: Permission, M: Plane> Permit<P, M> {
         self.context.person
     }
 
+    pub(crate) const fn context(&self) -> Context {
+        self.context
+    }
+
     /// Opens a transaction. Nothing is sent before its first statement.
     pub fn begin(&self, ground: &Ground) -> TenantTx<M>
     where

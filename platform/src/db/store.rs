@@ -1,6 +1,8 @@
 //! Pools: one a login. A [`Store`] of a plane can only be used through a permit of that plane.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -74,12 +76,13 @@ pub enum StoreFault {
 /// The pool of a plane.
 pub struct Store<P> {
     pool: Pool,
+    statements: Arc<AtomicU64>,
     of: PhantomData<fn() -> P>,
 }
 
 impl<P> Clone for Store<P> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), of: PhantomData }
+        Self { pool: self.pool.clone(), statements: Arc::clone(&self.statements), of: PhantomData }
     }
 }
 
@@ -99,12 +102,21 @@ impl<P: Plane> Store<P> {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreFault::Pool { login: P::LOGIN, cause: error.to_string() })?;
-        Ok(Self { pool, of: PhantomData })
+        Ok(Self { pool, statements: Arc::default(), of: PhantomData })
     }
 
     /// A connection. Only transactions ask for one.
     pub(super) async fn connection(&self) -> Result<Object, DbFault> {
         Ok(self.pool.get().await?)
+    }
+
+    pub(super) fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Statements of rooms sent so far: what a test counts where two answers must cost the same (ID-4).
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Connections open now, and the bound (EV-6).

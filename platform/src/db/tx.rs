@@ -11,7 +11,7 @@ use super::statement::{Binds, Scope, Sql};
 use super::store::Store;
 use super::Group;
 use crate::feed::Change;
-use crate::permit::Acting;
+use crate::permit::{Acting, Permit, SystemPermission};
 
 /// A statement's own parameters, from `$2` on (or from `$1` for a door).
 pub type Args<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -100,6 +100,18 @@ impl<M: Plane> TenantTx<M> {
         self.context
     }
 
+    /// Goes on under the context of another permit of the system: rows of several tenants in one commit. Who
+    /// acts stays the same, and the walls follow: `$1` and the policies' settings change together.
+    pub async fn turn_to<P: SystemPermission>(&mut self, permit: &Permit<P, M>) -> Result<(), DbFault> {
+        let next = permit.context();
+        if self.state == State::Open {
+            let (tenant, person) = next.settings();
+            self.run(CONTEXT, &[&tenant, &person]).await?;
+        }
+        self.context = next;
+        Ok(())
+    }
+
     /// Runs a statement and answers all its rows.
     pub async fn query<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Vec<Row>, DbFault>
     where
@@ -167,6 +179,7 @@ impl<M: Plane> TenantTx<M> {
         }
         params.extend_from_slice(args);
         let (set, statement) = tx.prepare(sql.text()).await?;
+        store.count_statement();
         tx.state = State::Busy;
         let (tenant, person) = context.settings();
         let connection = tx.open_connection()?;
@@ -211,6 +224,7 @@ impl<M: Plane> TenantTx<M> {
     }
 
     async fn send(&self, fresh: bool, set: &Statement, statement: &Statement, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+        self.store.count_statement();
         let connection = self.open_connection()?;
         if !fresh {
             return Ok(connection.query(statement, params).await?);

@@ -22,6 +22,11 @@ impl Nonce {
         Self(STANDARD.encode(entropy.bytes::<NONCE_BYTES>()))
     }
 
+    /// The word that this request was already given.
+    pub fn given(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
