@@ -111,12 +111,13 @@ create table control.links (
     digest     bytea primary key check (length(digest) = 32),
     id         uuid not null,
     kind       text not null,
-    person_id  uuid not null references control.persons (person_id) on delete cascade,
+    person_id  uuid not null,
     data       bytea not null,
     created_at timestamptz not null,
     expires_at timestamptz not null,
     used_at    timestamptz
 );
+comment on column control.links.person_id is 'No reference: whoever signs up becomes a person only by using the link.';
 create index links_person on control.links (person_id, kind);
 
 create table control.codes (

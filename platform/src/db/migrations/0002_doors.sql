@@ -24,13 +24,13 @@ language sql stable strict security definer set search_path = '' as $$
     where s.slug = wanted and s.claimed
 $$;
 
--- A slug is held for one sign-up until its link expires; an expired hold gives way.
+-- A slug is held for one sign-up until its link expires; an expired hold gives way, and one's own is renewed.
 create function doors.reserve_slug(wanted text, tenant uuid, until timestamptz, at timestamptz) returns boolean
 language sql strict security definer set search_path = '' as $$
     with held as (
         insert into control.slugs (slug, tenant_id, reserved_until) values (wanted, tenant, until)
         on conflict (slug) do update set tenant_id = excluded.tenant_id, reserved_until = excluded.reserved_until
-            where not slugs.claimed and slugs.reserved_until < at
+            where not slugs.claimed and (slugs.reserved_until < at or slugs.tenant_id = excluded.tenant_id)
         returning true)
     select exists (select from held)
 $$;
@@ -162,6 +162,17 @@ language sql strict security definer set search_path = '' as $$
     insert into control.jobs (id, kind, payload, due_at, created_at) values (job_id, job_kind, sealed_payload, due, at)
 $$;
 
+-- What nobody can use any more. An ended session is kept for a while, so that its reuse can still be told.
+create function doors.sweep(at timestamptz, sessions_before timestamptz) returns bigint
+language sql strict security definer set search_path = '' as $$
+    with links as (delete from control.links l where l.expires_at < at returning 1),
+         codes as (delete from control.codes c where c.expires_at < at returning 1),
+         slugs as (delete from control.slugs s where not s.claimed and s.reserved_until < at returning 1),
+         sessions as (delete from control.sessions s where s.expires_at < sessions_before returning 1)
+    select (select count(*) from links) + (select count(*) from codes) + (select count(*) from slugs)
+         + (select count(*) from sessions)
+$$;
+
 -- For the owner's login alone: `tenantry operators`.
 create function doors.set_operator(address text, wanted boolean) returns boolean
 language sql strict security definer set search_path = '' as $$
@@ -202,6 +213,10 @@ begin
         ('announce', 'change', 'insert'),
         ('changes_since', 'change', 'select'),
         ('enqueue_job', 'jobs', 'insert'),
+        ('sweep', 'links', 'select, delete'),
+        ('sweep', 'codes', 'select, delete'),
+        ('sweep', 'slugs', 'select, delete'),
+        ('sweep', 'sessions', 'select, delete'),
         ('set_operator', 'emails', 'select'),
         ('set_operator', 'persons', 'select, update')
     loop
@@ -236,6 +251,7 @@ to tenantry_control, tenantry_live, tenantry_test, tenantry_operator;
 
 grant execute on function doors.enqueue_job(uuid, text, bytea, timestamptz, timestamptz) to tenantry_jobs;
 grant execute on function doors.uuid7_floor(timestamptz), doors.ensure_partitions(timestamptz, integer) to tenantry_jobs;
+grant execute on function doors.sweep(timestamptz, timestamptz) to tenantry_jobs;
 grant execute on function doors.set_operator(text, boolean) to tenantry_owner;
 
 -- Each door to its own owner. The right to create in the schema is lent for the moment that the hand-over needs.
