@@ -1,0 +1,3 @@
+//! The tests of the binary, room by room.
+
+mod house;
