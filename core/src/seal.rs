@@ -129,11 +129,18 @@ impl RootKey {
     pub fn parse(text: &str) -> Result<Self, NotARootKey> {
         let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| NotARootKey::Form)?);
         let bytes: [u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(|_| NotARootKey::Form)?;
-        let bytes = Zeroizing::new(bytes);
+        Self::from_bytes(&Zeroizing::new(bytes))
+    }
+
+    /// A root key that was read elsewhere.
+    ///
+    /// # Errors
+    /// [`NotARootKey::Placeholder`].
+    pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Result<Self, NotARootKey> {
         if bytes.iter().all(|byte| *byte == bytes[0]) {
             return Err(NotARootKey::Placeholder);
         }
-        Ok(Self(bytes))
+        Ok(Self(Zeroizing::new(*bytes)))
     }
 
     /// The base64 text that [`RootKey::parse`] reads.
