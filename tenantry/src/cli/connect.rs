@@ -1,0 +1,108 @@
+//! How a command reaches the installation: a running `tenantry dev`, or the environment of `serve`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use tenantry_core::clock::Clock;
+use tenantry_core::random::Entropy;
+use tenantry_core::seal::{RootKey, Sealer};
+use tenantry_platform::config::{Config, Environment, Logins, Secrets};
+use tenantry_platform::db::{Database, PoolOptions, Urls, logins};
+use tenantry_platform::ground::Ground;
+
+use crate::dev::{self, Place, Ready};
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Which installation a command is about.
+#[derive(Clone, Debug, Args)]
+pub struct Where {
+    /// The data directory of a running `tenantry dev`.
+    #[arg(long, conflicts_with = "config")]
+    pub data_dir: Option<PathBuf>,
+    /// The configuration of `tenantry serve`; its URLs and root key come from the environment.
+    #[arg(long, default_value = "tenantry.toml", env = "TENANTRY_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// An installation, reached.
+#[derive(Debug)]
+pub struct Installation {
+    /// Its configuration.
+    pub config: Arc<Config>,
+    /// Its ground.
+    pub ground: Ground,
+    /// What `tenantry dev` announced, where that is what runs.
+    pub ready: Option<Ready>,
+}
+
+impl Installation {
+    /// Reaches the installation without changing anything in it.
+    pub async fn open(place: &Where) -> Result<Self, Fault> {
+        match &place.data_dir {
+            Some(dir) => Self::of_dev(dir),
+            None => Self::of_serve(&place.config),
+        }
+    }
+
+    fn of_dev(dir: &std::path::Path) -> Result<Self, Fault> {
+        let place = Place::open(dir)?;
+        let ready = place.ready().map_err(|_| format!("no `tenantry dev` runs in {}. Start it with `tenantry dev --data-dir {0}`.", dir.display()))?;
+        let secrets = place.secrets(&Entropy::system())?;
+        let administrator: tokio_postgres::Config = ready.database_url.parse()?;
+        let login = |name: &str| {
+            let mut config = administrator.clone();
+            config.user(name).password(secrets.logins.get(name).map(String::as_str).unwrap_or_default());
+            config
+        };
+        let urls = Urls {
+            control: login(logins::SERVING[0].0),
+            live: login(logins::SERVING[1].0),
+            test: login(logins::SERVING[2].0),
+            jobs: login(logins::SERVING[3].0),
+            operator: login(logins::SERVING[4].0),
+        };
+        let port = dev::port_of(&ready)?;
+        let config = Arc::new(dev::configuration(place.config_in_use().as_deref(), port, None)?);
+        let sealer = Sealer::new(&RootKey::parse(&secrets.root_key)?);
+        Ok(Self { ground: ground(urls, &config, sealer)?, config, ready: Some(ready) })
+    }
+
+    fn of_serve(path: &std::path::Path) -> Result<Self, Fault> {
+        let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
+        let sealer = sealer(&secrets)?;
+        let config = Arc::new(config);
+        Ok(Self { ground: ground(urls(&secrets.logins), &config, sealer)?, config, ready: None })
+    }
+}
+
+/// The pools' URLs.
+pub fn urls(logins: &Logins) -> Urls {
+    Urls {
+        control: logins.control.clone(),
+        live: logins.live.clone(),
+        test: logins.test.clone(),
+        jobs: logins.jobs.clone(),
+        operator: logins.operator.clone(),
+    }
+}
+
+/// A ground of this process's own clock and chance.
+pub fn ground(urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fault> {
+    let options = PoolOptions { most: config.database.max_connections.into(), wait: config.database.wait };
+    Ok(Ground::new(Database::open(urls, options)?, Clock::system(), Entropy::system(), Arc::new(sealer)))
+}
+
+/// The seal of the environment's root keys.
+pub fn sealer(secrets: &Secrets) -> Result<Sealer, Fault> {
+    tenantry_custody::vault::sealer(secrets).map_err(Into::into)
+}
+
+/// The login that migrates, from `TENANTRY_MIGRATE_URL`.
+pub(super) fn migrate_login(environment: &Environment) -> Result<tokio_postgres::Config, Fault> {
+    let url = environment.secret("TENANTRY_MIGRATE_URL").map_err(|fault| fault.to_string())?;
+    let url = url.ok_or("TENANTRY_MIGRATE_URL is not set. Set it to the URL of tenantry_migrate that `tenantry database plan` printed.")?;
+    url.expose_secret().parse().map_err(|_| "TENANTRY_MIGRATE_URL is not a PostgreSQL URL.".into())
+}

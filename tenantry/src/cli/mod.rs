@@ -1,0 +1,124 @@
+//! The command line: what each command needs, and what it says when it ends.
+
+mod connect;
+mod database;
+mod keys;
+mod posture;
+mod tenants;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use connect::Where;
+
+/// The security layer of a multi-tenant SaaS.
+#[derive(Debug, Parser)]
+#[command(name = "tenantry", version, about, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, with a private PostgreSQL and a demo app.
+    Dev(DevArgs),
+    /// Serve: the gateway in front of your app.
+    Serve(ConfigArg),
+    /// Read the configuration, name every fault, and print who may pass where.
+    Check(ConfigArg),
+    /// Bring the database up to this version (TENANTRY_MIGRATE_URL).
+    Migrate,
+    /// What the database needs.
+    #[command(subcommand)]
+    Database(database::DatabaseCommand),
+    /// The root key and the signing keys.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Tenants: list, suspend, reactivate.
+    #[command(subcommand)]
+    Tenants(tenants::TenantsCommand),
+    /// Platform staff: grant or revoke.
+    #[command(subcommand)]
+    Operators(tenants::OperatorsCommand),
+    /// Check every claim against the running system.
+    Posture(posture::PostureArgs),
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArg {
+    /// The configuration file.
+    #[arg(long, default_value = "tenantry.toml", env = "TENANTRY_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// What `dev` takes.
+#[derive(Clone, Debug, Args)]
+pub struct DevArgs {
+    /// Where the database, the keys and `dev.json` live.
+    #[arg(long, default_value = ".tenantry")]
+    pub data_dir: PathBuf,
+    /// The port on loopback; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Your configuration instead of the demo's. Its upstream is used as it stands.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+}
+
+/// Text for people or JSON for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What a command ends with: its own exit code, or one sentence for the terminal and 2.
+pub type Outcome = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Runs the command of the process's arguments.
+pub fn run() -> ExitCode {
+    match dispatch(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            say_error(&format!("tenantry: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Outcome {
+    match command {
+        Command::Dev(args) => crate::dev::run(args),
+        Command::Serve(config) => crate::serve::run(&config.config),
+        Command::Check(config) => database::check(&config.config),
+        Command::Migrate => database::migrate(),
+        Command::Database(command) => database::run(command),
+        Command::Keys(command) => keys::run(command),
+        Command::Tenants(command) => tenants::run(command),
+        Command::Operators(command) => tenants::run_operators(command),
+        Command::Posture(args) => posture::run(args),
+    }
+}
+
+/// One line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "the one place where a command speaks")]
+pub fn say(line: &str) {
+    println!("{line}");
+}
+
+/// One line for the person at the terminal, about a fault.
+#[expect(clippy::print_stderr, reason = "the one place where a command complains")]
+pub fn say_error(line: &str) {
+    eprintln!("{line}");
+}
+
+/// A runtime for a command that talks to the database and ends.
+fn wait<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work))
+}
