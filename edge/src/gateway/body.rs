@@ -1,0 +1,118 @@
+//! What an answer carries: nothing, a text made here, a page of the console, or the app's stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use super::relay::Relay;
+use super::turn::TurnEnd;
+
+/// Why a stream broke off. The reader can only close: the head of the answer is long gone.
+pub type BrokenOff = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer of the gateway.
+#[derive(Default)]
+pub struct Body {
+    content: Content,
+    /// Dropped with the body, which tells the connection that the next request may come in.
+    _turn: Option<TurnEnd>,
+}
+
+#[derive(Default)]
+enum Content {
+    #[default]
+    Empty,
+    Whole(Bytes),
+    Page(axum::body::Body),
+    Relay(Box<Relay>),
+}
+
+impl Body {
+    /// A body without a byte.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Ties the body to the turn of its request on the connection.
+    pub(super) fn ending(mut self, turn: TurnEnd) -> Self {
+        self._turn = Some(turn);
+        self
+    }
+
+    fn of(content: Content) -> Self {
+        Self { content, _turn: None }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::of(if bytes.is_empty() { Content::Empty } else { Content::Whole(bytes) })
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<axum::body::Body> for Body {
+    fn from(body: axum::body::Body) -> Self {
+        Self::of(Content::Page(body))
+    }
+}
+
+impl From<Relay> for Body {
+    fn from(relay: Relay) -> Self {
+        Self::of(Content::Relay(Box::new(relay)))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match &mut self.get_mut().content {
+            Content::Empty => Poll::Ready(None),
+            content @ Content::Whole(_) => match std::mem::take(content) {
+                Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Content::Page(page) => Pin::new(page).poll_frame(cx).map_err(Into::into),
+            Content::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Empty => true,
+            Content::Whole(_) => false,
+            Content::Page(page) => page.is_end_stream(),
+            Content::Relay(relay) => relay.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Empty => SizeHint::with_exact(0),
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Page(page) => page.size_hint(),
+            Content::Relay(relay) => relay.size_hint(),
+        }
+    }
+}

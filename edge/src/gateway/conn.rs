@@ -1,0 +1,95 @@
+//! One client's connection: requests in turn, then a farewell that the client can read.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tenantry_core::clock::Clock;
+use tenantry_core::ids::uuid7;
+use tenantry_core::random::Entropy;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::body::Body;
+use super::gate::Gate;
+use super::refusal::refusal;
+use super::turn::{TurnEnd, Turns};
+use super::wire::{Patience, Wire};
+
+/// The server reads and writes in pieces up to this size: what a stream may hold in memory, twice.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// Who is on the other side of a socket. The client itself may be further away, behind a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub address: SocketAddr,
+}
+
+/// What all connections of a thread share.
+pub(super) struct Terms {
+    pub(super) http: http1::Builder,
+    pub(super) patience: Patience,
+    pub(super) head_bytes_max: usize,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
+}
+
+/// The HTTP server as the byte check in front of it needs it: time-outs are the wire's, and answers are
+/// not gathered, because an answer to an early request must not wait for a later, refused one.
+pub(super) fn server() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None).half_close(false).pipeline_flush(false).max_buf_size(BUFFER_BYTES_MAX);
+    http
+}
+
+/// Serves a connection until it ends, or until `stop` is set and the request in flight is answered.
+pub(super) async fn serve<H, F>(
+    stream: TcpStream,
+    peer: Peer,
+    handler: H,
+    terms: Rc<Terms>,
+    mut stop: watch::Receiver<bool>,
+) where
+    H: Fn(Request<Incoming>, Peer) -> F,
+    F: Future<Output = Response<Body>> + 'static,
+{
+    let turns = Rc::new(Turns::default());
+    let wire = Wire::new(stream, Gate::new(terms.head_bytes_max), Rc::clone(&turns), terms.patience);
+    let service = service_fn(|request| {
+        let answer = handler(request, peer);
+        let turn = TurnEnd(Rc::clone(&turns));
+        async move { Ok::<_, Infallible>(answer.await.map(|body| body.ending(turn))) }
+    });
+    let mut connection = terms.http.serve_connection(TokioIo::new(wire), service);
+    let outcome = tokio::select! {
+        biased;
+        outcome = &mut connection => outcome,
+        _ = stop.wait_for(|stop| *stop) => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    let wire = connection.into_parts().io.into_inner();
+    say_farewell(wire, outcome, &terms).await;
+}
+
+async fn say_farewell(wire: Wire, outcome: hyper::Result<()>, terms: &Terms) {
+    match (wire.owed_refusal(), outcome) {
+        (Some(refused), _) => {
+            let id = uuid7(&terms.clock, &terms.entropy).hyphenated().to_string();
+            tracing::info!(request_id = id, status = refused.status().as_u16(), reason = %refused, "request refused before it was read");
+            wire.close(&refusal(refused, &id)).await;
+        }
+        (None, Ok(())) => wire.close(&[]).await,
+        (None, Err(fault)) => {
+            tracing::debug!(%fault, "connection broke");
+            wire.reset();
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What the app sees of a request and what a browser sees of the app's answer (docs/app-contract.md).
+//!
+//! Pure: every line of the contract is a function over headers. The order matters where a client could
+//! use one line against another: first all that a client may not say is removed, then ours is added.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+use http::Method;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Signed facts about the caller: the one header that an app must verify.
+pub const IDENTITY: HeaderName = HeaderName::from_static("tenantry-identity");
+/// The nonce of this answer's policy, for apps that write their own script tags.
+pub const CSP_NONCE: HeaderName = HeaderName::from_static("tenantry-csp-nonce");
+/// One request's name in every log [OBS-1].
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// Names that only Tenantry may say, to the app and to the browser.
+const OUR_NAMES: &str = "tenantry-";
+/// Our cookies. All of them are host-only and secure, which browsers enforce by the first part of the name.
+pub const OUR_COOKIES: &str = "__Host-tenantry";
+
+/// Headers about one connection and not about the message (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("http2-settings"),
+];
+
+/// What a client says about the way that its request came, which is for us to say.
+const ABOUT_THE_WAY: [HeaderName; 7] =
+    [header::FORWARDED, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, REAL_IP, REQUEST_ID];
+
+/// Conditions under which an app answers "as before". Those that guard a change are not among them.
+const CONDITIONS: [HeaderName; 3] = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
+
+/// Headers that frame a message or name its target: no `Connection` may talk them away.
+const NEVER_HOP_BY_HOP: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+
+/// What the guard took from the request, so that the app never sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Consumed {
+    /// Nothing but perhaps our cookies, which never pass.
+    #[default]
+    Nothing,
+    /// The `Authorization` header.
+    Authorization,
+    /// Another header, such as a cron secret's.
+    Header(HeaderName),
+}
+
+/// How a request came to us.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// The client, after trusted proxies were walked.
+    pub client: IpAddr,
+    /// As the browser sees it: also true behind a trusted proxy that ends TLS.
+    pub is_https: bool,
+    /// The host as the browser sent it, with its port if it named one.
+    pub host: &'a str,
+}
+
+impl Way<'_> {
+    const fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
+    }
+
+    /// The port that the browser connected to: named, or the scheme's own.
+    fn port(&self) -> u16 {
+        let named = self.host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        named.unwrap_or(if self.is_https { 443 } else { 80 })
+    }
+}
+
+/// Removes what the app must not believe or must not see.
+pub fn strip_request(headers: &mut HeaderMap, consumed: &Consumed) {
+    remove_hop_by_hop(headers);
+    remove_names(headers, |name| name.starts_with(OUR_NAMES) || name.contains('_'));
+    remove_all(headers, &ABOUT_THE_WAY);
+    // Answered on this side: the body is asked for when it is read.
+    headers.remove(header::EXPECT);
+    match consumed {
+        Consumed::Nothing => {}
+        Consumed::Authorization => drop(headers.remove(header::AUTHORIZATION)),
+        Consumed::Header(name) => drop(headers.remove(name)),
+    }
+    remove_our_cookies(headers);
+}
+
+/// Says how the request came: `Host` as the browser sent it, the client, the scheme, the port.
+///
+/// # Errors
+/// The host has bytes that no header can carry; such a request never came through the front.
+pub fn describe_way(headers: &mut HeaderMap, way: Way<'_>) -> Result<(), header::InvalidHeaderValue> {
+    let host = HeaderValue::from_str(way.host)?;
+    let client = printed(way.client);
+    headers.insert(header::FORWARDED, forwarded(way)?);
+    headers.insert(FORWARDED_FOR, client.clone());
+    headers.insert(REAL_IP, client);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(way.scheme()));
+    headers.insert(FORWARDED_PORT, HeaderValue::from(way.port()));
+    headers.insert(FORWARDED_HOST, host.clone());
+    headers.insert(header::HOST, host);
+    Ok(())
+}
+
+/// Takes away the conditions under which a page would not be sent anew: a 304 would revive an old nonce.
+pub fn strip_conditions(method: &Method, headers: &mut HeaderMap) {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        remove_all(headers, &CONDITIONS);
+    }
+}
+
+/// Removes what an app may not say to a browser.
+pub fn strip_answer(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    remove_names(headers, |name| name.starts_with(OUR_NAMES));
+    headers.remove("clear-site-data");
+    headers.remove("service-worker-allowed");
+    headers.remove(REQUEST_ID);
+    remove_foreign_cookies(headers);
+}
+
+/// A guarded answer is for one person: no cache may keep it unless the app said otherwise.
+pub fn keep_private(headers: &mut HeaderMap) {
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+}
+
+/// An answer with a nonce must never be served twice.
+pub fn forbid_store(headers: &mut HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.remove(header::ETAG);
+    headers.remove(header::LAST_MODIFIED);
+}
+
+fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn remove_names(headers: &mut HeaderMap, is_unwanted: impl Fn(&str) -> bool) {
+    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
+    remove_all(headers, &unwanted);
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers.get_all(header::CONNECTION).iter().flat_map(names_in).collect();
+        remove_all(headers, &named);
+    }
+    remove_all(headers, &HOP_BY_HOP);
+}
+
+/// The names listed in a `Connection` header, but for those that it has no say about.
+fn names_in(value: &HeaderValue) -> impl Iterator<Item = HeaderName> + use<'_> {
+    let names = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    names.filter_map(|name| HeaderName::from_bytes(name).ok()).filter(|name| !NEVER_HOP_BY_HOP.contains(name))
+}
+
+fn remove_our_cookies(headers: &mut HeaderMap) {
+    let has_ours = |value: &HeaderValue| memchr::memmem::find(value.as_bytes(), OUR_COOKIES.as_bytes()).is_some();
+    if !headers.get_all(header::COOKIE).iter().any(has_ours) {
+        return;
+    }
+    let left: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().filter_map(without_ours).collect();
+    headers.remove(header::COOKIE);
+    for value in left {
+        headers.append(header::COOKIE, value);
+    }
+}
+
+/// A `Cookie` header without our cookies; nothing when none is left.
+fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
+    let mut left = BytesMut::with_capacity(value.len());
+    for pair in value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
+        if pair.is_empty() || pair.starts_with(OUR_COOKIES.as_bytes()) {
+            continue;
+        }
+        if !left.is_empty() {
+            left.extend_from_slice(b"; ");
+        }
+        left.extend_from_slice(pair);
+    }
+    // Parts of a valid value are valid; if that were ever wrong, no cookie passes.
+    HeaderValue::from_maybe_shared(left.freeze()).ok().filter(|value| !value.is_empty())
+}
+
+/// Cookies with our names, and cookies for a whole domain, which another tenant's host would receive.
+fn remove_foreign_cookies(headers: &mut HeaderMap) {
+    let is_foreign = |value: &HeaderValue| is_ours(value.as_bytes()) || has_domain(value.as_bytes());
+    if !headers.get_all(header::SET_COOKIE).iter().any(is_foreign) {
+        return;
+    }
+    let cookies = headers.get_all(header::SET_COOKIE).iter();
+    let left: Vec<HeaderValue> = cookies.filter(|value| !is_foreign(value)).cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    for value in left {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+/// By RFC 6265bis a browser compares the prefix of a cookie's name without regard to case.
+fn is_ours(cookie: &[u8]) -> bool {
+    let name = cookie.trim_ascii_start();
+    name.get(..OUR_COOKIES.len()).is_some_and(|start| start.eq_ignore_ascii_case(OUR_COOKIES.as_bytes()))
+}
+
+fn has_domain(cookie: &[u8]) -> bool {
+    let mut attributes = cookie.split(|byte| *byte == b';').skip(1);
+    attributes.any(|attribute| {
+        let name = attribute.split(|byte| *byte == b'=').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"domain")
+    })
+}
+
+fn printed(address: IpAddr) -> HeaderValue {
+    let mut text = String::with_capacity(39);
+    // Writing to a String cannot fail, and an address has only digits, dots, colons and letters.
+    let _ = write!(text, "{address}");
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// RFC 7239: an IPv6 address in brackets, and whatever has a colon in quotes.
+fn forwarded(way: Way<'_>) -> Result<HeaderValue, header::InvalidHeaderValue> {
+    let mut text = String::with_capacity(48 + way.host.len());
+    let _ = match way.client {
+        IpAddr::V4(client) => write!(text, "for={client}"),
+        IpAddr::V6(client) => write!(text, "for=\"[{client}]\""),
+    };
+    let _ = write!(text, ";host=\"{}\";proto={}", way.host, way.scheme());
+    HeaderValue::try_from(text)
+}

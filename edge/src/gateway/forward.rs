@@ -1,0 +1,118 @@
+//! Step 8 of a request's life: to the app and back, by the contract.
+
+use std::rc::Rc;
+
+use http::header::{self, HeaderValue};
+use http::uri::{PathAndQuery, Uri};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tenantry_platform::page::Nonce;
+use tenantry_platform::problem::Problem;
+
+use super::body::Body;
+use super::contract::{self, CSP_NONCE, Consumed, IDENTITY, REQUEST_ID, Way};
+use super::cors;
+use super::fault::Fault;
+use super::headers::Site;
+use super::passage::Passage;
+use super::pool::Pool;
+use super::relay::{Relay, Upload};
+use super::upstream::exchange;
+
+/// What travels with a request besides itself.
+#[derive(Debug)]
+pub struct Luggage<'a> {
+    pub way: Way<'a>,
+    pub site: Site,
+    /// The signed identity; also of nobody, on public routes.
+    pub identity: HeaderValue,
+    pub request_id: &'a HeaderValue,
+    pub consumed: Consumed,
+    /// Fresh, where [`AppRoute::wants_nonce`](super::AppRoute::wants_nonce).
+    pub nonce: Option<&'a Nonce>,
+}
+
+/// Sends the request to the app and returns its answer, both by the contract.
+///
+/// # Errors
+/// 502, 503 or 504 about the app, 400, 408 or 413 about the client's body.
+pub async fn forward(
+    passage: Passage<'_>,
+    request: Request<Incoming>,
+    pool: &Rc<Pool>,
+    luggage: Luggage<'_>,
+) -> Result<Response<Body>, Problem> {
+    let route = passage.route();
+    let policy = page_policy(&passage, luggage.nonce);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let (request, body) = outgoing(&passage, request, &luggage, policy.as_ref())?;
+    let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(Fault::into_problem)?;
+    let patience = route.route.response_timeout;
+    let answer = exchange(pool, request.map(|()| upload), patience, progress.as_deref()).await;
+    let mut answer = answer.map_err(Fault::into_problem)?;
+    finish(&passage, &mut answer, &luggage, policy.as_ref());
+    cors::mark(&route.route, origin.as_ref(), answer.headers_mut());
+    Ok(answer.map(Body::from))
+}
+
+/// The policy of a page of this route, with this request's nonce where it has one.
+fn page_policy(passage: &Passage<'_>, nonce: Option<&Nonce>) -> Option<HeaderValue> {
+    let policy = &passage.route().policy;
+    match nonce {
+        Some(nonce) => policy.with(nonce).ok(),
+        None if policy.has_nonce() => None,
+        None => policy.fixed().ok(),
+    }
+}
+
+/// The request as the app gets it, and its body.
+fn outgoing(
+    passage: &Passage<'_>,
+    request: Request<Incoming>,
+    luggage: &Luggage<'_>,
+    policy: Option<&HeaderValue>,
+) -> Result<(Request<()>, Incoming), Problem> {
+    let (parts, body) = request.into_parts();
+    let mut headers = parts.headers;
+    contract::strip_request(&mut headers, &luggage.consumed);
+    contract::describe_way(&mut headers, luggage.way).map_err(Problem::internal)?;
+    headers.insert(IDENTITY, luggage.identity.clone());
+    headers.insert(REQUEST_ID, luggage.request_id.clone());
+    headers.remove(header::CONTENT_SECURITY_POLICY);
+    if let (Some(nonce), Some(policy)) = (luggage.nonce, policy) {
+        headers.insert(CSP_NONCE, HeaderValue::from_str(nonce.as_str()).map_err(Problem::internal)?);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
+    }
+    if luggage.nonce.is_some() && passage.route().policy.forbids_store() {
+        contract::strip_conditions(&parts.method, &mut headers);
+    }
+    let mut outgoing = Request::new(());
+    *outgoing.method_mut() = parts.method;
+    *outgoing.uri_mut() = origin_form(parts.uri);
+    *outgoing.headers_mut() = headers;
+    Ok((outgoing, body))
+}
+
+/// Path and query alone: an app is not asked by the name of another server.
+fn origin_form(uri: Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri;
+    }
+    let path = uri.into_parts().path_and_query.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::from(path)
+}
+
+/// The answer as the browser gets it.
+fn finish(passage: &Passage<'_>, answer: &mut Response<Relay>, luggage: &Luggage<'_>, policy: Option<&HeaderValue>) {
+    let (route, status) = (passage.route(), answer.status());
+    let headers = answer.headers_mut();
+    contract::strip_answer(headers);
+    if passage.is_guarded() {
+        contract::keep_private(headers);
+    }
+    if route.policy.forbids_store() && crate::csp::is_page(headers) {
+        contract::forbid_store(headers);
+    }
+    route.policy.apply(status, headers, policy);
+    route.headers.apply(headers, luggage.site, luggage.request_id);
+}

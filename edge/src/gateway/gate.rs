@@ -1,0 +1,131 @@
+//! The byte check as a machine without a socket: which bytes may go to the HTTP server, and when.
+
+use tenantry_core::chunked::{ChunkFault, ChunkedScan, Progress};
+use tenantry_core::head::{Framing, Head, HeadFault, Judgement, judge};
+
+use super::refusal::Refused;
+
+/// Where a connection stands in its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Before a head, or inside one that is not whole yet.
+    Head,
+    /// Inside a body.
+    Body,
+    /// The request is whole. The next one waits until this one is answered.
+    Answering,
+    /// Over. Owed when no request is open that could carry the answer.
+    Refused { refused: Refused, is_owed: bool },
+}
+
+impl Phase {
+    pub(super) const fn is_refused(self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+/// Follows one connection, message by message.
+#[derive(Debug)]
+pub(super) struct Gate {
+    phase: Phase,
+    body: Body,
+    head_bytes_max: usize,
+}
+
+#[derive(Debug)]
+enum Body {
+    None,
+    Sized { left: u64 },
+    Chunked(ChunkedScan),
+}
+
+impl Gate {
+    pub(super) const fn new(head_bytes_max: usize) -> Self {
+        Self { phase: Phase::Head, body: Body::None, head_bytes_max }
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// A refusal that nobody has told the client yet.
+    pub(super) const fn owed_refusal(&self) -> Option<Refused> {
+        match self.phase {
+            Phase::Refused { refused, is_owed: true } => Some(refused),
+            _ => None,
+        }
+    }
+
+    /// The answer is done; what comes now is a head.
+    pub(super) fn begin_next(&mut self) {
+        if self.phase == Phase::Answering {
+            self.phase = Phase::Head;
+        }
+    }
+
+    /// Ends the connection.
+    pub(super) fn refuse(&mut self, refused: Refused) {
+        let is_owed = self.phase == Phase::Head;
+        self.phase = Phase::Refused { refused, is_owed };
+    }
+
+    /// How many of the next bytes may pass: none of a head that is not whole, none behind the end of the
+    /// message, and none at all of a request whose fault shows in these bytes.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
+        let outcome = match self.phase {
+            Phase::Head => self.pass_head(bytes),
+            Phase::Body => self.pass_body(bytes),
+            Phase::Answering | Phase::Refused { .. } => Ok(0),
+        };
+        outcome.unwrap_or_else(|refused| {
+            self.refuse(refused);
+            0
+        })
+    }
+
+    fn pass_head(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
+        match judge(bytes)? {
+            Judgement::Complete(head) if head.len <= self.head_bytes_max => self.pass_message(head, bytes),
+            Judgement::Incomplete if bytes.len() <= self.head_bytes_max => Ok(0),
+            _ => Err(HeadFault::TooLarge.into()),
+        }
+    }
+
+    /// A head, and as much of its body as is there: a fault in that body refuses the head with it.
+    fn pass_message(&mut self, head: Head<'_>, bytes: &[u8]) -> Result<usize, Refused> {
+        self.body = match head.framing {
+            Framing::None => Body::None,
+            Framing::Length(left) => Body::Sized { left },
+            Framing::Chunked => Body::Chunked(ChunkedScan::new()),
+        };
+        let (passed, is_whole) = self.body.scan(&bytes[head.len..])?;
+        self.phase = if is_whole { Phase::Answering } else { Phase::Body };
+        Ok(head.len + passed)
+    }
+
+    fn pass_body(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
+        let (passed, is_whole) = self.body.scan(bytes)?;
+        if is_whole {
+            self.phase = Phase::Answering;
+        }
+        Ok(passed)
+    }
+}
+
+impl Body {
+    /// How many of these bytes belong to the body, and whether it ends with them.
+    fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), ChunkFault> {
+        match self {
+            Self::None => Ok((0, true)),
+            Self::Sized { left } => {
+                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= count as u64;
+                Ok((count, *left == 0))
+            }
+            Self::Chunked(scan) => Ok(match scan.feed(bytes)? {
+                Progress::More => (bytes.len(), false),
+                Progress::Done(count) => (count, true),
+            }),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The way of a request: from the client's socket to the app and back.
+//!
+//! Files are named by the phases. `listen` opens the threads, `conn` serves a connection behind `wire` and
+//! `gate`, the byte check; `front`, `routes`, `origin` and `cors` answer the first questions; `passage` is
+//! the proof that a request may be forwarded; `forward` sends it by the `contract`, over `pool` and
+//! `upstream`; `relay` streams both bodies; `headers` are said by every answer.
+//!
+//! What must always hold:
+//! - A byte that two readers could read in two ways reaches neither the server nor the app.
+//! - Nothing is forwarded without a [`Passage`], and only [`admit`] makes one.
+//! - Memory does not grow with the size of a body; every wait has its end.
+//! - A client that leaves ends the app's work for it.
+
+mod alarm;
+mod body;
+mod conn;
+pub mod contract;
+pub mod cors;
+mod fault;
+mod forward;
+pub mod front;
+mod gate;
+mod headers;
+mod listen;
+pub mod origin;
+mod passage;
+mod pool;
+mod refusal;
+mod relay;
+mod routes;
+mod turn;
+mod upstream;
+mod wire;
+
+pub use body::{Body, BrokenOff};
+pub use conn::Peer;
+pub use forward::{Luggage, forward};
+pub use headers::{SecurityHeaders, Site};
+pub use listen::{Gateway, start};
+pub use passage::{Outcome, Passage, Place, admit};
+pub use pool::Pool;
+pub use routes::{AppRoute, Found, RouteTable};

@@ -1,0 +1,105 @@
+//! Answers that are made without the HTTP server, because it never saw the request.
+
+use http::StatusCode;
+use serde::Serialize;
+use tenantry_core::chunked::ChunkFault;
+use tenantry_core::head::HeadFault;
+use tenantry_platform::problem::{Kind, Problem};
+
+use super::headers::BASELINE;
+
+/// Why a connection is ended before its request is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    Head(#[from] HeadFault),
+    #[error(transparent)]
+    Body(#[from] ChunkFault),
+    #[error("the head of the request did not arrive in time")]
+    SlowHead,
+    #[error("the body of the request did not arrive in time")]
+    SlowBody,
+    #[error("as many connections as may be open are open already; try again in a moment")]
+    Full,
+}
+
+impl Refused {
+    /// The status that the client gets.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Head(fault) => StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::BAD_REQUEST),
+            Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The same, where the server has the request and its handler answers.
+    pub(super) fn problem(self) -> Problem {
+        let kind = if self == Self::SlowBody { Kind::SlowRequest } else { Kind::Malformed };
+        Problem::new(kind, sentence(self))
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Head(_) | Self::Body(_) => "ambiguous_http",
+            Self::SlowHead | Self::SlowBody => "slow_request",
+            Self::Full => "unavailable",
+        }
+    }
+}
+
+/// A problem by RFC 9457, in the shape of all others.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'a str,
+}
+
+/// The whole answer, ready for the socket. An empty id is left out.
+pub(super) fn refusal(refused: Refused, request_id: &str) -> Vec<u8> {
+    let status = refused.status();
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let code = refused.code();
+    let document = Document {
+        r#type: format!("/-/problems#{code}"),
+        title,
+        status: status.as_u16(),
+        code,
+        detail: sentence(refused),
+        request_id,
+    };
+    // Strings and a number: nothing in it can fail to be written.
+    let body = serde_json::to_vec(&document).unwrap_or_default();
+    let mut answer = format!(
+        "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\ncache-control: no-store\r\n",
+        status.as_u16(),
+        body.len(),
+    );
+    let own = [("x-request-id", request_id)];
+    let retry = [("retry-after", "1")];
+    let own = own.iter().filter(|(_, id)| !id.is_empty());
+    let retry = retry.iter().filter(|_| refused == Refused::Full);
+    for (name, value) in BASELINE.iter().chain(own).chain(retry) {
+        answer.push_str(name);
+        answer.push_str(": ");
+        answer.push_str(value);
+        answer.push_str("\r\n");
+    }
+    answer.push_str("\r\n");
+    let mut answer = answer.into_bytes();
+    answer.extend_from_slice(&body);
+    answer
+}
+
+fn sentence(refused: Refused) -> String {
+    let text = refused.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+    first.into_iter().chain(letters).chain(['.']).collect()
+}

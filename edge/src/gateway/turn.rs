@@ -1,0 +1,49 @@
+//! Whose turn it is on a connection: a request is answered whole before the next one is let in.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+
+/// The turns of one connection.
+#[derive(Default)]
+pub(super) struct Turns {
+    is_taken: Cell<bool>,
+    /// Who waits to let the next request in.
+    next: RefCell<Option<Waker>>,
+}
+
+impl Turns {
+    /// A request was let in.
+    pub(super) fn take(&self) {
+        self.is_taken.set(true);
+    }
+
+    /// Whether an answer is still being made or sent.
+    pub(super) fn is_taken(&self) -> bool {
+        self.is_taken.get()
+    }
+
+    /// Wakes `waker` when the answer is done.
+    pub(super) fn wake_after(&self, waker: &Waker) {
+        let mut next = self.next.borrow_mut();
+        if !next.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *next = Some(waker.clone());
+        }
+    }
+
+    fn end(&self) {
+        self.is_taken.set(false);
+        if let Some(waker) = self.next.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Ends the turn when it is dropped, as the last thing that an answer's body does.
+pub(super) struct TurnEnd(pub(super) Rc<Turns>);
+
+impl Drop for TurnEnd {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

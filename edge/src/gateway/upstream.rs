@@ -1,0 +1,122 @@
+//! One exchange with the app: send the request, wait for the head of the answer, once more if that is safe.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{Instant, sleep_until};
+
+use super::fault::Fault;
+use super::pool::{Lease, Pool};
+use super::relay::{Progress, Relay, Upload};
+
+/// Sends a request and returns the head of the answer, its body still flowing.
+///
+/// A connection that was open already may be closing just now. Then the request is sent once more on a
+/// new one, if the app cannot have acted on it: it was never written, or it is idempotent without a body.
+pub(super) async fn exchange(
+    pool: &Rc<Pool>,
+    request: Request<Upload>,
+    patience: Duration,
+    progress: Option<&Progress>,
+) -> Result<Response<Relay>, Fault> {
+    let lease = pool.lease().await?;
+    if !lease.is_reused() {
+        return send(pool, lease, request, patience, progress).await.map_err(|lost| lost.fault);
+    }
+    let spare = is_repeatable(&request).then(|| repeat(&request));
+    let lost = match send(pool, lease, request, patience, progress).await {
+        Ok(answer) => return Ok(answer),
+        Err(lost) => lost,
+    };
+    match lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door())) {
+        Some(request) => {
+            send(pool, pool.connect().await?, request, patience, progress).await.map_err(|lost| lost.fault)
+        }
+        None => Err(lost.fault),
+    }
+}
+
+/// A request without an answer.
+struct Lost {
+    fault: Fault,
+    /// The request itself, when not a byte of it was written.
+    unsent: Option<Request<Upload>>,
+}
+
+impl From<Fault> for Lost {
+    fn from(fault: Fault) -> Self {
+        Self { fault, unsent: None }
+    }
+}
+
+async fn send(
+    pool: &Rc<Pool>,
+    mut lease: Lease,
+    request: Request<Upload>,
+    patience: Duration,
+    progress: Option<&Progress>,
+) -> Result<Response<Relay>, Lost> {
+    let answer = lease.sender().try_send_request(request);
+    let answer = tokio::select! {
+        biased;
+        answer = answer => answer,
+        () = out_of_patience(patience, progress) => return Err(Fault::HeadTimedOut.into()),
+    };
+    match answer {
+        Ok(answer) => accept(answer, lease, pool.settings.body_idle_timeout).map_err(Lost::from),
+        Err(mut lost) => {
+            let unsent = lost.take_message();
+            let fault = progress.and_then(Progress::fault).unwrap_or_else(|| Fault::Broken(lost.into_error()));
+            Err(Lost { fault, unsent })
+        }
+    }
+}
+
+/// Ends when the app has kept silent for `patience` since the request last moved.
+async fn out_of_patience(patience: Duration, progress: Option<&Progress>) {
+    let mut due = Instant::now() + patience;
+    loop {
+        sleep_until(due).await;
+        match progress.map(|progress| progress.moved() + patience) {
+            Some(later) if later > due => due = later,
+            _ => return,
+        }
+    }
+}
+
+fn accept(answer: Response<Incoming>, lease: Lease, patience: Duration) -> Result<Response<Relay>, Fault> {
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Fault::Switched);
+    }
+    if has_ambiguous_length(answer.headers()) {
+        return Err(Fault::AmbiguousLength);
+    }
+    Ok(answer.map(|body| Relay::new(body, lease, patience)))
+}
+
+/// Two ways to find the end of a body are two answers to whoever reads the other one (RFC 9112, section 6.3).
+fn has_ambiguous_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let (length, coding) = (lengths.next(), codings.next());
+    let is_odd = coding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || length.is_some_and(|length| !length.as_bytes().iter().all(u8::is_ascii_digit));
+    is_odd || lengths.next().is_some() || codings.next().is_some() || (length.is_some() && coding.is_some())
+}
+
+/// Idempotent (RFC 9110, section 9.2.2) and without a body that may be half sent.
+fn is_repeatable(request: &Request<Upload>) -> bool {
+    let is_idempotent =
+        matches!(*request.method(), Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS);
+    is_idempotent && request.body().is_end_stream()
+}
+
+fn repeat(request: &Request<Upload>) -> Request<Upload> {
+    let mut copy = Request::new(Upload::none());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}

@@ -1,0 +1,77 @@
+//! What an answer says about limits: `X-RateLimit-*` by habit, `RateLimit` and `RateLimit-Policy` by
+//! draft-ietf-httpapi-ratelimit-headers-11, and `Retry-After`.
+//!
+//! `X-RateLimit-Reset` is a moment in seconds since 1970; in `RateLimit`, `t` is a distance in seconds. After
+//! a refusal both name the moment of `Retry-After`.
+
+use std::fmt::Write as _;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use tenantry_platform::config::{Limits, Per, Tier};
+use tenantry_platform::problem::{Kind, Problem};
+
+use super::decision::Verdict;
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Says where the caller stands. Nothing is said where nothing was counted.
+pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut HeaderMap) {
+    let Some(tightest) = verdict.tightest() else { return };
+    let reset_ms = verdict.reset_ms();
+    let remaining = if verdict.is_admitted() { tightest.standing.remaining } else { 0 };
+    headers.insert(LIMIT, tightest.standing.max.into());
+    headers.insert(REMAINING, remaining.into());
+    headers.insert(RESET, (now_ms + reset_ms).div_ceil(1_000).into());
+    let name = &limits.tier(tightest.tier).name;
+    let seconds = verdict.retry_after_s().unwrap_or_else(|| reset_ms.div_ceil(1_000));
+    insert(headers, RATE_LIMIT, format!("\"{name}\";r={remaining};t={seconds}"));
+    insert(headers, POLICY, policies(verdict, limits));
+    if let Some(seconds) = verdict.retry_after_s() {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+}
+
+fn policies(verdict: &Verdict, limits: &Limits) -> String {
+    let mut text = String::with_capacity(32 * verdict.lines().len());
+    for line in verdict.lines() {
+        let Tier { name, limit, window_s, .. } = limits.tier(line.tier);
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}\"{name}\";q={limit};w={window_s}");
+    }
+    text
+}
+
+/// The names of tiers are words: every such text is a header value.
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: String) {
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(name, value);
+    }
+}
+
+/// 429 that says which limit, and what to do.
+pub fn too_many(verdict: &Verdict, limits: &Limits) -> Problem {
+    let Some(tightest) = verdict.tightest() else { return Problem::new(Kind::TooMany, "Wait a moment.") };
+    let tier = limits.tier(tightest.tier);
+    let limit = format!("The limit here is {} in {} seconds for {}.", tier.limit, tier.window_s, whose(tier.per));
+    match verdict.retry_after_s() {
+        Some(seconds) => {
+            Problem::new(Kind::TooMany, format!("{limit} Wait {seconds} seconds, then go on more slowly."))
+                .retry_after(seconds)
+        }
+        None => Problem::new(Kind::TooMany, format!("{limit} This request alone costs more. Ask for less at once.")),
+    }
+}
+
+const fn whose(per: Per) -> &'static str {
+    match per {
+        Per::Ip => "one network address",
+        Per::Key => "one API key",
+        Per::User => "one person",
+        Per::Tenant => "one workspace",
+    }
+}

@@ -1,0 +1,16 @@
+//! How much of what, per whom: every limit of the gateway and of its own forms [RL-1, RL-2, RL-3].
+//!
+//! What must always hold:
+//! - All windows of a request are decided together: all are charged, or none.
+//! - A refused request costs nothing, and is told exactly when it would pass.
+//! - No subject is kept in the clear: a counter's name is a keyed hash.
+//! - Memory is bounded. When it is full, the counter with the least spent gives way, never one that refuses.
+
+mod decision;
+mod headers;
+mod limiter;
+mod memory;
+
+pub use decision::{Line, Verdict};
+pub use headers::{announce, too_many};
+pub use limiter::{Charge, Charges, Limiter, Subject};
