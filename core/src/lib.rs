@@ -3,19 +3,28 @@
 //! Everything here takes time, chance and input as arguments, so that it can be proved by
 //! property tests and fuzzing. Nothing here reads the environment or the disk.
 
-pub mod clock;
-pub mod ids;
-pub mod random;
-pub mod route;
-pub mod secret;
+pub mod address;
 pub mod canonical;
+pub mod chunked;
+pub mod clock;
 pub mod email;
+pub mod head;
+pub mod host;
+pub mod ids;
 pub mod keyformat;
 pub mod leaf;
+pub mod mask;
 pub mod merkle;
 pub mod mode;
+pub mod password;
+pub mod path;
 pub mod permission;
+pub mod random;
+pub mod redirect;
+pub mod route;
 pub mod seal;
+pub mod secret;
 pub mod slug;
 pub mod strict_json;
 pub mod token;
+pub mod window;

@@ -409,7 +409,9 @@ impl ReadJwk {
     fn point(&self) -> Result<(Algorithm, Vec<u8>), NotAKey> {
         match (self.kty.as_str(), self.crv.as_str(), &self.y) {
             ("OKP", "Ed25519", None) => Ok((Algorithm::EdDsa, coordinate(&self.x)?)),
-            ("EC", "P-256", Some(y)) => Ok((Algorithm::Es256, [vec![4], coordinate(&self.x)?, coordinate(y)?].concat())),
+            ("EC", "P-256", Some(y)) => {
+                Ok((Algorithm::Es256, [vec![4], coordinate(&self.x)?, coordinate(y)?].concat()))
+            }
             _ => Err(NotAKey),
         }
     }
