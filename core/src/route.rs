@@ -201,8 +201,7 @@ pub enum Method {
 
 impl Method {
     /// In the order in which `Allow` lists them.
-    pub const ALL: [Self; 7] =
-        [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+    pub const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 
     /// As it stands in a request line.
     pub const fn as_str(self) -> &'static str {
@@ -458,7 +457,9 @@ mod tests {
     #[test]
     fn the_most_specific_pattern_wins_whatever_the_order() {
         let table = table(&["/*", "/a/*", "/a/{x}/c", "/a/b/d", "/a/b"]);
-        for (path, route) in [("/", 0), ("/z", 0), ("/a", 0), ("/a/", 1), ("/a/b/x/y", 1), ("/a/b/c", 2), ("/a/b/d", 3), ("/a/b", 4)] {
+        for (path, route) in
+            [("/", 0), ("/z", 0), ("/a", 0), ("/a/", 1), ("/a/b/x/y", 1), ("/a/b/c", 2), ("/a/b/d", 3), ("/a/b", 4)]
+        {
             assert_eq!(table.find(path, Method::Get), Found::Route(route), "{path}");
         }
     }

@@ -50,23 +50,41 @@ pub struct Roles {
 
 impl Permissions {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
-        let mut words: Vec<(Permission, String)> = OWN_PERMISSIONS.iter().filter_map(|(word, text)| Some((word.parse().ok()?, (*text).to_owned()))).collect();
+        let mut words: Vec<(Permission, String)> =
+            OWN_PERMISSIONS.iter().filter_map(|(word, text)| Some((word.parse().ok()?, (*text).to_owned()))).collect();
         let written = section.pairs();
         if written.len() > WORDS_MAX {
-            section.reading.fault(&section.span, format!("more than {WORDS_MAX} permissions"), "Name kinds of things, not the things themselves.");
+            section.reading.fault(
+                &section.span,
+                format!("more than {WORDS_MAX} permissions"),
+                "Name kinds of things, not the things themselves.",
+            );
         }
-        words.extend(written.into_iter().take(WORDS_MAX).filter_map(|(word, text)| Self::read_word(section, &word, &text)));
+        words.extend(
+            written.into_iter().take(WORDS_MAX).filter_map(|(word, text)| Self::read_word(section, &word, &text)),
+        );
         Self { words }
     }
 
     fn read_word(section: &Section<'_, '_>, word: &At<&str>, text: &At<&str>) -> Option<(Permission, String)> {
         if OWN_PERMISSIONS.iter().any(|(own, _)| *own == word.value) {
             let what = format!("permission {:?} is Tenantry's own", word.value);
-            section.reading.fault(&word.span, what, "Leave it out: it needs no declaration. Or choose another word for the app's.");
+            section.reading.fault(
+                &word.span,
+                what,
+                "Leave it out: it needs no declaration. Or choose another word for the app's.",
+            );
             return None;
         }
-        let description = parse::sentence(text.value).map_err(|why| section.reading.fault(&text.span, format!("the description of {} is malformed", word.value), format!("Please {why}.")));
-        let permission = Permission::parse(word.value).map_err(|why| section.reading.fault(&word.span, why.to_string(), "Write it as \"orders:write\"."));
+        let description = parse::sentence(text.value).map_err(|why| {
+            section.reading.fault(
+                &text.span,
+                format!("the description of {} is malformed", word.value),
+                format!("Please {why}."),
+            )
+        });
+        let permission = Permission::parse(word.value)
+            .map_err(|why| section.reading.fault(&word.span, why.to_string(), "Write it as \"orders:write\"."));
         Some((permission.ok()?, description.ok()?))
     }
 
@@ -119,33 +137,56 @@ impl Roles {
     fn check(section: &Section<'_, '_>, roles: &[ConfiguredRole]) {
         let owners: Vec<&str> = roles.iter().filter(|role| role.is_owner).map(|role| role.role.name.as_str()).collect();
         match owners.as_slice() {
-            [] => section.reading.missing(&section.span, "no role is the owner's", "Write owner = true in the highest role: whoever makes a workspace gets it."),
-            [_] if !roles[0].is_owner => section.reading.fault(&section.span, format!("{} is the owner's role but not the first", owners[0]), "Roles are ranked by their order: put it first."),
+            [] => section.reading.missing(
+                &section.span,
+                "no role is the owner's",
+                "Write owner = true in the highest role: whoever makes a workspace gets it.",
+            ),
+            [_] if !roles[0].is_owner => section.reading.fault(
+                &section.span,
+                format!("{} is the owner's role but not the first", owners[0]),
+                "Roles are ranked by their order: put it first.",
+            ),
             [_] => {}
-            _ => section.reading.fault(&section.span, format!("{} are all the owner's role", owners.join(" and ")), "Leave owner = true in one of them."),
+            _ => section.reading.fault(
+                &section.span,
+                format!("{} are all the owner's role", owners.join(" and ")),
+                "Leave owner = true in one of them.",
+            ),
         }
         if roles.len() > ROLES_MAX {
-            section.reading.fault(&section.span, format!("more than {ROLES_MAX} roles"), "Tenants can add their own; write the common ones here.");
+            section.reading.fault(
+                &section.span,
+                format!("more than {ROLES_MAX} roles"),
+                "Tenants can add their own; write the common ones here.",
+            );
         }
         for (at, role) in roles.iter().enumerate() {
-            let twin = roles[..at].iter().find(|other| other.role.name.as_str().eq_ignore_ascii_case(role.role.name.as_str()));
+            let twin =
+                roles[..at].iter().find(|other| other.role.name.as_str().eq_ignore_ascii_case(role.role.name.as_str()));
             if let Some(twin) = twin {
                 let what = format!("roles {} and {} differ in case alone", twin.role.name, role.role.name);
-                section.reading.fault(&section.span_of(role.role.name.as_str()), what, "Choose names that people can tell apart.");
+                section.reading.fault(
+                    &section.span_of(role.role.name.as_str()),
+                    what,
+                    "Choose names that people can tell apart.",
+                );
             }
         }
     }
 
     /// `[members]`: the role of a person for whom nobody chose one.
     pub(super) fn read_members(mut self, section: &Section<'_, '_>) -> Self {
-        let written = section.words("default_role", &["MEMBER"], "a role").into_iter().next();
-        let Some(name) = written else { return self };
+        let Some(name) = section.word("default_role", Some("MEMBER"), "a role") else { return self };
         match self.roles.iter().position(|role| role.role.name.as_str() == name.value) {
-            Some(at) if self.roles[at].is_owner => section.reading.fault(&name.span, "the default role is the owner's", "Choose a lower one."),
+            Some(at) if self.roles[at].is_owner => {
+                section.reading.fault(&name.span, "the default role is the owner's", "Choose a lower one.")
+            }
             Some(at) => self.default = at,
             None => {
                 let names = || self.roles.iter().map(|role| role.role.name.as_str());
-                let fix = format!("{}Known: {}.", did_you_mean(name.value, names()), names().collect::<Vec<_>>().join(", "));
+                let fix =
+                    format!("{}Known: {}.", did_you_mean(name.value, names()), names().collect::<Vec<_>>().join(", "));
                 section.reading.fault(&name.span, format!("role {:?} is not known", name.value), fix);
             }
         }
@@ -181,8 +222,10 @@ impl Roles {
 
 impl ConfiguredRole {
     fn read(name: &At<&str>, section: &Section<'_, '_>, permissions: &Permissions) -> Option<Self> {
-        let named = RoleName::parse(name.value).map_err(|why| section.reading.fault(&name.span, why.to_string(), "Write it as [roles.ADMIN]."));
-        let description = section.text("description", "", |text| if text.is_empty() { Ok(String::new()) } else { parse::sentence(text) });
+        let named = RoleName::parse(name.value)
+            .map_err(|why| section.reading.fault(&name.span, why.to_string(), "Write it as [roles.ADMIN]."));
+        let description = section
+            .text("description", "", |text| if text.is_empty() { Ok(String::new()) } else { parse::sentence(text) });
         let words = section.words("permissions", &[], "words of [permissions] and Tenantry's own");
         refuse_repeats(section, &words);
         let held: PermissionSet = words.iter().filter_map(|word| permissions.resolve(section, word)).collect();

@@ -5,7 +5,7 @@
 //! decides. So one slip never hides another. The same asking, noted down, is the list of settings
 //! that the manual is compared with.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Faults, Place, did_you_mean};
+use super::secret;
 
 /// A configuration larger than this is not a configuration.
 pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -37,8 +38,8 @@ pub(super) struct Reading<'t> {
     text: &'t str,
     faults: RefCell<Vec<Fault>>,
     settings: RefCell<Vec<Setting>>,
-    /// The file is no TOML: what seems to be missing may only be unreadable.
-    is_broken: Cell<bool>,
+    /// Lines that are no TOML: what else seems wrong there, or missing anywhere, may only be unreadable.
+    broken_lines: RefCell<BTreeSet<usize>>,
 }
 
 /// A place in the text.
@@ -53,8 +54,8 @@ pub(super) struct At<T> {
 
 impl<'t> Reading<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
-        let (faults, settings, is_broken) = Default::default();
-        Self { file, text, faults, settings, is_broken }
+        let (faults, settings, broken_lines) = Default::default();
+        Self { file, text, faults, settings, broken_lines }
     }
 
     /// The document, as far as it can be read.
@@ -64,21 +65,24 @@ impl<'t> Reading<'t> {
             return Spanned::new(0..0, DeTable::new());
         }
         let (document, errors) = DeTable::parse_recoverable(self.text);
-        self.is_broken.set(!errors.is_empty());
         for error in errors {
-            self.fault(&error.span().unwrap_or(0..0), one_line(error.message()), "Mend the TOML here; the form is at https://toml.io.");
+            let span = error.span().unwrap_or(0..0);
+            self.fault(&span, one_line(error.message()), "Mend the TOML here; the form is at https://toml.io.");
+            self.broken_lines.borrow_mut().insert(self.line(&span));
         }
         document
     }
 
     /// Notes what is wrong at a place of the text.
     pub(super) fn fault(&self, span: &Span, what: impl Into<String>, fix: impl Into<String>) {
-        self.note(place(self.text, span.start), what, fix);
+        if !self.broken_lines.borrow().contains(&self.line(span)) {
+            self.note(place(self.text, span.start), what, fix);
+        }
     }
 
     /// Notes that something is not there.
     pub(super) fn missing(&self, span: &Span, what: impl Into<String>, fix: impl Into<String>) {
-        if !self.is_broken.get() {
+        if self.broken_lines.borrow().is_empty() {
             self.fault(span, what, fix);
         }
     }
@@ -139,7 +143,14 @@ pub(super) struct Section<'r, 't> {
 
 impl<'r, 't> Section<'r, 't> {
     pub(super) fn root(reading: &'r Reading<'t>, table: &'r DeTable<'t>) -> Self {
-        Self { reading, path: String::new(), shape: String::new(), table: Some(table), span: 0..0, asked: RefCell::default() }
+        Self {
+            reading,
+            path: String::new(),
+            shape: String::new(),
+            table: Some(table),
+            span: 0..0,
+            asked: RefCell::default(),
+        }
     }
 
     fn child(&self, path: &str, shape: &str, table: Option<&'r DeTable<'t>>, span: Span) -> Self {
@@ -187,10 +198,11 @@ impl<'r, 't> Section<'r, 't> {
         self.entries().into_iter().filter_map(text).collect()
     }
 
-    /// Reads lists whose names are the user's.
-    pub(super) fn lists(&self) -> Vec<(At<&'r str>, Vec<At<&'r str>>)> {
+    /// Reads a table of lists whose names are checked by the caller.
+    pub(super) fn lists(&self, key: &'static str) -> Vec<(At<&'r str>, Vec<At<&'r str>>)> {
+        self.remember(key, None, false, String::new());
         let list = |(name, value): (At<&'r str>, &'r Spanned<DeValue<'t>>)| (name, self.texts_of(value));
-        self.entries().into_iter().map(list).collect()
+        self.section(key, |section| section.entries().into_iter().map(list).collect())
     }
 
     fn entries(&self) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'t>>)> {
@@ -221,15 +233,18 @@ impl<'r, 't> Section<'r, 't> {
         let asked = self.asked.borrow();
         // A section that asks for nothing by name has names of the user's own.
         let unknown = self.entries().into_iter().filter(|(name, _)| !asked.is_empty() && !asked.contains(name.value));
-        for (name, _) in unknown {
-            self.unknown(&name, &asked);
+        for (name, value) in unknown {
+            self.unknown(&name, value.get_ref(), &asked);
         }
     }
 
-    fn unknown(&self, name: &At<&str>, asked: &BTreeSet<&'static str>) {
+    fn unknown(&self, name: &At<&str>, value: &DeValue<'_>, asked: &BTreeSet<&'static str>) {
         let inside = if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
-        let fix = if is_secret_name(name.value) {
-            "Secrets never stand in this file: give them by the environment, as TENANTRY_… or TENANTRY_…_FILE.".to_owned()
+        let fix = if secret::is_named(name.value)
+            || self.path == "root_key"
+            || value.as_str().is_some_and(secret::is_value)
+        {
+            secret::ADVICE.to_owned()
         } else {
             let known = asked.iter().copied().collect::<Vec<_>>().join(", ");
             format!("{}Known here: {known}.", did_you_mean(name.value, asked.iter().copied()))
@@ -258,8 +273,16 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     fn wrong_type(&self, value: &Spanned<DeValue<'_>>, expected: &str) {
-        let found = value.get_ref().type_str();
-        self.reading.fault(&value.span(), format!("this is a {found}"), format!("Write {expected}."));
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date or a time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.reading.fault(&value.span(), format!("this is {found}"), format!("Write {expected}."));
     }
 
     fn malformed(&self, key: &str, span: &Span, why: impl Display) {
@@ -296,10 +319,15 @@ impl<'r, 't> Section<'r, 't> {
             self.wrong_type(value, &format!("a whole number for {key}, {written}"));
             return None;
         };
-        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|number| T::try_from(number).ok());
+        let number =
+            i128::from_str_radix(integer.as_str(), integer.radix()).ok().and_then(|number| T::try_from(number).ok());
         let fits = number.filter(|number| range.contains(number));
         if fits.is_none() {
-            self.reading.fault(&value.span(), format!("{key} = {integer} is out of range"), format!("Write a number from {written}."));
+            self.reading.fault(
+                &value.span(),
+                format!("{key} = {integer} is out of range"),
+                format!("Write a number from {written}."),
+            );
         }
         fits
     }
@@ -316,7 +344,12 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     /// A text with a default.
-    pub(super) fn text<T, E: Display>(&self, key: &'static str, default: &str, parse: impl Fn(&str) -> Result<T, E>) -> T {
+    pub(super) fn text<T, E: Display>(
+        &self,
+        key: &'static str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> T {
         self.remember(key, Some(quoted(default)), false, String::new());
         let written = self.value(key).and_then(|value| self.parsed(key, value, &parse));
         // Invariant: a default is well formed; the manual's test reads each of them.
@@ -330,7 +363,13 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     /// A text without which nothing starts. `given` is what `tenantry dev` puts in its place.
-    pub(super) fn required<T, E: Display>(&self, key: &'static str, example: &str, given: Option<&str>, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
+    pub(super) fn required<T, E: Display>(
+        &self,
+        key: &'static str,
+        example: &str,
+        given: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
         self.remember(key, None, true, String::new());
         if let Some(value) = self.value(key) {
             return self.parsed(key, value, &parse);
@@ -344,13 +383,22 @@ impl<'r, 't> Section<'r, 't> {
         None
     }
 
-    fn parsed<T, E: Display>(&self, key: &str, value: &'r Spanned<DeValue<'t>>, parse: &impl Fn(&str) -> Result<T, E>) -> Option<T> {
+    fn parsed<T, E: Display>(
+        &self,
+        key: &str,
+        value: &'r Spanned<DeValue<'t>>,
+        parse: &impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.text_of(value)?;
         parse(text.value).map_err(|why| self.malformed(key, &text.span, why)).ok()
     }
 
     fn text_of(&self, value: &'r Spanned<DeValue<'t>>) -> Option<At<&'r str>> {
         match value.get_ref() {
+            DeValue::String(text) if secret::is_value(text) => {
+                self.reading.fault(&value.span(), "this is a secret", secret::ADVICE);
+                None
+            }
             DeValue::String(text) => Some(At { value: text, span: value.span() }),
             _ => {
                 self.wrong_type(value, "a text in quotes");
@@ -387,6 +435,12 @@ impl<'r, 't> Section<'r, 't> {
         chosen
     }
 
+    /// One word, whose meaning is the caller's.
+    pub(super) fn word(&self, key: &'static str, default: Option<&str>, range: &str) -> Option<At<&'r str>> {
+        self.remember(key, default.map(quoted), false, range.to_owned());
+        self.value(key).and_then(|value| self.text_of(value))
+    }
+
     /// Words, one or a list of them; their meaning is the caller's.
     pub(super) fn words(&self, key: &'static str, default: &[&str], range: &str) -> Vec<At<&'r str>> {
         let written = default.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
@@ -410,13 +464,6 @@ impl<'r, 't> Section<'r, 't> {
             }
         }
     }
-}
-
-/// Names under which people write secrets. Such a key is never a setting of ours.
-fn is_secret_name(name: &str) -> bool {
-    const MARKS: [&str; 8] = ["secret", "password", "passwd", "token", "private", "credential", "_url", "root_key"];
-    let name = name.to_ascii_lowercase();
-    MARKS.iter().any(|mark| name.contains(mark))
 }
 
 fn words<C: Choice>() -> String {

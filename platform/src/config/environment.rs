@@ -31,7 +31,8 @@ pub struct Environment {
 impl Environment {
     /// The process's own variables that begin with `TENANTRY_`.
     pub fn of_process() -> Self {
-        let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let text =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         text.filter(|(name, _)| name.starts_with("TENANTRY_")).collect()
     }
 
@@ -81,9 +82,15 @@ fn fault(name: &str, what: impl Into<String>, fix: impl Into<String>) -> Fault {
 fn read(name: &str, path: &Path) -> Result<SecretString, Fault> {
     let mut text = Zeroizing::new(String::new());
     let read = std::fs::File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text));
-    let length = read.map_err(|cause| fault(name, format!("{} cannot be read: {cause}", path.display()), "Name a file that this user may read."))?;
+    let length = read.map_err(|cause| {
+        fault(name, format!("{} cannot be read: {cause}", path.display()), "Name a file that this user may read.")
+    })?;
     if length as u64 > SECRET_BYTES_MAX || text.trim().is_empty() {
-        return Err(fault(name, format!("{} does not hold a secret", path.display()), "It must hold the secret alone."));
+        return Err(fault(
+            name,
+            format!("{} does not hold a secret", path.display()),
+            "It must hold the secret alone.",
+        ));
     }
     Ok(SecretString::from(text.trim().to_owned()))
 }
@@ -168,7 +175,8 @@ fn gather(environment: &Environment, command: Option<&[String]>, has_cron: bool)
     let previous_root_key = gather.key("TENANTRY_PREVIOUS_ROOT_KEY");
     let cron = gather.cron(has_cron);
     let complete = logins.zip(root_key).zip(smtp_url);
-    let secrets = complete.map(|((logins, root_key), smtp_url)| Secrets { logins, root_key, previous_root_key, smtp_url, cron });
+    let secrets =
+        complete.map(|((logins, root_key), smtp_url)| Secrets { logins, root_key, previous_root_key, smtp_url, cron });
     (secrets, gather.faults)
 }
 
@@ -186,7 +194,10 @@ impl Gather<'_> {
     }
 
     fn missing(&mut self, name: &str, fix: &str) {
-        let is_noted = self.faults.iter().any(|fault| matches!(&fault.place, Place::Variable(noted) if noted.trim_end_matches("_FILE") == name));
+        let is_noted = self
+            .faults
+            .iter()
+            .any(|fault| matches!(&fault.place, Place::Variable(noted) if noted.trim_end_matches("_FILE") == name));
         if !is_noted {
             let fix = format!("{}{fix}", self.environment.slip(name));
             self.faults.push(fault(name, format!("neither {name} nor {name}_FILE is set"), fix));
@@ -196,7 +207,8 @@ impl Gather<'_> {
     fn logins(&mut self) -> Option<Logins> {
         let (control, live, test) = (self.login("CONTROL"), self.login("LIVE"), self.login("TEST"));
         let (jobs, operator, listen) = (self.login("JOBS"), self.login("OPERATOR"), self.login("LISTEN"));
-        let logins = Logins { control: control?, live: live?, test: test?, jobs: jobs?, operator: operator?, listen: listen? };
+        let logins =
+            Logins { control: control?, live: live?, test: test?, jobs: jobs?, operator: operator?, listen: listen? };
         self.refuse_shared(&logins);
         Some(logins)
     }
@@ -209,7 +221,8 @@ impl Gather<'_> {
             return None;
         };
         // The driver's own message may quote the password, so it is not passed on.
-        let parsed = url.expose_secret().parse::<tokio_postgres::Config>().ok().filter(|login| login.get_user().is_some());
+        let parsed =
+            url.expose_secret().parse::<tokio_postgres::Config>().ok().filter(|login| login.get_user().is_some());
         if parsed.is_none() {
             self.faults.push(fault(&name, "this is no connection URL with a user", FIX));
         }
@@ -218,11 +231,21 @@ impl Gather<'_> {
 
     /// One login for two planes would be one wall fewer [AC-7].
     fn refuse_shared(&mut self, logins: &Logins) {
-        let planes = [("CONTROL", &logins.control), ("LIVE", &logins.live), ("TEST", &logins.test), ("JOBS", &logins.jobs), ("OPERATOR", &logins.operator)];
+        let planes = [
+            ("CONTROL", &logins.control),
+            ("LIVE", &logins.live),
+            ("TEST", &logins.test),
+            ("JOBS", &logins.jobs),
+            ("OPERATOR", &logins.operator),
+        ];
         for (at, (plane, login)) in planes.iter().enumerate() {
             if let Some((other, _)) = planes[..at].iter().find(|(_, other)| other.get_user() == login.get_user()) {
                 let what = format!("the same user as in TENANTRY_{other}_URL");
-                self.faults.push(fault(&format!("TENANTRY_{plane}_URL"), what, "Each plane has a login of its own; `tenantry database plan` makes them."));
+                self.faults.push(fault(
+                    &format!("TENANTRY_{plane}_URL"),
+                    what,
+                    "Each plane has a login of its own; `tenantry database plan` makes them.",
+                ));
             }
         }
     }
@@ -233,7 +256,10 @@ impl Gather<'_> {
         let given = self.key(NAME).map(RootKey::Given);
         let command = command?;
         if given.is_none() && command.is_empty() {
-            self.missing(NAME, "`tenantry keys new-root` makes one; keep it outside the database. Or write [root_key] command.");
+            self.missing(
+                NAME,
+                "`tenantry keys new-root` makes one; keep it outside the database. Or write [root_key] command.",
+            );
         }
         if given.is_some() && !command.is_empty() {
             self.faults.push(fault(NAME, "[root_key] command is written as well", "Keep one of them."));
@@ -245,7 +271,11 @@ impl Gather<'_> {
         let text = self.secret(name)?;
         let key = parse_root_key(text.expose_secret());
         if key.is_none() {
-            self.faults.push(fault(name, "this is no root key", "It is 32 bytes in base64 or hexadecimal, as `tenantry keys new-root` prints them."));
+            self.faults.push(fault(
+                name,
+                "this is no root key",
+                "It is 32 bytes in base64 or hexadecimal, as `tenantry keys new-root` prints them.",
+            ));
         }
         key
     }
@@ -257,7 +287,8 @@ impl Gather<'_> {
             self.missing(NAME, FIX);
             return None;
         };
-        let is_smtp = Url::parse(url.expose_secret()).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
+        let is_smtp =
+            Url::parse(url.expose_secret()).is_ok_and(|url| matches!(url.scheme(), "smtp" | "smtps") && url.has_host());
         if !is_smtp {
             self.faults.push(fault(NAME, "this is no SMTP URL", FIX));
         }
@@ -266,7 +297,8 @@ impl Gather<'_> {
 
     fn cron(&mut self, is_used: bool) -> Vec<SecretString> {
         const NAME: &str = "TENANTRY_CRON_SECRET";
-        let fix = format!("At least {CRON_SECRET_CHARS_MIN} random characters, as `openssl rand -base64 32` prints them.");
+        let fix =
+            format!("At least {CRON_SECRET_CHARS_MIN} random characters, as `openssl rand -base64 32` prints them.");
         let (present, next) = (self.secret(NAME), self.secret("TENANTRY_CRON_SECRET_NEXT"));
         if is_used && present.is_none() {
             self.missing(NAME, &format!("A route has guard = \"cron\". {fix}"));

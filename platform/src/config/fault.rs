@@ -99,7 +99,8 @@ pub(super) fn nearest<'w>(given: &str, words: impl IntoIterator<Item = &'w str>)
         return None;
     }
     let tolerance = (given.chars().count() / 3).clamp(1, 3);
-    let measured = words.into_iter().filter(|word| word.len() <= COMPARED_MAX).map(|word| (distance(given, word), word));
+    let measured =
+        words.into_iter().filter(|word| word.len() <= COMPARED_MAX).map(|word| (distance(given, word), word));
     measured.filter(|(distance, _)| *distance <= tolerance).min().map(|(_, word)| word)
 }
 

@@ -10,7 +10,8 @@ const HEAD: [&str; 7] = ["METHODS", "PATH", "GUARD", "PERMISSION", "KIND", "CSP"
 pub fn guard_table(config: &Config) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(config.routes.iter().map(|route| row(config, route)));
-    let widths: Vec<usize> = (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> =
+        (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     rows.iter().map(|row| line(row, &widths) + "\n").collect()
 }
 

@@ -1,6 +1,6 @@
 //! `[limits]`: how much of what, per whom [RL-1, RL-2].
 
-use super::document::{At, Choice, Section};
+use super::document::{At, Choice, Section, Span};
 use super::fault::did_you_mean;
 
 /// Whose requests are counted together.
@@ -14,7 +14,8 @@ pub enum Per {
 }
 
 impl Choice for Per {
-    const WORDS: &'static [(&'static str, Self)] = &[("ip", Self::Ip), ("key", Self::Key), ("user", Self::User), ("tenant", Self::Tenant)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("ip", Self::Ip), ("key", Self::Key), ("user", Self::User), ("tenant", Self::Tenant)];
 }
 
 impl Per {
@@ -76,6 +77,8 @@ const TIERS_MAX: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Limits {
     tiers: Vec<Tier>,
+    /// Where the tiers after the built-in ones stand in the file.
+    added_at: Vec<Span>,
 }
 
 impl TierId {
@@ -87,7 +90,7 @@ impl TierId {
 
 impl Limits {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
-        let mut limits = Self { tiers: BUILT_IN.iter().map(built_in).collect() };
+        let mut limits = Self { tiers: BUILT_IN.iter().map(built_in).collect(), added_at: Vec::new() };
         section.section("tiers", |section| {
             for tier in section.named(|name, section| limits.read_tier(name, section)) {
                 limits.put(section, tier);
@@ -104,7 +107,11 @@ impl Limits {
         let per = section.maybe_choice("per");
         for (key, is_given) in [("limit", limit.is_some()), ("window_s", window_s.is_some()), ("per", per.is_some())] {
             if known.is_none() && !is_given && !section.has(key) {
-                section.reading.missing(&name.span, format!("tier {:?} has no {key}", name.value), "A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".");
+                section.reading.missing(
+                    &name.span,
+                    format!("tier {:?} has no {key}", name.value),
+                    "A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".",
+                );
             }
         }
         Self::refuse_name(name, section);
@@ -115,24 +122,38 @@ impl Limits {
             per: per.or_else(|| known.map(|tier| tier.per)).unwrap_or(Per::Ip),
         };
         if let Some(known) = known.filter(|known| known.per != value.per) {
-            section.reading.fault(&section.span_of("per"), format!("{} counts per {}", known.name, known.per.word()), "Leave per out, or make a tier of another name.");
+            section.reading.fault(
+                &section.span_of("per"),
+                format!("{} counts per {}", known.name, known.per.word()),
+                "Leave per out, or make a tier of another name.",
+            );
         }
         At { value, span: name.span.clone() }
     }
 
     /// The name stands in the `RateLimit-Policy` header.
     fn refuse_name(name: &At<&str>, section: &Section<'_, '_>) {
-        let is_name = (1..=40).contains(&name.value.len()) && name.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let is_name = (1..=40).contains(&name.value.len())
+            && name.value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !is_name {
-            section.reading.fault(&name.span, format!("{:?} cannot name a tier", name.value), "Use lower-case letters, digits and _, at most 40.");
+            section.reading.fault(
+                &name.span,
+                format!("{:?} cannot name a tier", name.value),
+                "Use lower-case letters, digits and _, at most 40.",
+            );
         }
     }
 
     fn put(&mut self, section: &Section<'_, '_>, tier: At<Tier>) {
         match self.find(&tier.value.name) {
             Some(id) => self.tiers[id.index()] = tier.value,
-            None if self.tiers.len() < TIERS_MAX => self.tiers.push(tier.value),
-            None => section.reading.fault(&tier.span, format!("more than {TIERS_MAX} tiers"), "Share tiers between routes."),
+            None if self.tiers.len() < TIERS_MAX => {
+                self.tiers.push(tier.value);
+                self.added_at.push(tier.span);
+            }
+            None => {
+                section.reading.fault(&tier.span, format!("more than {TIERS_MAX} tiers"), "Share tiers between routes.")
+            }
         }
     }
 
@@ -152,10 +173,9 @@ impl Limits {
         u16::try_from(at).ok().map(TierId)
     }
 
-    /// Tiers that the file added.
-    pub(super) fn added(&self) -> impl Iterator<Item = TierId> + use<> {
-        let count = u16::try_from(self.tiers.len()).unwrap_or(u16::MAX);
-        (10..count).map(TierId)
+    /// Tiers that the file added, with their places.
+    pub(super) fn added(&self) -> impl Iterator<Item = (TierId, &Span)> {
+        self.tiers.iter().skip(BUILT_IN.len()).filter_map(|tier| self.find(&tier.name)).zip(&self.added_at)
     }
 
     /// The tier of a name, or a fault that names the nearest.

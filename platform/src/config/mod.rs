@@ -19,6 +19,7 @@ mod limits;
 mod parse;
 mod people;
 mod routes;
+mod secret;
 mod service;
 mod upstream;
 
@@ -29,13 +30,14 @@ pub use document::Setting;
 pub use environment::{Environment, Logins, RootKey, RootKeyBytes, Secrets, parse_root_key};
 pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
-pub use hosts::{App, Brand, Hosts, Scheme};
+pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
 pub use people::{Algorithm, Identity, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
 
+use crate::page::Brand;
 use document::{At, Reading, Section};
 use routes::Surroundings;
 
@@ -163,11 +165,16 @@ impl Config {
         let permissions = root.section("permissions", Permissions::read);
         let roles = root.section("roles", |section| Roles::read(section, &permissions));
         let limits = root.section("limits", Limits::read);
-        let around = Surroundings { permissions: &permissions, limits: &limits, response_timeout: upstream.response_timeout, max_body_bytes: listen.max_body_bytes };
+        let around = Surroundings {
+            permissions: &permissions,
+            limits: &limits,
+            response_timeout: upstream.response_timeout,
+            max_body_bytes: listen.max_body_bytes,
+        };
         let routes = read_routes(root, &roles, &around);
         Self {
             file: file.to_owned(),
-            brand: root.section("brand", |section| Brand::read(section, &app)),
+            brand: root.section("brand", |section| hosts::read_brand(section, &app)),
             hosts: root.section("hosts", |section| Hosts::read(section, given("localhost"))),
             forward_auth: root.section("forward_auth", ForwardAuth::read),
             identity: root.section("identity", Identity::read),
@@ -177,7 +184,8 @@ impl Config {
             signing_keys: root.section("signing_keys", SigningKeys::read),
             roles: root.section("members", |section| roles.read_members(section)),
             cron: root.section("cron", Cron::read),
-            mail: root.section("mail", |section| Mail::read(section, given("Tenantry <no-reply@localhost.localdomain>"))),
+            mail: root
+                .section("mail", |section| Mail::read(section, given("Tenantry <no-reply@localhost.localdomain>"))),
             database: root.section("database", DatabasePools::read),
             root_key: root.section("root_key", RootKeyCommand::read),
             security_txt: root.section("security_txt", |section| SecurityTxt::read(section, given_disclosure(dev))),
@@ -199,14 +207,19 @@ fn given_disclosure(dev: Option<&Dev>) -> Option<(&'static str, &'static str)> {
 
 /// The routes, and what only the whole file can tell about them.
 fn read_routes(root: &Section<'_, '_>, roles: &Roles, around: &Surroundings<'_>) -> Routes {
-    let routes: Vec<At<Route>> = root.each("routes", |section| Route::read(section, around)).into_iter().flatten().collect();
+    let routes: Vec<At<Route>> =
+        root.each("routes", |section| Route::read(section, around)).into_iter().flatten().collect();
     for route in &routes {
         refuse_unreachable(root, roles, route);
     }
-    for id in around.limits.added() {
+    for (id, span) in around.limits.added() {
         if !routes.iter().any(|route| route.value.tiers.contains(&id)) {
-            let (name, span) = (&around.limits.tier(id).name, root.span_of("limits"));
-            root.reading.fault(&span, format!("tier {name:?} limits nothing: no route names it"), format!("Write tiers = [{name:?}] in a route, or leave the tier out."));
+            let name = &around.limits.tier(id).name;
+            root.reading.fault(
+                span,
+                format!("tier {name:?} limits nothing: no route names it"),
+                format!("Write tiers = [{name:?}] in a route, or leave the tier out."),
+            );
         }
     }
     Routes::new(root, routes)

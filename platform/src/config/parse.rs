@@ -16,6 +16,8 @@ pub(super) type Parsed<T> = Result<T, String>;
 const NAME_CHARS_MAX: usize = 60;
 /// Longest value of a header that the configuration sets.
 const HEADER_BYTES_MAX: usize = 4096;
+/// A logo travels with every page.
+const LOGO_BYTES_MAX: usize = 32 * 1024;
 /// A sentence, not an essay: it is printed in a table.
 const SENTENCE_CHARS_MAX: usize = 200;
 
@@ -29,20 +31,20 @@ pub(super) fn name(text: &str) -> Parsed<String> {
 }
 
 pub(super) fn sentence(text: &str) -> Parsed<String> {
-    let fits = !text.trim().is_empty() && text.chars().count() <= SENTENCE_CHARS_MAX && !text.contains(char::is_control);
+    let fits =
+        !text.trim().is_empty() && text.chars().count() <= SENTENCE_CHARS_MAX && !text.contains(char::is_control);
     expect(fits.then(|| text.trim().to_owned()), "write a sentence of 1 to 200 characters, on one line")
 }
 
-/// `#rrggbb`.
-pub(super) fn colour(text: &str) -> Parsed<String> {
-    let is_colour = text.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
-    expect(is_colour.then(|| text.to_ascii_lowercase()), "write a colour as #rrggbb, for example #2456d6")
-}
-
+/// What our own policy lets an `img` show: nothing from elsewhere.
 pub(super) fn logo(text: &str) -> Parsed<String> {
-    let is_path = text.starts_with('/') && !text.starts_with("//") && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    let is_link = Url::parse(text).is_ok_and(|url| url.scheme() == "https");
-    expect((is_path || is_link).then(|| text.to_owned()), "write a path such as /assets/logo.svg, or an https:// address")
+    let is_path = text.starts_with('/') && !text.starts_with("//") && !text.contains('\\');
+    let is_image = text.starts_with("data:image/");
+    let fits = text.len() <= LOGO_BYTES_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+    expect(
+        ((is_path || is_image) && fits).then(|| text.to_owned()),
+        "write data:image/… of at most 32 KiB, or a path of the same host",
+    )
 }
 
 /// One label of a host (RFC 1123), in lower case.
@@ -50,14 +52,22 @@ pub(super) fn label(text: &str) -> Parsed<String> {
     let is_edge = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = text.as_bytes();
     let inside = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
-    let is_label = bytes.len() <= 63 && is_edge(bytes.first()) && is_edge(bytes.last()) && inside && !text.contains("--");
-    expect(is_label.then(|| text.to_owned()), "write one label of a host: lower-case letters, digits and single dashes inside")
+    let is_label =
+        bytes.len() <= 63 && is_edge(bytes.first()) && is_edge(bytes.last()) && inside && !text.contains("--");
+    expect(
+        is_label.then(|| text.to_owned()),
+        "write one label of a host: lower-case letters, digits and single dashes inside",
+    )
 }
 
 /// A domain without scheme, port or dot at the end.
 pub(super) fn host(text: &str) -> Parsed<String> {
-    let is_host = text.len() <= 200 && text.split('.').all(|part| host_label(part)) && text.parse::<std::net::IpAddr>().is_err();
-    expect(is_host.then(|| text.to_owned()), "write a domain alone, in lower case: example.com, without https://, port or a dot at the end")
+    let is_host =
+        text.len() <= 200 && text.split('.').all(host_label) && text.parse::<std::net::IpAddr>().is_err();
+    expect(
+        is_host.then(|| text.to_owned()),
+        "write a domain alone, in lower case: example.com, without https://, port or a dot at the end",
+    )
 }
 
 fn host_label(text: &str) -> bool {
@@ -80,12 +90,19 @@ pub(super) fn network(text: &str) -> Parsed<IpNet> {
 
 pub(super) fn upstream(text: &str) -> Parsed<Upstream> {
     if let Some(path) = text.strip_prefix("unix:") {
-        let path = expect(Some(path).filter(|path| path.starts_with('/')), "write the socket's whole path: unix:/run/app.sock")?;
+        let path = expect(
+            Some(path).filter(|path| path.starts_with('/')),
+            "write the socket's whole path: unix:/run/app.sock",
+        )?;
         return Ok(Upstream::Unix(PathBuf::from(path)));
     }
     let expected = "write http://host:port or unix:/path/to/socket, without a path or a password";
     let url = Url::parse(text).map_err(|_| expected.to_owned())?;
-    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let is_bare = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     let host = url.host_str().filter(|_| is_bare && url.scheme() == "http");
     let host = expect(host, expected)?.to_owned();
     Ok(Upstream::Http { host, port: url.port_or_known_default().unwrap_or(80) })
@@ -93,7 +110,8 @@ pub(super) fn upstream(text: &str) -> Parsed<Upstream> {
 
 /// `https://host`, as a browser sends it in `Origin`.
 pub(super) fn origin(text: &str) -> Parsed<String> {
-    let expected = "write an origin as browsers send it: https://app.example.com, without a path; * would let every site in";
+    let expected =
+        "write an origin as browsers send it: https://app.example.com, without a path; * would let every site in";
     let url = Url::parse(text).map_err(|_| expected.to_owned())?;
     let is_web = matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text;
     expect(is_web.then(|| text.to_owned()), expected)
@@ -136,7 +154,10 @@ pub(super) fn time(text: &str) -> Parsed<Timestamp> {
 pub(super) fn csp_source(text: &str) -> Parsed<String> {
     const WORDS: [&str; 6] = ["'self'", "'none'", "'wasm-unsafe-eval'", "data:", "blob:", "https:"];
     let is_source = WORDS.contains(&text) || csp_host(text);
-    expect(is_source.then(|| text.to_owned()), "write 'self', data:, blob:, or a host such as https://cdn.example.com; * and 'unsafe-…' undo the policy")
+    expect(
+        is_source.then(|| text.to_owned()),
+        "write 'self', data:, blob:, or a host such as https://cdn.example.com; * and 'unsafe-…' undo the policy",
+    )
 }
 
 fn csp_host(text: &str) -> bool {

@@ -98,10 +98,18 @@ impl Sessions {
 
     fn check(&self, section: &Section<'_, '_>) {
         if self.idle > self.absolute {
-            section.reading.fault(&section.span_of("idle_minutes"), "idle_minutes is longer than absolute_hours and would never count", "Make it shorter.");
+            section.reading.fault(
+                &section.span_of("idle_minutes"),
+                "idle_minutes is longer than absolute_hours and would never count",
+                "Make it shorter.",
+            );
         }
         if self.access > self.idle {
-            section.reading.fault(&section.span_of("access_minutes"), "access_minutes is longer than idle_minutes: an idle session would outlive its end", "Make it shorter.");
+            section.reading.fault(
+                &section.span_of("access_minutes"),
+                "access_minutes is longer than idle_minutes: an idle session would outlive its end",
+                "Make it shorter.",
+            );
         }
     }
 }
@@ -124,7 +132,10 @@ impl Passwords {
     fn check(&self, section: &Section<'_, '_>) {
         const EQUAL: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
         if !EQUAL.iter().any(|(memory, passes)| self.memory_kib >= *memory && self.iterations >= *passes) {
-            let what = format!("argon2id with {} KiB and {} passes is weaker than OWASP's minimum", self.memory_kib, self.iterations);
+            let what = format!(
+                "argon2id with {} KiB and {} passes is weaker than OWASP's minimum",
+                self.memory_kib, self.iterations
+            );
             let fix = "Write memory_kib and iterations of at least 47104 and 1, 19456 and 2, 12288 and 3, 9216 and 4, or 7168 and 5.";
             section.reading.fault(&section.span_of("memory_kib"), what, fix);
         }

@@ -224,7 +224,10 @@ impl Routes {
 
     fn is_ambiguous(&self, at: usize, path: &str, method: Method) -> bool {
         let (found, lax) = (&self.routes[at], self.table.lax_reading(path));
-        let is_narrower = lax.iter().any(|(_, other)| !self.routes[*other].pattern.reads_like(&found.pattern) && found.pattern.covers(&self.routes[*other].pattern));
+        let is_narrower = lax.iter().any(|(_, other)| {
+            !self.routes[*other].pattern.reads_like(&found.pattern)
+                && found.pattern.covers(&self.routes[*other].pattern)
+        });
         let is_same = |other: &Route| other.guards == found.guards && other.permission == found.permission;
         is_narrower && !lax.iter().any(|(methods, other)| methods.contains(method) && is_same(&self.routes[*other]))
     }
@@ -244,7 +247,11 @@ impl Routes {
             refuse_clashes(section, &routes[..at], route);
         }
         if routes.len() > ROUTES_MAX {
-            section.reading.fault(&routes[ROUTES_MAX].span, format!("more than {ROUTES_MAX} routes"), "Say it with {id} and *.");
+            section.reading.fault(
+                &routes[ROUTES_MAX].span,
+                format!("more than {ROUTES_MAX} routes"),
+                "Say it with {id} and *.",
+            );
         }
         let routes: Vec<Route> = routes.into_iter().map(|route| route.value).collect();
         // A clash was noted above, with its lines; this table is then never used.
@@ -256,20 +263,37 @@ impl Routes {
 /// A route that another one hides, or that a lax app would take for another one.
 fn refuse_clashes(section: &Section<'_, '_>, earlier: &[At<Route>], route: &At<Route>) {
     let this = &route.value;
-    let shared = |other: &&At<Route>| other.value.pattern.is_same_as(&this.pattern) && !other.value.methods.intersection(this.methods).is_empty();
+    let shared = |other: &&At<Route>| {
+        other.value.pattern.is_same_as(&this.pattern) && !other.value.methods.intersection(this.methods).is_empty()
+    };
     if let Some(other) = earlier.iter().find(shared) {
         let methods = other.value.methods.intersection(this.methods);
-        let what = format!("route {:?} is never reached for {methods}: line {} has the same path", this.pattern.as_str(), other.value.line);
+        let what = format!(
+            "route {:?} is never reached for {methods}: line {} has the same path",
+            this.pattern.as_str(),
+            other.value.line
+        );
         section.reading.fault(&route.span, what, "Leave out the methods or one of the routes.");
         return;
     }
     let protects_otherwise = |other: &Route| other.guards != this.guards || other.permission != this.permission;
     let twin = |other: &&At<Route>| {
-        other.value.pattern.reads_like(&this.pattern) && !other.value.pattern.is_same_as(&this.pattern) && protects_otherwise(&other.value)
+        other.value.pattern.reads_like(&this.pattern)
+            && !other.value.pattern.is_same_as(&this.pattern)
+            && protects_otherwise(&other.value)
     };
     if let Some(other) = earlier.iter().find(twin) {
-        let what = format!("route {:?} differs from {:?} on line {} only in case or in a last slash, and has another guard", this.pattern.as_str(), other.value.pattern.as_str(), other.value.line);
-        section.reading.fault(&route.span, what, "Many apps take both for one path: give both the same guard and permission.");
+        let what = format!(
+            "route {:?} differs from {:?} on line {} only in case or in a last slash, and has another guard",
+            this.pattern.as_str(),
+            other.value.pattern.as_str(),
+            other.value.line
+        );
+        section.reading.fault(
+            &route.span,
+            what,
+            "Many apps take both for one path: give both the same guard and permission.",
+        );
     }
 }
 
@@ -286,7 +310,8 @@ impl Route {
     pub(super) fn read(section: &Section<'_, '_>, around: &Surroundings<'_>) -> Option<At<Self>> {
         let span = if section.has("path") { section.span_of("path") } else { section.span.clone() };
         let pattern = section.required("path", "\"/api/orders\"", None, str::parse::<Pattern>);
-        let name = pattern.as_ref().map_or_else(|| "route".to_owned(), |pattern| format!("route {:?}", pattern.as_str()));
+        let name =
+            pattern.as_ref().map_or_else(|| "route".to_owned(), |pattern| format!("route {:?}", pattern.as_str()));
         let reader = Reader { section, name, span: span.clone() };
         let (methods, guards) = (reader.methods(), reader.guards());
         let permission = reader.permission(guards, around.permissions);
@@ -295,12 +320,27 @@ impl Route {
         let csp = section.choice("csp", Csp::Nonce);
         let (csp_sources, cors) = (reader.csp_sources(), section.list("cors", parse::origin));
         let timeout_ms = section.maybe_number("timeout_ms", 1..=TIMEOUT_MS_MAX);
-        let max_body_bytes = section.maybe_number("max_body_bytes", 0..=BODY_BYTES_MAX).unwrap_or(around.max_body_bytes);
+        let max_body_bytes =
+            section.maybe_number("max_body_bytes", 0..=BODY_BYTES_MAX).unwrap_or(around.max_body_bytes);
         let tiers = reader.tiers(kind, guards, around.limits);
         let response_timeout = timeout_ms.map_or(around.response_timeout, |ms| Duration::from_millis(ms.into()));
         let (pattern, guards, kind, line) = (pattern?, guards?, kind?, section.reading.line(&span));
         reader.refuse_reserved(&pattern);
-        let value = Self { pattern, methods, guards, permission, public_because, kind, csp, csp_sources, cors, response_timeout, max_body_bytes, tiers, line };
+        let value = Self {
+            pattern,
+            methods,
+            guards,
+            permission,
+            public_because,
+            kind,
+            csp,
+            csp_sources,
+            cors,
+            response_timeout,
+            max_body_bytes,
+            tiers,
+            line,
+        };
         Some(At { value, span })
     }
 }
@@ -308,9 +348,12 @@ impl Route {
 /// Keys with a secret are the API's; `/assets/…` and files are assets; the rest are pages.
 fn usual_kind(pattern: &Pattern, guards: Guards) -> Kind {
     let path = pattern.as_str();
-    let is_api = path == "/api" || path.starts_with("/api/") || guards.contains(Guard::Key) || guards.contains(Guard::Cron);
+    let is_api =
+        path == "/api" || path.starts_with("/api/") || guards.contains(Guard::Key) || guards.contains(Guard::Cron);
     let ending = path.rsplit_once('/').and_then(|(_, file)| file.rsplit_once('.')).map(|(_, ending)| ending);
-    let is_asset = path.starts_with("/assets/") || path.starts_with("/static/") || ending.is_some_and(|ending| ASSET_ENDINGS.contains(&ending));
+    let is_asset = path.starts_with("/assets/")
+        || path.starts_with("/static/")
+        || ending.is_some_and(|ending| ASSET_ENDINGS.contains(&ending));
     match (is_api, is_asset) {
         (true, _) => Kind::Api,
         (false, true) => Kind::Asset,
@@ -339,7 +382,11 @@ impl Reader<'_, '_, '_> {
             return methods;
         }
         if self.section.has("methods") && words.is_empty() {
-            self.section.reading.fault(&self.section.span_of("methods"), format!("{} has no method", self.name), "Name some, or leave methods out for GET.");
+            self.section.reading.fault(
+                &self.section.span_of("methods"),
+                format!("{} has no method", self.name),
+                "Name some, or leave methods out for GET.",
+            );
         }
         Methods::NONE.with(Method::Get)
     }
@@ -354,20 +401,25 @@ impl Reader<'_, '_, '_> {
         }
         let at = self.section.span_of("guard");
         if known.contains(&Guard::Public) && known.len() > 1 {
-            self.section.reading.fault(&at, format!("{} is public, so its other guards guard nothing", self.name), "Leave \"public\" out, or the others.");
+            self.section.reading.fault(
+                &at,
+                format!("{} is public, so its other guards guard nothing", self.name),
+                "Leave \"public\" out, or the others.",
+            );
         }
         (known.len() == words.len() && !known.is_empty()).then(|| known.into_iter().collect())
     }
 
     fn permission(&self, guards: Option<Guards>, permissions: &Permissions) -> Option<Permission> {
-        let word = self.section.words("permission", &[], "one word of [permissions]");
-        if let [_, second, ..] = word.as_slice() {
-            self.section.reading.fault(&second.span, format!("{} asks for more than one permission", self.name), "Declare one word for what it does.");
-        }
-        let permission = permissions.resolve(self.section, word.first()?)?;
+        let word = self.section.word("permission", None, "one word of [permissions]")?;
+        let permission = permissions.resolve(self.section, &word)?;
         if guards.is_some_and(|guards| !guards.contains(Guard::Session) && !guards.contains(Guard::Key)) {
             let what = format!("{} asks for a permission that nobody can show there", self.name);
-            self.section.reading.fault(&self.section.span_of("permission"), what, "Permissions belong to sessions and keys: change the guard, or leave permission out.");
+            self.section.reading.fault(
+                &self.section.span_of("permission"),
+                what,
+                "Permissions belong to sessions and keys: change the guard, or leave permission out.",
+            );
         }
         Some(permission)
     }
@@ -376,23 +428,42 @@ impl Reader<'_, '_, '_> {
         let reason = self.section.maybe("public_because", parse::sentence);
         let is_public = guards.is_some_and(Guards::is_public);
         if is_public && !self.section.has("public_because") {
-            self.section.reading.missing(&self.section.span_of("guard"), format!("{} is public and does not say why", self.name), "Add public_because = \"…\": whoever reviews the routes asks first for these.");
+            self.section.reading.missing(
+                &self.section.span_of("guard"),
+                format!("{} is public and does not say why", self.name),
+                "Add public_because = \"…\": whoever reviews the routes asks first for these.",
+            );
         }
         if !is_public && guards.is_some() && self.section.has("public_because") {
-            self.section.reading.fault(&self.section.span_of("public_because"), format!("{} says why it is public and is not", self.name), "Leave public_because out, or write guard = \"public\".");
+            self.section.reading.fault(
+                &self.section.span_of("public_because"),
+                format!("{} says why it is public and is not", self.name),
+                "Leave public_because out, or write guard = \"public\".",
+            );
         }
         reason
     }
 
     fn csp_sources(&self) -> Vec<(CspDirective, Vec<String>)> {
-        let lists = self.section.section("csp_sources", Section::lists);
-        lists.into_iter().filter_map(|(name, sources)| Some((self.section.choose("directive", &name)?, self.sources(sources)))).collect()
+        let lists = self.section.lists("csp_sources");
+        lists
+            .into_iter()
+            .filter_map(|(name, sources)| Some((self.section.choose("directive", &name)?, self.sources(sources))))
+            .collect()
     }
 
     fn sources(&self, sources: Vec<At<&str>>) -> Vec<String> {
         let source = |text: At<&str>| {
             let parsed = parse::csp_source(text.value);
-            parsed.map_err(|why| self.section.reading.fault(&text.span, format!("{:?} is no source", text.value), format!("Please {why}."))).ok()
+            parsed
+                .map_err(|why| {
+                    self.section.reading.fault(
+                        &text.span,
+                        format!("{:?} is no source", text.value),
+                        format!("Please {why}."),
+                    )
+                })
+                .ok()
         };
         sources.into_iter().filter_map(source).collect()
     }
@@ -418,16 +489,32 @@ impl Reader<'_, '_, '_> {
         if let (Some(needed), Some(guards)) = (needed, guards)
             && !guards.contains(needed)
         {
-            let what = format!("{} has the limit {:?} per {}, and nobody comes with one", self.name, word.value, limits.tier(id).per.as_str());
-            self.section.reading.fault(&word.span, what, format!("Add the guard {:?}, or choose a tier per ip.", needed.word()));
+            let what = format!(
+                "{} has the limit {:?} per {}, and nobody comes with one",
+                self.name,
+                word.value,
+                limits.tier(id).per.as_str()
+            );
+            self.section.reading.fault(
+                &word.span,
+                what,
+                format!("Add the guard {:?}, or choose a tier per ip.", needed.word()),
+            );
         }
         Some(id)
     }
 
     fn refuse_reserved(&self, pattern: &Pattern) {
-        let is_reserved = RESERVED.iter().filter_map(|reserved| reserved.parse::<Pattern>().ok()).any(|reserved| reserved.covers(pattern));
+        let is_reserved = RESERVED
+            .iter()
+            .filter_map(|reserved| reserved.parse::<Pattern>().ok())
+            .any(|reserved| reserved.covers(pattern));
         if is_reserved {
-            self.section.reading.fault(&self.span, format!("{} is never reached: Tenantry answers there", self.name), "/-/, /security and /.well-known/ are reserved; move the route.");
+            self.section.reading.fault(
+                &self.span,
+                format!("{} is never reached: Tenantry answers there", self.name),
+                "/-/, /security and /.well-known/ are reserved; move the route.",
+            );
         }
     }
 }

@@ -52,8 +52,13 @@ pub enum LogLevel {
 }
 
 impl Choice for LogLevel {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("error", Self::Error), ("warn", Self::Warn), ("info", Self::Info), ("debug", Self::Debug), ("trace", Self::Trace)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
 }
 
 impl LogLevel {
@@ -113,7 +118,9 @@ const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(
 impl Mail {
     pub(super) fn read(section: &Section<'_, '_>, given: Option<&str>) -> Self {
         Self {
-            from: section.required("from", "\"Acme <no-reply@example.com>\"", given, parse::mailbox).unwrap_or_default(),
+            from: section
+                .required("from", "\"Acme <no-reply@example.com>\"", given, parse::mailbox)
+                .unwrap_or_default(),
             timeout: Duration::from_millis(section.number("timeout_ms", 10_000, 100..=300_000)),
         }
     }
@@ -132,7 +139,11 @@ impl RootKeyCommand {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
         let command: Vec<String> = section.list("command", parse::header_value);
         if command.first().is_some_and(String::is_empty) {
-            section.reading.fault(&section.span_of("command"), "the command has no program", "Write the program first, then its arguments.");
+            section.reading.fault(
+                &section.span_of("command"),
+                "the command has no program",
+                "Write the program first, then its arguments.",
+            );
         }
         Self { command }
     }
@@ -142,7 +153,9 @@ impl SecurityTxt {
     pub(super) fn read(section: &Section<'_, '_>, given: Option<(&str, &str)>) -> Self {
         let (contact, expires) = given.unzip();
         Self {
-            contact: section.required("contact", "\"mailto:security@example.com\"", contact, parse::contact).unwrap_or_default(),
+            contact: section
+                .required("contact", "\"mailto:security@example.com\"", contact, parse::contact)
+                .unwrap_or_default(),
             expires: section.required("expires", "\"2027-06-30T00:00:00Z\"", expires, parse::time).unwrap_or_default(),
             policy: section.maybe("policy", parse::link),
         }
@@ -158,7 +171,8 @@ impl Headers {
         Self {
             hsts_max_age: Duration::from_secs(section.number("hsts_max_age_s", 63_072_000, 0..=315_360_000)),
             api: section.section("api", |section| HeaderPreset::read(section, ReferrerPolicy::NoReferrer)),
-            page: section.section("page", |section| HeaderPreset::read(section, ReferrerPolicy::StrictOriginWhenCrossOrigin)),
+            page: section
+                .section("page", |section| HeaderPreset::read(section, ReferrerPolicy::StrictOriginWhenCrossOrigin)),
             asset: section.section("asset", |section| HeaderPreset::read(section, ReferrerPolicy::NoReferrer)),
         }
     }

@@ -47,7 +47,10 @@ pub struct ForwardAuth {
 pub enum Upstream {
     /// Nobody else can reach it there.
     Unix(PathBuf),
-    Http { host: String, port: u16 },
+    Http {
+        host: String,
+        port: u16,
+    },
 }
 
 /// `[upstream]`.
@@ -92,7 +95,8 @@ impl ForwardAuth {
 
 impl UpstreamPool {
     pub(super) fn read(section: &Section<'_, '_>, given: Option<&str>) -> Self {
-        let address = section.required("url", "\"unix:/run/app.sock\" or \"http://127.0.0.1:3000\"", given, parse::upstream);
+        let address =
+            section.required("url", "\"unix:/run/app.sock\" or \"http://127.0.0.1:3000\"", given, parse::upstream);
         Self {
             address: address.unwrap_or_else(|| Upstream::Unix(PathBuf::new())),
             connect_timeout: timeout(section, "connect_timeout_ms", 2_000),

@@ -1,5 +1,8 @@
 //! The tests of the ground, room by room.
 
+#![cfg(test)] // tells clippy that the set-up beside the tests is test code too
+
+mod config;
 #[path = "../../src/page/tests.rs"]
 mod page;
 mod postgres;
