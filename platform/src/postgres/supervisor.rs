@@ -104,10 +104,10 @@ async fn live(prepared: Prepared, answer: Answer) {
             let supervisor = Supervisor { wish, health };
             drop(answer.send(Ok(Started { site: site.clone(), supervisor, version_num })));
             keep(&site, server, &mut wished, &report).await;
+            drop(held); // before the report: whoever waits for the end may start again at once
             report.send_replace(Health::Stopped);
         }
     }
-    drop(held);
 }
 
 async fn first_start(site: &Site) -> Result<(Server, u32), ClusterFault> {

@@ -145,6 +145,20 @@ fn minors_with_a_known_hole_are_named_and_mended_ones_are_not() {
     }
 }
 
+/// The script that installs PostgreSQL upgrades exactly the minors that the server would warn of.
+#[test]
+fn the_install_script_knows_the_same_minors() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/install");
+    let script = fs::read_to_string(script).unwrap();
+    let fixed = script.lines().find_map(|line| line.strip_prefix("FIXED_MINORS=\"")?.strip_suffix('"')).unwrap();
+    for version in fixed.split(' ') {
+        let (major, minor) = version.split_once('.').unwrap();
+        let version_num = major.parse::<u32>().unwrap() * 10_000 + minor.parse::<u32>().unwrap();
+        assert_eq!(rls_advisory(version_num), None);
+        assert_eq!(rls_advisory(version_num - 1).unwrap().fixed_in, version);
+    }
+}
+
 /// Twenty times: kill -9 of the postmaster while rows are written; it comes back, and nothing acknowledged is lost.
 #[tokio::test]
 async fn a_killed_postmaster_comes_back_with_every_acknowledged_row() {

@@ -1,3 +1,5 @@
 //! The tests of the binary, room by room.
 
+#![cfg(test)] // tells clippy that the set-up beside the tests is test code too
+
 mod house;
