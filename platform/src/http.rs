@@ -51,6 +51,8 @@ pub struct Caller {
     pub tenant: Option<Arc<TenantRef>>,
     /// Who the guard verified, if anybody.
     pub principal: Option<Arc<Principal>>,
+    /// The workspaces of the person who is signed in.
+    pub workspaces: Arc<[TenantRef]>,
     /// The client's own words, cut.
     pub user_agent: Option<Arc<str>>,
 }

@@ -50,7 +50,12 @@ pub fn bars(points: &[Point], summary: impl Into<String>) -> Chart {
         let height = scaled(point.value, top);
         Bar { x: place(at), y: HEIGHT - height, height, label: format!("{}: {}", point.label, point.value) }
     };
-    Chart { bars: points.iter().enumerate().map(bar).collect(), line: String::new(), width: width(points), summary: summary.into() }
+    Chart {
+        bars: points.iter().enumerate().map(bar).collect(),
+        line: String::new(),
+        width: width(points),
+        summary: summary.into(),
+    }
 }
 
 /// A series as a line, for a tile or a table cell.

@@ -75,7 +75,13 @@ impl Workspace {
             let path = path.replace("{slug}", slug);
             if path.contains("{mode}") { path.replace("{mode}", mode.as_str()) } else { format!("{path}?mode={mode}") }
         };
-        Self { name: name.into(), slug: slug.to_owned(), mode, live_href: in_mode(Mode::Live), test_href: in_mode(Mode::Test) }
+        Self {
+            name: name.into(),
+            slug: slug.to_owned(),
+            mode,
+            live_href: in_mode(Mode::Live),
+            test_href: in_mode(Mode::Test),
+        }
     }
 
     pub const fn is_test(&self) -> bool {

@@ -14,6 +14,7 @@ pub mod assets;
 mod brand;
 pub mod chart;
 mod chrome;
+mod console;
 mod disclosure;
 mod form;
 mod nav;
@@ -24,6 +25,7 @@ pub mod words;
 
 pub use brand::{Accent, Brand, NotAColour};
 pub use chrome::{Chrome, Flash, FlashKind, SignedIn, Visit, Workspace, WorkspaceLink};
+pub use console::console;
 pub use disclosure::{Disclosure, SecurityTxt};
 pub use form::{Choice, Field};
 pub use nav::{NavEntry, NavGroup, NavItem, OPERATOR, nav};

@@ -18,12 +18,20 @@ use tower::ServiceExt;
 /// WCAG 2.2, 1.4.3, for text of ordinary size.
 const READABLE: f64 = 4.5;
 /// What `Words` and `Chrome` are asked with, as it stands in templates and code.
-const CALLS: [&str; 8] = [".t(\"", ".t_with(\"", ".t_all(\"", ".t_count(\"", ".say(\"", ".fill(\"", ".count(\"", ".page(\""];
+const CALLS: [&str; 8] =
+    [".t(\"", ".t_with(\"", ".t_all(\"", ".t_count(\"", ".say(\"", ".fill(\"", ".count(\"", ".page(\""];
 
 fn visit() -> Visit {
     let now = Timestamp::from_second(1_700_000_000).expect("in range");
-    let brand = Brand { name: "Acme <b>".to_owned(), logo: String::new(), accent: Some("#ff5a5f".parse().expect("a colour")) };
-    Visit { nonce: Nonce::fresh(&Entropy::seeded(1)), request_id: "req-1".to_owned(), now, brand: Arc::new(brand), words: Words::english() }
+    let brand =
+        Brand { name: "Acme <b>".to_owned(), logo: String::new(), accent: Some("#ff5a5f".parse().expect("a colour")) };
+    Visit {
+        nonce: Nonce::fresh(&Entropy::seeded(1)),
+        request_id: "req-1".to_owned(),
+        now,
+        brand: Arc::new(brand),
+        words: Words::english(),
+    }
 }
 
 #[test]
@@ -31,10 +39,12 @@ fn every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_left_over() {
     let texts = sources();
     let known: BTreeSet<&str> = Words::english().keys().collect();
     let asked: BTreeSet<&str> = texts.iter().flat_map(|text| asked_in(text)).collect();
-    let missing: Vec<_> = asked.iter().filter(|key| !known.contains(*key) && !known.contains(format!("{key}.one").as_str())).collect();
+    let missing: Vec<_> =
+        asked.iter().filter(|key| !known.contains(*key) && !known.contains(format!("{key}.one").as_str())).collect();
     assert!(missing.is_empty(), "not in the catalogue: {missing:?}");
     let quoted = |key: &str| texts.iter().any(|text| text.contains(&format!("\"{key}\"")));
-    let used = |key: &str| quoted(key) || [".one", ".other"].iter().any(|form| key.strip_suffix(form).is_some_and(quoted));
+    let used =
+        |key: &str| quoted(key) || [".one", ".other"].iter().any(|form| key.strip_suffix(form).is_some_and(quoted));
     let unused: Vec<_> = known.iter().filter(|key| !used(key)).collect();
     assert!(unused.is_empty(), "in the catalogue, and nobody asks: {unused:?}");
 }
@@ -60,7 +70,9 @@ fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             collect(&path, into);
-        } else if path.extension().is_some_and(|ending| ending == "html" || ending == "rs") && !path.ends_with("page/tests.rs") {
+        } else if path.extension().is_some_and(|ending| ending == "html" || ending == "rs")
+            && !path.ends_with("page/tests.rs")
+        {
             into.push(path);
         }
     }
@@ -75,7 +87,11 @@ fn any_accent_can_be_read_on_both_themes() {
         assert!(contrast(&accent.on_dark(), "#202329") >= READABLE, "{text} on dark");
         assert!(contrast(&accent.on_dark(), "#10131a") >= READABLE, "near-black on {text}");
     }
-    assert_eq!("#2456d6".parse::<Accent>().expect("a colour").on_light(), "#2456d6", "a readable one is left as written");
+    assert_eq!(
+        "#2456d6".parse::<Accent>().expect("a colour").on_light(),
+        "#2456d6",
+        "a readable one is left as written"
+    );
 }
 
 #[test]
@@ -101,8 +117,18 @@ fn luminance(hex: &str) -> f64 {
 #[test]
 fn a_time_is_told_in_the_largest_whole_unit() {
     let at = |seconds: i64| Timestamp::from_second(1_700_000_000 + seconds).expect("in range");
-    let told = [-3, -59, -60, -7_199, -86_400, -86_400 * 45, -86_400 * 800, 90_000].map(|s| ago(Words::english(), at(s), at(0)));
-    let expected = ["just now", "59 seconds ago", "1 minute ago", "1 hour ago", "1 day ago", "1 month ago", "2 years ago", "in 1 day"];
+    let told = [-3, -59, -60, -7_199, -86_400, -86_400 * 45, -86_400 * 800, 90_000]
+        .map(|s| ago(Words::english(), at(s), at(0)));
+    let expected = [
+        "just now",
+        "59 seconds ago",
+        "1 minute ago",
+        "1 hour ago",
+        "1 day ago",
+        "1 month ago",
+        "2 years ago",
+        "in 1 day",
+    ];
     assert_eq!(told, expected);
 }
 
@@ -133,10 +159,17 @@ fn a_page_is_escaped_not_stored_and_runs_only_its_own_scripts() {
     };
     let html = page.render().expect("renders");
     assert!(!html.contains("<script>") && !html.contains("<b>") && !html.contains("\" onclick"), "{html}");
-    assert_eq!(html.matches("<script").count(), html.matches(&format!("nonce=\"{}\"", visit.nonce)).count() - 1, "the style has one too");
+    assert_eq!(
+        html.matches("<script").count(),
+        html.matches(&format!("nonce=\"{}\"", visit.nonce)).count() - 1,
+        "the style has one too"
+    );
     assert!(policy(&visit.nonce, &[]).contains(&format!("script-src 'nonce-{}' 'strict-dynamic';", visit.nonce)));
     let answer = render_with(StatusCode::NOT_FOUND, &page);
-    assert_eq!((answer.status(), &answer.headers()["cache-control"]), (StatusCode::NOT_FOUND, &"no-store".parse().expect("a value")));
+    assert_eq!(
+        (answer.status(), &answer.headers()["cache-control"]),
+        (StatusCode::NOT_FOUND, &"no-store".parse().expect("a value"))
+    );
 }
 
 #[test]
@@ -158,5 +191,8 @@ async fn an_asset_is_kept_for_ever_and_an_older_name_is_gone() {
     assert!(answer.headers()["cache-control"].to_str().expect("text").contains("immutable"));
     let tag: &'static str = assets::find(&href).expect("served").etag.as_str();
     assert_eq!(ask(href, tag).await.expect("infallible").status(), StatusCode::NOT_MODIFIED);
-    assert_eq!(ask("/-/assets/tenantry.0000000000.css".to_owned(), "").await.expect("infallible").status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        ask("/-/assets/tenantry.0000000000.css".to_owned(), "").await.expect("infallible").status(),
+        StatusCode::NOT_FOUND
+    );
 }
