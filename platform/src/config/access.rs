@@ -5,9 +5,10 @@
 
 use tenantry_core::permission::{Permission, PermissionSet, Role, RoleName};
 
-use super::document::{At, Section};
+use super::document::At;
 use super::fault::did_you_mean;
 use super::parse;
+use super::section::Section;
 
 /// Tenantry's own words, with what they let a person do. The app declares its own beside them.
 pub const OWN_PERMISSIONS: [(&str, &str); 7] = [

@@ -4,8 +4,8 @@ use tenantry_core::host::HostNames;
 use tenantry_core::mode::Mode;
 use tenantry_core::slug::Slug;
 
-use super::document::{Choice, Section};
 use super::parse;
+use super::section::{Choice, Section};
 use crate::page::{Accent, Brand};
 
 /// `[app]`.

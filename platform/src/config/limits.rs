@@ -1,7 +1,8 @@
 //! `[limits]`: how much of what, per whom [RL-1, RL-2].
 
-use super::document::{At, Choice, Section, Span};
+use super::document::{At, Span};
 use super::fault::did_you_mean;
+use super::section::{Choice, Section};
 
 /// Whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

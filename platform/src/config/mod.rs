@@ -20,6 +20,7 @@ mod parse;
 mod people;
 mod routes;
 mod secret;
+mod section;
 mod service;
 mod upstream;
 
@@ -32,14 +33,15 @@ pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
-pub use people::{Algorithm, Identity, Passwords, Sessions, SignUp, SigningKeys};
+pub use people::{Algorithm, ApiKeys, Identity, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
 
 use crate::page::Brand;
-use document::{At, Reading, Section};
+use document::{At, Reading};
 use routes::Surroundings;
+use section::Section;
 
 /// A configuration that was found without fault.
 #[derive(Clone, Debug)]
@@ -56,6 +58,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub sign_up: SignUp,
+    pub api_keys: ApiKeys,
     pub signing_keys: SigningKeys,
     pub permissions: Permissions,
     pub roles: Roles,
@@ -181,6 +184,7 @@ impl Config {
             sessions: root.section("sessions", Sessions::read),
             passwords: root.section("passwords", Passwords::read),
             sign_up: root.section("sign_up", SignUp::read),
+            api_keys: root.section("api_keys", ApiKeys::read),
             signing_keys: root.section("signing_keys", SigningKeys::read),
             roles: root.section("members", |section| roles.read_members(section)),
             cron: root.section("cron", Cron::read),

@@ -62,8 +62,7 @@ pub(super) fn label(text: &str) -> Parsed<String> {
 
 /// A domain without scheme, port or dot at the end.
 pub(super) fn host(text: &str) -> Parsed<String> {
-    let is_host =
-        text.len() <= 200 && text.split('.').all(host_label) && text.parse::<std::net::IpAddr>().is_err();
+    let is_host = text.len() <= 200 && text.split('.').all(host_label) && text.parse::<std::net::IpAddr>().is_err();
     expect(
         is_host.then(|| text.to_owned()),
         "write a domain alone, in lower case: example.com, without https://, port or a dot at the end",

@@ -1,9 +1,9 @@
-//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[signing_keys]`: how people are known, and for how long.
+//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[api_keys]`, `[signing_keys]`: how people are known, and for how long.
 
 use std::time::Duration;
 
-use super::document::{Choice, Section};
 use super::parse;
+use super::section::{Choice, Section};
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
@@ -64,6 +64,13 @@ pub struct SignUp {
     pub is_open: bool,
     /// The life of a mailed link, and of the slug that it reserves.
     pub link_lifetime: Duration,
+}
+
+/// `[api_keys]` [KEY-3].
+#[derive(Clone, Debug)]
+pub struct ApiKeys {
+    /// Every key ends at the latest after so long; `None`: one may be made that does not end by itself.
+    pub max_lifetime: Option<Duration>,
 }
 
 /// `[signing_keys]`.
@@ -148,6 +155,13 @@ impl SignUp {
             is_open: section.flag("open", true),
             link_lifetime: Duration::from_secs(section.number("link_lifetime_hours", 24, 1..=24) * HOUR_S),
         }
+    }
+}
+
+impl ApiKeys {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        let days: u64 = section.number("max_lifetime_days", 0, 0..=3_650);
+        Self { max_lifetime: (days > 0).then(|| Duration::from_secs(days * DAY_S)) }
     }
 }
 

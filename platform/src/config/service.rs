@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::document::{Choice, Section};
 use super::parse;
 use super::routes::Kind;
+use super::section::{Choice, Section};
 
 /// `[mail]`. The server's URL is a secret.
 #[derive(Clone, Debug)]

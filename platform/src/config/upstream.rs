@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::document::Section;
 use super::parse;
+use super::section::Section;
 
 /// Eleven and a half days: longer than any request, short enough to add to a clock.
 pub(super) const TIMEOUT_MS_MAX: u32 = 1_000_000_000;

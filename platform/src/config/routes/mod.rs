@@ -1,0 +1,163 @@
+//! `[[routes]]` and `[cron]`: what exists behind the gateway, and who may pass [AC-15, WEB-1, WEB-5].
+
+mod read;
+mod words;
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tenantry_core::permission::Permission;
+use tenantry_core::route::{Found, Method, Methods, Pattern, Table};
+
+use super::document::At;
+use super::limits::TierId;
+use super::parse;
+use super::section::Section;
+
+pub(super) use read::Surroundings;
+pub use words::{Csp, CspDirective, Guard, Guards, Kind};
+
+/// More routes than this are generated, and a pattern would say it better.
+const ROUTES_MAX: usize = 2_000;
+/// A route of the app.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub pattern: Pattern,
+    pub methods: Methods,
+    pub guards: Guards,
+    /// What a person's role or a key's scopes must hold; none: any of the tenant.
+    pub permission: Option<Permission>,
+    /// Why everybody may pass; only where everybody may.
+    pub public_because: Option<String>,
+    pub kind: Kind,
+    pub csp: Csp,
+    /// Sources beyond our own, by directive.
+    pub csp_sources: Vec<(CspDirective, Vec<String>)>,
+    /// Origins of browsers that may call it from elsewhere.
+    pub cors: Vec<String>,
+    /// Until the head of the app's answer.
+    pub response_timeout: Duration,
+    pub max_body_bytes: u64,
+    /// Every limit that applies.
+    pub tiers: Vec<TierId>,
+    /// Where it stands in the file.
+    pub line: usize,
+}
+
+/// `[cron]`. The secrets come from the environment.
+#[derive(Clone, Debug)]
+pub struct Cron {
+    /// Networks that may present the secret; empty: any.
+    pub allow_from: Vec<IpNet>,
+}
+
+impl Cron {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        Self { allow_from: section.list("allow_from", parse::network) }
+    }
+}
+
+/// The routes, and the table that finds one.
+#[derive(Clone, Debug, Default)]
+pub struct Routes {
+    routes: Vec<Route>,
+    table: Table,
+}
+
+/// What is known of a path and a method.
+#[derive(Clone, Copy, Debug)]
+pub enum RouteFound<'r> {
+    /// This route, with its place in [`Routes::iter`].
+    Route(usize, &'r Route),
+    /// The path exists, for these methods.
+    OtherMethods(Methods),
+    /// An app that ignores case or a last slash would serve a route with another guard: refuse it.
+    Ambiguous,
+    Nothing,
+}
+
+impl Routes {
+    /// The route for a path (no query) and a method, by the strictest reading of the path.
+    pub fn find(&self, path: &str, method: Method) -> RouteFound<'_> {
+        match self.table.find(path, method) {
+            Found::Nothing => RouteFound::Nothing,
+            Found::OtherMethods(methods) => RouteFound::OtherMethods(methods),
+            Found::Route(at) if self.is_ambiguous(at, path, method) => RouteFound::Ambiguous,
+            Found::Route(at) => RouteFound::Route(at, &self.routes[at]),
+        }
+    }
+
+    fn is_ambiguous(&self, at: usize, path: &str, method: Method) -> bool {
+        let (found, lax) = (&self.routes[at], self.table.lax_reading(path));
+        let is_narrower = lax.iter().any(|(_, other)| {
+            !self.routes[*other].pattern.reads_like(&found.pattern)
+                && found.pattern.covers(&self.routes[*other].pattern)
+        });
+        let is_same = |other: &Route| other.guards == found.guards && other.permission == found.permission;
+        is_narrower && !lax.iter().any(|(methods, other)| methods.contains(method) && is_same(&self.routes[*other]))
+    }
+
+    /// In the order of the file.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Route> {
+        self.routes.iter()
+    }
+
+    /// The route at a place that [`Routes::find`] gave.
+    pub fn route(&self, at: usize) -> &Route {
+        &self.routes[at]
+    }
+
+    pub(super) fn new(section: &Section<'_, '_>, routes: Vec<At<Route>>) -> Self {
+        for (at, route) in routes.iter().enumerate().take(ROUTES_MAX) {
+            refuse_clashes(section, &routes[..at], route);
+        }
+        if routes.len() > ROUTES_MAX {
+            section.reading.fault(
+                &routes[ROUTES_MAX].span,
+                format!("more than {ROUTES_MAX} routes"),
+                "Say it with {id} and *.",
+            );
+        }
+        let routes: Vec<Route> = routes.into_iter().map(|route| route.value).collect();
+        // A clash was noted above, with its lines; this table is then never used.
+        let table = Table::new(routes.iter().map(|route| (&route.pattern, route.methods))).unwrap_or_default();
+        Self { routes, table }
+    }
+}
+
+/// A route that another one hides, or that a lax app would take for another one.
+fn refuse_clashes(section: &Section<'_, '_>, earlier: &[At<Route>], route: &At<Route>) {
+    let this = &route.value;
+    let shared = |other: &&At<Route>| {
+        other.value.pattern.is_same_as(&this.pattern) && !other.value.methods.intersection(this.methods).is_empty()
+    };
+    if let Some(other) = earlier.iter().find(shared) {
+        let methods = other.value.methods.intersection(this.methods);
+        let what = format!(
+            "route {:?} is never reached for {methods}: line {} has the same path",
+            this.pattern.as_str(),
+            other.value.line
+        );
+        section.reading.fault(&route.span, what, "Leave out the methods or one of the routes.");
+        return;
+    }
+    let protects_otherwise = |other: &Route| other.guards != this.guards || other.permission != this.permission;
+    let twin = |other: &&At<Route>| {
+        other.value.pattern.reads_like(&this.pattern)
+            && !other.value.pattern.is_same_as(&this.pattern)
+            && protects_otherwise(&other.value)
+    };
+    if let Some(other) = earlier.iter().find(twin) {
+        let what = format!(
+            "route {:?} differs from {:?} on line {} only in case or in a last slash, and has another guard",
+            this.pattern.as_str(),
+            other.value.pattern.as_str(),
+            other.value.line
+        );
+        section.reading.fault(
+            &route.span,
+            what,
+            "Many apps take both for one path: give both the same guard and permission.",
+        );
+    }
+}

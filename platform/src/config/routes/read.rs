@@ -1,0 +1,255 @@
+//! One route as it was written: what is wrong with it, and what it means.
+
+use std::time::Duration;
+
+use tenantry_core::permission::Permission;
+use tenantry_core::route::{Method, Methods, Pattern};
+
+use super::{Csp, CspDirective, Guard, Guards, Kind, Route};
+use crate::config::access::{Permissions, refuse_repeats};
+use crate::config::document::{At, Span};
+use crate::config::limits::{Limits, Per, TierId};
+use crate::config::parse;
+use crate::config::section::{Choice, Section};
+use crate::config::upstream::{BODY_BYTES_MAX, TIMEOUT_MS_MAX};
+
+/// Paths that Tenantry answers itself on every host.
+const RESERVED: [&str; 5] = ["/-", "/-/*", "/security", "/security/*", "/.well-known/*"];
+/// A path whose last segment ends so is a file of the page.
+const ASSET_ENDINGS: [&str; 14] =
+    ["css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff2", "webmanifest"];
+
+/// What a route's reader needs to know of the rest of the file.
+pub(in crate::config) struct Surroundings<'c> {
+    pub(in crate::config) permissions: &'c Permissions,
+    pub(in crate::config) limits: &'c Limits,
+    pub(in crate::config) response_timeout: Duration,
+    pub(in crate::config) max_body_bytes: u64,
+}
+
+impl Route {
+    /// Reads one route. `None`: it has no path or no guard, and that was noted.
+    pub(in crate::config) fn read(section: &Section<'_, '_>, around: &Surroundings<'_>) -> Option<At<Self>> {
+        let span = if section.has("path") { section.span_of("path") } else { section.span.clone() };
+        let pattern = section.required("path", "\"/api/orders\"", None, str::parse::<Pattern>);
+        let name =
+            pattern.as_ref().map_or_else(|| "route".to_owned(), |pattern| format!("route {:?}", pattern.as_str()));
+        let reader = Reader { section, name, span: span.clone() };
+        let (methods, guards) = (reader.methods(), reader.guards());
+        let permission = reader.permission(guards, around.permissions);
+        let public_because = reader.public_because(guards);
+        let kind = section.maybe_choice("kind").or_else(|| Some(usual_kind(pattern.as_ref()?, guards?)));
+        let csp = section.choice("csp", Csp::Nonce);
+        let (csp_sources, cors) = (reader.csp_sources(), section.list("cors", parse::origin));
+        let timeout_ms = section.maybe_number("timeout_ms", 1..=TIMEOUT_MS_MAX);
+        let max_body_bytes =
+            section.maybe_number("max_body_bytes", 0..=BODY_BYTES_MAX).unwrap_or(around.max_body_bytes);
+        let tiers = reader.tiers(kind, guards, around.limits);
+        let response_timeout = timeout_ms.map_or(around.response_timeout, |ms| Duration::from_millis(ms.into()));
+        let (pattern, guards, kind, line) = (pattern?, guards?, kind?, section.reading.line(&span));
+        reader.refuse_reserved(&pattern);
+        let value = Self {
+            pattern,
+            methods,
+            guards,
+            permission,
+            public_because,
+            kind,
+            csp,
+            csp_sources,
+            cors,
+            response_timeout,
+            max_body_bytes,
+            tiers,
+            line,
+        };
+        Some(At { value, span })
+    }
+}
+
+/// Keys with a secret are the API's; `/assets/…` and files are assets; the rest are pages.
+fn usual_kind(pattern: &Pattern, guards: Guards) -> Kind {
+    let path = pattern.as_str();
+    let is_api =
+        path == "/api" || path.starts_with("/api/") || guards.contains(Guard::Key) || guards.contains(Guard::Cron);
+    let ending = path.rsplit_once('/').and_then(|(_, file)| file.rsplit_once('.')).map(|(_, ending)| ending);
+    let is_asset = path.starts_with("/assets/")
+        || path.starts_with("/static/")
+        || ending.is_some_and(|ending| ASSET_ENDINGS.contains(&ending));
+    match (is_api, is_asset) {
+        (true, _) => Kind::Api,
+        (false, true) => Kind::Asset,
+        (false, false) => Kind::Page,
+    }
+}
+
+/// The parts of one route.
+struct Reader<'s, 'r, 't> {
+    section: &'s Section<'r, 't>,
+    /// `route "/api/orders"`, for messages.
+    name: String,
+    span: Span,
+}
+
+impl Reader<'_, '_, '_> {
+    fn methods(&self) -> Methods {
+        let words = self.section.words("methods", &["GET"], "\"GET\", \"POST\", …, or \"any\"");
+        refuse_repeats(self.section, &words);
+        if words.iter().any(|word| word.value == "any") {
+            return Methods::ALL;
+        }
+        let methods = words.iter().filter_map(|word| self.section.choose::<Method>("methods", word));
+        let methods = methods.fold(Methods::NONE, Methods::with);
+        if !methods.is_empty() {
+            return methods;
+        }
+        if self.section.has("methods") && words.is_empty() {
+            self.section.reading.fault(
+                &self.section.span_of("methods"),
+                format!("{} has no method", self.name),
+                "Name some, or leave methods out for GET.",
+            );
+        }
+        Methods::NONE.with(Method::Get)
+    }
+
+    fn guards(&self) -> Option<Guards> {
+        let words = self.section.words("guard", &[], "\"session\", \"key\", \"cron\" or \"public\"");
+        refuse_repeats(self.section, &words);
+        let known: Vec<Guard> = words.iter().filter_map(|word| self.section.choose("guard", word)).collect();
+        if words.is_empty() {
+            let fix = "Add guard = \"session\", \"key\", \"cron\", a list of them, or \"public\" with public_because.";
+            self.section.reading.missing(&self.span, format!("{} has no guard", self.name), fix);
+        }
+        let at = self.section.span_of("guard");
+        if known.contains(&Guard::Public) && known.len() > 1 {
+            self.section.reading.fault(
+                &at,
+                format!("{} is public, so its other guards guard nothing", self.name),
+                "Leave \"public\" out, or the others.",
+            );
+        }
+        (known.len() == words.len() && !known.is_empty()).then(|| known.into_iter().collect())
+    }
+
+    fn permission(&self, guards: Option<Guards>, permissions: &Permissions) -> Option<Permission> {
+        let word = self.section.word("permission", None, "one word of [permissions]")?;
+        let permission = permissions.resolve(self.section, &word)?;
+        if guards.is_some_and(|guards| !guards.contains(Guard::Session) && !guards.contains(Guard::Key)) {
+            let what = format!("{} asks for a permission that nobody can show there", self.name);
+            self.section.reading.fault(
+                &self.section.span_of("permission"),
+                what,
+                "Permissions belong to sessions and keys: change the guard, or leave permission out.",
+            );
+        }
+        Some(permission)
+    }
+
+    fn public_because(&self, guards: Option<Guards>) -> Option<String> {
+        let reason = self.section.maybe("public_because", parse::sentence);
+        let is_public = guards.is_some_and(Guards::is_public);
+        if is_public && !self.section.has("public_because") {
+            self.section.reading.missing(
+                &self.section.span_of("guard"),
+                format!("{} is public and does not say why", self.name),
+                "Add public_because = \"…\": whoever reviews the routes asks first for these.",
+            );
+        }
+        if !is_public && guards.is_some() && self.section.has("public_because") {
+            self.section.reading.fault(
+                &self.section.span_of("public_because"),
+                format!("{} says why it is public and is not", self.name),
+                "Leave public_because out, or write guard = \"public\".",
+            );
+        }
+        reason
+    }
+
+    fn csp_sources(&self) -> Vec<(CspDirective, Vec<String>)> {
+        let lists = self.section.lists("csp_sources");
+        lists
+            .into_iter()
+            .filter_map(|(name, sources)| Some((self.section.choose("directive", &name)?, self.sources(sources))))
+            .collect()
+    }
+
+    fn sources(&self, sources: Vec<At<&str>>) -> Vec<String> {
+        let source = |text: At<&str>| {
+            let parsed = parse::csp_source(text.value);
+            parsed
+                .map_err(|why| {
+                    self.section.reading.fault(
+                        &text.span,
+                        format!("{:?} is no source", text.value),
+                        format!("Please {why}."),
+                    )
+                })
+                .ok()
+        };
+        sources.into_iter().filter_map(source).collect()
+    }
+
+    fn tiers(&self, kind: Option<Kind>, guards: Option<Guards>, limits: &Limits) -> Vec<TierId> {
+        let words = self.section.words("tiers", &[], "names of [limits.tiers]");
+        refuse_repeats(self.section, &words);
+        let named: Vec<TierId> = words.iter().filter_map(|word| self.tier(word, guards, limits)).collect();
+        if !words.is_empty() {
+            return named;
+        }
+        kind.zip(guards).map_or_else(Vec::new, |(kind, guards)| usual_tiers(kind, guards))
+    }
+
+    /// A limit per key on a route without keys would never count.
+    fn tier(&self, word: &At<&str>, guards: Option<Guards>, limits: &Limits) -> Option<TierId> {
+        let id = limits.resolve(self.section, word)?;
+        let needed = match limits.tier(id).per {
+            Per::Key => Some(Guard::Key),
+            Per::User => Some(Guard::Session),
+            Per::Ip | Per::Tenant => None,
+        };
+        if let (Some(needed), Some(guards)) = (needed, guards)
+            && !guards.contains(needed)
+        {
+            let what = format!(
+                "{} has the limit {:?} per {}, and nobody comes with one",
+                self.name,
+                word.value,
+                limits.tier(id).per.as_str()
+            );
+            self.section.reading.fault(
+                &word.span,
+                what,
+                format!("Add the guard {:?}, or choose a tier per ip.", needed.word()),
+            );
+        }
+        Some(id)
+    }
+
+    fn refuse_reserved(&self, pattern: &Pattern) {
+        let is_reserved = RESERVED
+            .iter()
+            .filter_map(|reserved| reserved.parse::<Pattern>().ok())
+            .any(|reserved| reserved.covers(pattern));
+        if is_reserved {
+            self.section.reading.fault(
+                &self.span,
+                format!("{} is never reached: Tenantry answers there", self.name),
+                "/-/, /security and /.well-known/ are reserved; move the route.",
+            );
+        }
+    }
+}
+
+/// The limits of a route that names none.
+fn usual_tiers(kind: Kind, guards: Guards) -> Vec<TierId> {
+    if guards.contains(Guard::Cron) && guards.iter().count() == 1 {
+        return vec![TierId::CRON_IP];
+    }
+    match kind {
+        Kind::Api if guards.contains(Guard::Key) => vec![TierId::API_KEY, TierId::API_IP],
+        Kind::Api => vec![TierId::API_IP],
+        Kind::Page => vec![TierId::PAGE_IP],
+        Kind::Asset => vec![TierId::ASSET_IP],
+    }
+}
