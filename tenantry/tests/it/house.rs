@@ -100,12 +100,12 @@ fn function_name(line: &str) -> Option<&str> {
 
 /// From the line of `fn` to its closing brace, which rustfmt puts at the same indent. A declaration has none.
 fn length(lines: &[&str]) -> Option<usize> {
-    let indent = lines[0].len() - lines[0].trim_start().len();
-    let closes = |line: &&str| line.starts_with(|c| c == '}' || c == ' ') && line.trim_end().len() == indent + 1;
-    if lines[0].ends_with('}') || lines[0].ends_with(';') {
+    if lines[0].ends_with(['}', ';']) {
         return Some(1);
     }
-    lines.iter().position(|line| closes(line) && line.trim() == "}").map(|at| at + 1)
+    let indent = lines[0].len() - lines[0].trim_start().len();
+    let close = format!("{}}}", " ".repeat(indent));
+    lines.iter().position(|line| *line == close).map(|at| at + 1)
 }
 
 /// Every Rust file of the workspace.
