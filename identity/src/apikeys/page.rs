@@ -2,7 +2,7 @@
 
 use askama::Template;
 use tenantry_core::clock::Timestamp;
-use tenantry_platform::page::{Chrome, Choice, Field, NavEntry};
+use tenantry_platform::page::{Choice, Chrome, Field, NavEntry};
 
 inventory::submit! {
     NavEntry {

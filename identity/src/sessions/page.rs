@@ -4,7 +4,7 @@ use askama::Template;
 use tenantry_platform::page::Chrome;
 
 /// A form that sends itself to the tenant's host; its button is for browsers without JavaScript.
-/// The answer's policy must name the tenant's origin: `page::policy(&nonce, &[origin])`.
+/// Its answer is made by `page::render_posting_to`, so that the policy names the tenant's origin.
 #[derive(Debug, Template)]
 #[template(path = "sessions/handoff.html")]
 pub struct Handoff {

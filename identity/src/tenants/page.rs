@@ -3,7 +3,7 @@
 use askama::Template;
 use tenantry_core::clock::Timestamp;
 use tenantry_platform::page::chart::Chart;
-use tenantry_platform::page::{Chrome, Choice, Field, NavEntry, OPERATOR};
+use tenantry_platform::page::{Choice, Chrome, Field, NavEntry, OPERATOR};
 
 inventory::submit! {
     NavEntry { id: "home", area: "workspace", order: 10, word: "nav.home", icon: "home", path: "/-/console/{slug}", permission: None }

@@ -30,5 +30,5 @@ pub use disclosure::{Disclosure, SecurityTxt};
 pub use form::{Choice, Field};
 pub use nav::{NavEntry, NavGroup, NavItem, OPERATOR, nav};
 pub use problem::ProblemPage;
-pub use render::{Nonce, policy, render, render_with};
+pub use render::{Nonce, policy, render, render_posting_to, render_with};
 pub use time::{ago, day, exact, iso};

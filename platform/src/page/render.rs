@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use tenantry_core::random::Entropy;
 
@@ -52,6 +52,16 @@ pub fn policy(nonce: &Nonce, form_targets: &[&str]) -> String {
         "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'nonce-{nonce}' 'strict-dynamic'; \
          img-src 'self' data:; form-action 'self'{targets}; base-uri 'none'; frame-ancestors 'none'"
     )
+}
+
+/// A page whose form posts to other origins than its own: it brings its policy itself.
+pub fn render_posting_to(page: &impl Template, nonce: &Nonce, origins: &[&str]) -> Response {
+    let mut answer = render(page);
+    // An origin that is no header value is none that a form could post to: the page keeps the usual policy.
+    if let Ok(policy) = HeaderValue::try_from(policy(nonce, origins)) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
 }
 
 /// A page as an answer with status 200.

@@ -12,7 +12,9 @@ use tenantry_core::clock::Timestamp;
 use tenantry_core::random::Entropy;
 use tenantry_platform::page::chart::{self, Point};
 use tenantry_platform::page::words::Words;
-use tenantry_platform::page::{Accent, Brand, Nonce, ProblemPage, Visit, ago, assets, policy, render_with};
+use tenantry_platform::page::{
+    Accent, Brand, Nonce, ProblemPage, Visit, ago, assets, policy, render_posting_to, render_with,
+};
 use tower::ServiceExt;
 
 /// WCAG 2.2, 1.4.3, for text of ordinary size.
@@ -170,6 +172,21 @@ fn a_page_is_escaped_not_stored_and_runs_only_its_own_scripts() {
         (answer.status(), &answer.headers()["cache-control"]),
         (StatusCode::NOT_FOUND, &"no-store".parse().expect("a value"))
     );
+}
+
+#[test]
+fn a_form_that_leaves_the_origin_says_so_in_its_policy() {
+    let page = ProblemPage {
+        chrome: visit().page("page.security"),
+        status: 200,
+        sentence: String::new(),
+        help: String::new(),
+        onward_href: String::new(),
+        onward_label: String::new(),
+    };
+    let answer = render_posting_to(&page, &visit().nonce, &["https://acme.example.com"]);
+    let policy = answer.headers()["content-security-policy"].to_str().expect("text");
+    assert!(policy.contains("form-action 'self' https://acme.example.com;"), "{policy}");
 }
 
 #[test]
