@@ -184,6 +184,9 @@ impl<'a> Lines<'a> {
         }
         let Some(end) = memchr(b'\n', rest) else { return unfinished(rest, self.at, max, too_long) };
         let line = rest[..end].strip_suffix(b"\r").ok_or(HeadFault::BareLineEnd)?;
+        if memchr(b'\r', line).is_some() {
+            return Err(HeadFault::BareLineEnd);
+        }
         self.at += end + 1;
         if line.len() > max {
             return Err(too_long);

@@ -29,7 +29,7 @@ pub enum PathFault {
     /// A character that must be percent-encoded, or a control character in any form.
     #[error("the path contains a character that is not allowed in a path")]
     Character,
-    /// `%` without two hexadecimal digits, an encoded `%` before two more, or bytes that are no UTF-8.
+    /// `%` without two hexadecimal digits, an encoded encoding, or bytes that are no UTF-8.
     #[error("the path contains a broken or double percent-encoding")]
     Encoding,
     /// `%2f`, `\` or `%5c`.
@@ -95,6 +95,10 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, PathFault> {
     while let [byte, tail @ ..] = rest {
         rest = if *byte == b'%' { push_decoded(&mut decoded, tail)? } else { push(&mut decoded, *byte, tail) };
     }
+    // A second decoding, somewhere behind us, would change the path again.
+    if decoded.windows(3).any(|three| three[0] == b'%' && hex(three[1]).is_some() && hex(three[2]).is_some()) {
+        return Err(PathFault::Encoding);
+    }
     String::from_utf8(decoded).map(Cow::Owned).map_err(|_| PathFault::Encoding)
 }
 
@@ -109,14 +113,8 @@ fn push_decoded<'a>(decoded: &mut Vec<u8>, after_percent: &'a [u8]) -> Result<&'
     match byte {
         b'/' | b'\\' => Err(PathFault::Slash),
         0..=0x1f | 0x7f => Err(PathFault::Character),
-        b'%' if is_encoding(tail) => Err(PathFault::Encoding),
         _ => Ok(push(decoded, byte, tail)),
     }
-}
-
-/// Two hexadecimal digits after a decoded `%`: a second decoding would change the path again.
-fn is_encoding(tail: &[u8]) -> bool {
-    tail.len() >= 2 && tail[..2].iter().all(|byte| hex(*byte).is_some())
 }
 
 pub(crate) const fn hex(digit: u8) -> Option<u8> {

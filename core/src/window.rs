@@ -148,10 +148,10 @@ impl Counter {
         let now = Moment::of(self, limit, now_ms);
         let Some(room) = limit.max.checked_sub(cost) else { return Retry::Never };
         let at_ms = match room.checked_sub(now.current) {
-            Some(room) => now.start_ms() + fits_from(now.previous, room, now.window_ms),
-            None => now.end_ms() + fits_from(now.current, room, now.window_ms),
+            Some(room) => now.start_ms().saturating_add(fits_from(now.previous, room, now.window_ms)),
+            None => now.end_ms().saturating_add(fits_from(now.current, room, now.window_ms)),
         };
-        let passes = at_ms <= now.start_ms() + now.elapsed_ms;
+        let passes = at_ms <= now.start_ms().saturating_add(now.elapsed_ms);
         Retry::After(if passes { 0 } else { at_ms - now_ms })
     }
 

@@ -6,8 +6,8 @@
 //! when there is nothing to hide; [`mask_field`] and [`mask_json`] know the names of values and are
 //! the better choice wherever values are still apart.
 //!
-//! Masking twice gives what masking once gave. Names are matched by whole words, so that
-//! `monkey_count` and `status_code` stay readable.
+//! Names are matched by whole words, so that `monkey_count` and `status_code` stay readable. Values
+//! are best masked before they are serialised: what stands for them is text, whatever they were.
 
 mod names;
 mod scan;

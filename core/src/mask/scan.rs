@@ -216,12 +216,25 @@ impl<'a> Name<'a> {
         match bytes.get(start) {
             Some(b'[' | b'{') => container_end(bytes, start),
             _ if is_header => run(bytes, start, |byte| !matches!(byte, b'\r' | b'\n')),
-            _ => run(bytes, start, |byte| {
-                !byte.is_ascii_whitespace()
-                    && !matches!(byte, b',' | b';' | b'&' | b')' | b']' | b'}' | b'"' | b'\'' | b'<' | b'\\')
-            }),
+            _ => credential_end(bytes, start),
         }
     }
+}
+
+/// The end of a word, past words that only say how to read the next: `Bearer abc`.
+fn credential_end(bytes: &[u8], start: usize) -> usize {
+    const SCHEMES: [&[u8]; 3] = [b"bearer", b"basic", b"token"];
+    let (mut from, mut end) = (start, word_end(bytes, start));
+    while SCHEMES.iter().any(|scheme| bytes[from..end].eq_ignore_ascii_case(scheme)) {
+        from = run(bytes, end, |byte| byte == b' ');
+        end = word_end(bytes, from);
+    }
+    end
+}
+
+fn word_end(bytes: &[u8], start: usize) -> usize {
+    const ENDS: &[u8] = b",;&)]}\"'<\\";
+    run(bytes, start, |byte| !byte.is_ascii_whitespace() && !ENDS.contains(&byte))
 }
 
 /// The end of a JSON array or object, or of the text when it never closes.
@@ -276,7 +289,7 @@ impl Quote {
 // ---- queries
 
 fn query(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
-    let in_url = at > floor && follows(bytes, at, |byte| is_wordish(byte) || b"/.-~%)]*".contains(&byte));
+    let in_url = at == floor && floor > 0 || follows(bytes, at, |byte| is_wordish(byte) || b"/.-~%)]*".contains(&byte));
     let end = run(bytes, at + 1, |byte| {
         byte > b' ' && byte != 0x7f && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\')
     });

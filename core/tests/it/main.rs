@@ -1,0 +1,12 @@
+//! The rules, held to their sources and to brute force.
+
+mod canonical;
+mod framing;
+mod keys;
+mod limits;
+mod masking;
+mod people;
+mod places;
+mod proofs;
+mod seals;
+mod tokens;
