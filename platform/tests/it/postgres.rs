@@ -203,6 +203,9 @@ async fn a_server_that_lost_its_guard_is_replaced() {
 #[tokio::test]
 async fn a_killed_process_leaves_no_server_and_loses_no_acknowledged_row() {
     let dir = data_dir();
+    let cluster = start(dir.path()).await;
+    administrator(&cluster).await.batch_execute("create table row (id bigint primary key)").await.unwrap();
+    cluster.stop().await;
     let mut acknowledged = BTreeSet::new();
     for round in 0..ROUNDS {
         let mut writer = Writer::start(dir.path(), round);
@@ -263,7 +266,6 @@ async fn writes_rows_until_it_is_killed() {
     let start = start(Path::new(&dir));
     let cluster = tokio::time::timeout(READY_WITHIN, start).await.expect("ready in time");
     let client = administrator(&cluster).await;
-    client.batch_execute("create table if not exists row (id bigint primary key)").await.unwrap();
     say(&format!("ready {}", cluster.location().display()));
     for id in round.parse::<i64>().unwrap() * 1_000_000.. {
         client.execute("insert into row values ($1)", &[&id]).await.unwrap();
