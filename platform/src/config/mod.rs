@@ -143,7 +143,7 @@ pub fn settings() -> Vec<Setting> {
 }
 
 fn unreadable(file: &str, cause: &std::io::Error) -> Faults {
-    let fix = "Name the file with --config, or begin with the demo's: `tenantry init`.".to_owned();
+    let fix = "Name a file that this user may read with --config; the demo's tenantry.toml is a beginning.".to_owned();
     Faults::new(file, vec![Fault { place: Place::File, what: format!("cannot be read: {cause}"), fix }])
 }
 

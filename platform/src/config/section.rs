@@ -61,6 +61,12 @@ impl<'r, 't> Section<'r, 't> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Whether the file gives the key a list with nothing in it.
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        let value = self.table.and_then(|table| table.get(key)).map(Spanned::get_ref);
+        matches!(value, Some(DeValue::Array(items)) if items.is_empty())
+    }
+
     /// Where the key's value stands, or the section when it has none.
     pub(super) fn span_of(&self, key: &str) -> Span {
         self.table.and_then(|table| table.get(key)).map_or_else(|| self.span.clone(), Spanned::span)

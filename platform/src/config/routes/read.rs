@@ -14,7 +14,7 @@ use crate::config::section::{Choice, Section};
 use crate::config::upstream::{BODY_BYTES_MAX, TIMEOUT_MS_MAX};
 
 /// Paths that Tenantry answers itself on every host.
-const RESERVED: [&str; 5] = ["/-", "/-/*", "/security", "/security/*", "/.well-known/*"];
+const RESERVED: [&str; 6] = ["/-", "/-/*", "/security", "/security/*", "/.well-known", "/.well-known/*"];
 /// A path whose last segment ends so is a file of the page.
 const ASSET_ENDINGS: [&str; 14] =
     ["css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff2", "webmanifest"];
@@ -103,7 +103,7 @@ impl Reader<'_, '_, '_> {
         if !methods.is_empty() {
             return methods;
         }
-        if self.section.has("methods") && words.is_empty() {
+        if self.section.is_empty_list("methods") {
             self.section.reading.fault(
                 &self.section.span_of("methods"),
                 format!("{} has no method", self.name),
@@ -117,19 +117,28 @@ impl Reader<'_, '_, '_> {
         let words = self.section.words("guard", &[], "\"session\", \"key\", \"cron\" or \"public\"");
         refuse_repeats(self.section, &words);
         let known: Vec<Guard> = words.iter().filter_map(|word| self.section.choose("guard", word)).collect();
-        if words.is_empty() {
+        if !self.section.has("guard") || self.section.is_empty_list("guard") {
             let fix = "Add guard = \"session\", \"key\", \"cron\", a list of them, or \"public\" with public_because.";
             self.section.reading.missing(&self.span, format!("{} has no guard", self.name), fix);
         }
-        let at = self.section.span_of("guard");
-        if known.contains(&Guard::Public) && known.len() > 1 {
-            self.section.reading.fault(
-                &at,
-                format!("{} is public, so its other guards guard nothing", self.name),
-                "Leave \"public\" out, or the others.",
-            );
-        }
+        self.refuse_company(&known);
         (known.len() == words.len() && !known.is_empty()).then(|| known.into_iter().collect())
+    }
+
+    /// Guards that stand alone.
+    fn refuse_company(&self, guards: &[Guard]) {
+        let (what, fix) = match guards {
+            [_] | [] => return,
+            _ if guards.contains(&Guard::Public) => {
+                ("is public, so its other guards guard nothing", "Leave \"public\" out, or the others.")
+            }
+            _ if guards.contains(&Guard::Cron) => (
+                "has the guard \"cron\" beside others",
+                "Write a route of its own for people and keys: a scheduler has no permissions and no tenant.",
+            ),
+            _ => return,
+        };
+        self.section.reading.fault(&self.section.span_of("guard"), format!("{} {what}", self.name), fix);
     }
 
     fn permission(&self, guards: Option<Guards>, permissions: &Permissions) -> Option<Permission> {
@@ -243,7 +252,7 @@ impl Reader<'_, '_, '_> {
 
 /// The limits of a route that names none.
 fn usual_tiers(kind: Kind, guards: Guards) -> Vec<TierId> {
-    if guards.contains(Guard::Cron) && guards.iter().count() == 1 {
+    if guards.contains(Guard::Cron) {
         return vec![TierId::CRON_IP];
     }
     match kind {

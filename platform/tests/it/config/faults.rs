@@ -127,6 +127,29 @@ fn a_public_route_says_why_and_no_other_does() {
 }
 
 #[test]
+fn one_slip_is_one_fault() {
+    refused(
+        "[[routes]]\npath = \"/x\"\nguard = 5\nmethods = true\n",
+        &[
+            (3, 9, "this is a whole number. Write a list of texts, such as [\"a\", \"b\"]."),
+            (4, 11, "this is true or false. Write a list of texts, such as [\"a\", \"b\"]."),
+        ],
+    );
+}
+
+#[test]
+fn a_cron_route_is_for_the_scheduler_alone() {
+    refused(
+        "[[routes]]\npath = \"/jobs\"\nguard = [\"cron\", \"session\"]\n",
+        &[(
+            3,
+            9,
+            "route \"/jobs\" has the guard \"cron\" beside others. Write a route of its own for people and keys: a scheduler has no permissions and no tenant.",
+        )],
+    );
+}
+
+#[test]
 fn a_route_that_is_never_reached_names_the_one_that_hides_it() {
     refused(
         "[[routes]]\npath = \"/api/orders/{id}\"\nmethods = [\"GET\", \"POST\"]\nguard = \"key\"\n[[routes]]\npath = \"/api/orders/{order}\"\nmethods = [\"POST\"]\nguard = \"session\"\n",
