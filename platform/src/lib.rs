@@ -8,6 +8,7 @@ pub mod feed;
 pub mod ground;
 pub mod http;
 pub mod jobs;
+pub mod log;
 pub mod mail;
 #[cfg(feature = "kit")]
 pub mod kit;

@@ -8,3 +8,7 @@ mod page;
 mod postgres;
 #[path = "../../src/db/tests.rs"]
 mod db;
+#[path = "../../src/log/tests.rs"]
+mod log;
+#[path = "../../src/mail/tests.rs"]
+mod mail;

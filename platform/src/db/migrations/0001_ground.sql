@@ -243,9 +243,11 @@ begin
                 created_at timestamptz not null,
                 expires_at timestamptz,
                 revoked_at timestamptz,
+                last_used_at timestamptz,
                 primary key (tenant_id, id),
                 unique (tenant_id, digest)
             );
+            create index api_keys_live on %1$I.api_keys (tenant_id) where revoked_at is null;
         $t$, s);
     end loop;
 end
@@ -390,7 +392,7 @@ grant select on test.audit_leaves to tenantry_test;
 
 grant select, insert on live.api_keys to tenantry_live;
 grant select, insert on test.api_keys to tenantry_test;
-grant update (revoked_at) on live.api_keys to tenantry_live;
-grant update (revoked_at) on test.api_keys to tenantry_test;
+grant update (revoked_at, last_used_at) on live.api_keys to tenantry_live;
+grant update (revoked_at, last_used_at) on test.api_keys to tenantry_test;
 
 grant select, update, delete on control.jobs to tenantry_jobs;

@@ -24,6 +24,23 @@ language sql stable strict security definer set search_path = '' as $$
     where s.slug = wanted and s.claimed
 $$;
 
+-- Many rows, for platform staff alone: every tenant with what its own context would tell of it.
+create function doors.tenant_overview(wanted text, of_status text, owner_role text, before uuid, most integer)
+returns table (tenant_id uuid, slug text, name text, status text, status_reason text, plan text,
+               created_at timestamptz, members bigint, owner text)
+language sql stable strict security definer set search_path = '' as $$
+    select t.tenant_id, t.slug, t.name, t.status, t.status_reason, t.plan, t.created_at,
+           (select count(*) from control.memberships m where m.tenant_id = t.tenant_id),
+           (select p.email from control.memberships m join control.persons p on p.person_id = m.person_id
+            where m.tenant_id = t.tenant_id and m.role = owner_role order by m.created_at, m.person_id limit 1)
+    from control.tenants t
+    where t.tenant_id < before
+      and (of_status = '' or t.status = of_status)
+      and (wanted = '' or t.tenant_id::text = lower(wanted)
+           or position(lower(wanted) in t.slug) > 0 or position(lower(wanted) in lower(t.name)) > 0)
+    order by t.tenant_id desc limit least(most, 200)
+$$;
+
 -- A slug is held for one sign-up until its link expires; an expired hold gives way, and one's own is renewed.
 create function doors.reserve_slug(wanted text, tenant uuid, until timestamptz, at timestamptz) returns boolean
 language sql strict security definer set search_path = '' as $$
@@ -195,6 +212,9 @@ begin
         ('claim_email', 'emails', 'select, insert'),
         ('tenant_by_slug', 'slugs', 'select'),
         ('tenant_by_slug', 'tenants', 'select'),
+        ('tenant_overview', 'tenants', 'select'),
+        ('tenant_overview', 'memberships', 'select'),
+        ('tenant_overview', 'persons', 'select'),
         ('reserve_slug', 'slugs', 'select, insert, update'),
         ('claim_slug', 'slugs', 'select, update'),
         ('memberships_of_person', 'memberships', 'select'),
@@ -252,6 +272,7 @@ to tenantry_control, tenantry_live, tenantry_test, tenantry_operator;
 grant execute on function doors.enqueue_job(uuid, text, bytea, timestamptz, timestamptz) to tenantry_jobs;
 grant execute on function doors.uuid7_floor(timestamptz), doors.ensure_partitions(timestamptz, integer) to tenantry_jobs;
 grant execute on function doors.sweep(timestamptz, timestamptz) to tenantry_jobs;
+grant execute on function doors.tenant_overview(text, text, text, uuid, integer) to tenantry_operator;
 grant execute on function doors.set_operator(text, boolean) to tenantry_owner;
 
 -- Each door to its own owner. The right to create in the schema is lent for the moment that the hand-over needs.

@@ -1,0 +1,67 @@
+//! Between the code that logs and the line that is written.
+
+use tenantry_core::clock::Clock;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::Style;
+use super::fields::Fields;
+use super::line::{Line, Span};
+
+/// Masks every event and gives its line to `write`.
+pub struct Masked<W> {
+    style: Style,
+    clock: Clock,
+    write: W,
+}
+
+impl<W> std::fmt::Debug for Masked<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Masked({:?})", self.style)
+    }
+}
+
+impl<W: Fn(Vec<u8>)> Masked<W> {
+    /// Lines of a style. `write` must not wait.
+    pub const fn new(style: Style, clock: Clock, write: W) -> Self {
+        Self { style, clock, write }
+    }
+}
+
+impl<S, W> Layer<S> for Masked<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Fn(Vec<u8>) + 'static,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        span.extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let Some(span) = context.span(id) else { return };
+        if let Some(fields) = span.extensions_mut().get_mut::<Fields>() {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let mut spans = Vec::new();
+        for span in context.event_scope(event).into_iter().flatten() {
+            let extensions = span.extensions();
+            let Some(of_span) = extensions.get::<Fields>() else { continue };
+            fields.request_id = fields.request_id.take().or_else(|| of_span.request_id.clone());
+            spans.push(Span { name: span.name(), values: of_span.values.clone() });
+        }
+        let metadata = event.metadata();
+        let line = Line { at: self.clock.now(), level: *metadata.level(), target: metadata.target(), fields, spans };
+        (self.write)(line.render(self.style));
+    }
+}

@@ -1,0 +1,97 @@
+//! A line, for machines or for a person. Everything in it is masked already.
+
+use tenantry_core::clock::Timestamp;
+use tracing::Level;
+
+use super::Style;
+use super::fields::{Fields, quoted};
+
+/// An event on its way out.
+pub(super) struct Line {
+    pub(super) at: Timestamp,
+    pub(super) level: Level,
+    pub(super) target: &'static str,
+    pub(super) fields: Fields,
+    /// Innermost first.
+    pub(super) spans: Vec<Span>,
+}
+
+/// A span around it.
+pub(super) struct Span {
+    pub(super) name: &'static str,
+    pub(super) values: Vec<(&'static str, String)>,
+}
+
+impl Line {
+    /// The line with its end.
+    pub(super) fn render(&self, style: Style) -> Vec<u8> {
+        let mut text = match style {
+            Style::Json => self.json(),
+            Style::Terminal => self.terminal(),
+        };
+        text.push('\n');
+        text.into_bytes()
+    }
+
+    fn json(&self) -> String {
+        let mut text = format!(
+            r#"{{"timestamp":"{}","level":"{}","target":{},"message":{}"#,
+            self.at,
+            self.level,
+            quoted(self.target),
+            quoted(&self.fields.message)
+        );
+        if let Some(id) = &self.fields.request_id {
+            text.push_str(r#","request_id":"#);
+            text.push_str(&quoted(id));
+        }
+        if !self.fields.values.is_empty() {
+            text.push_str(r#","fields":{"#);
+            push_members(&mut text, &self.fields.values);
+            text.push('}');
+        }
+        self.push_spans(&mut text);
+        text.push('}');
+        text
+    }
+
+    fn push_spans(&self, text: &mut String) {
+        let outermost_first = self.spans.iter().rev();
+        for (at, span) in outermost_first.enumerate() {
+            text.push_str(if at == 0 { r#","spans":[{"name":"# } else { r#",{"name":"# });
+            text.push_str(&quoted(span.name));
+            if !span.values.is_empty() {
+                text.push(',');
+                push_members(text, &span.values);
+            }
+            text.push('}');
+        }
+        if !self.spans.is_empty() {
+            text.push(']');
+        }
+    }
+
+    fn terminal(&self) -> String {
+        let time = self.at.strftime("%H:%M:%S%.3f");
+        let mut text = format!("{time} {:<5} {}", self.level, self.fields.message.escape_debug());
+        let around = self.spans.iter().rev().flat_map(|span| &span.values);
+        for (name, value) in around.chain(&self.fields.values) {
+            text.push_str(&format!(" {name}={value}"));
+        }
+        if let Some(id) = &self.fields.request_id {
+            text.push_str(&format!(" request_id={id}"));
+        }
+        text
+    }
+}
+
+fn push_members(text: &mut String, values: &[(&'static str, String)]) {
+    for (at, (name, value)) in values.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(&quoted(name));
+        text.push(':');
+        text.push_str(value);
+    }
+}

@@ -1,0 +1,60 @@
+//! Logs: one line of JSON an event, masked before it is written (OBS-1, OBS-3).
+//!
+//! What must always hold:
+//!
+//! - Every text, wherever it stands (message, field, span, error, panic), passes [`tenantry_core::mask`] on its
+//!   way into a line; a value under a sensitive name is not shown at all. There is no second way out: the
+//!   panic hook is ours, and printing is denied by lints.
+//! - Logging never holds a request up: lines go to a thread of their own through a bounded queue. What does
+//!   not fit is dropped, and the next line that fits says how many were.
+
+mod access;
+mod fields;
+mod layer;
+mod line;
+mod panic;
+mod writer;
+
+use tenantry_core::clock::Clock;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+use crate::config::LogLevel;
+
+pub use access::{Access, cut};
+pub use layer::Masked;
+pub use panic::note_panic;
+pub use writer::Logging;
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// For machines: an object a line.
+    Json,
+    /// For a person in front of `tenantry dev`.
+    Terminal,
+}
+
+/// Sends everything that this process logs to standard output, masked. To be called once, first of all; what
+/// it answers writes the rest when it is dropped.
+///
+/// # Errors
+/// When a logger was installed before.
+pub fn install(level: LogLevel, style: Style, clock: Clock) -> Result<Logging, TryInitError> {
+    let logging = Logging::start(std::io::stdout());
+    let masked = Masked::new(style, clock, logging.writer());
+    tracing_subscriber::registry().with(filter(level)).with(masked).try_init()?;
+    std::panic::set_hook(Box::new(note_panic));
+    Ok(logging)
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}

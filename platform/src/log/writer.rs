@@ -1,0 +1,94 @@
+//! The thread that writes, so that nobody who logs ever waits for a disk or a pipe.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+/// Lines that wait: some megabytes, a few seconds of a busy gateway whose reader stalls.
+const WAITING_MOST: usize = 16_384;
+/// How long the end of the process waits for a stalled reader.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(2);
+
+enum Message {
+    Line(Vec<u8>),
+    /// Everything before this is written: tell.
+    Settle(SyncSender<()>),
+}
+
+/// A running writer. Dropped, it writes what still waits.
+#[derive(Debug)]
+pub struct Logging {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Logging {
+    /// Writes lines to `out` on a thread of its own, which ends with the process.
+    pub fn start(out: impl Write + Send + 'static) -> Self {
+        let (queue, waiting) = sync_channel(WAITING_MOST);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let losses = Arc::clone(&dropped);
+        std::thread::spawn(move || write_all(&waiting, out, &losses));
+        Self { queue, dropped }
+    }
+
+    /// Takes lines, without waiting.
+    pub fn writer(&self) -> impl Fn(Vec<u8>) + Send + Sync + 'static {
+        let (queue, dropped) = (self.queue.clone(), Arc::clone(&self.dropped));
+        move |line| {
+            if queue.try_send(Message::Line(line)).is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Waits until everything logged so far is written, for two seconds at most.
+    pub fn settle(&self) {
+        let (tell, told) = sync_channel(1);
+        if self.queue.try_send(Message::Settle(tell)).is_ok() {
+            // A reader that stalls for longer loses lines; the process has to end.
+            let _ = told.recv_timeout(LAST_LINES_WAIT);
+        }
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+fn write_all(waiting: &Receiver<Message>, out: impl Write, losses: &AtomicU64) {
+    let mut out = std::io::BufWriter::new(out);
+    while let Ok(first) = waiting.recv() {
+        // What waits is written together, then flushed once.
+        for message in std::iter::once(first).chain(waiting.try_iter()) {
+            write_one(&mut out, message, losses);
+        }
+        // Nobody is left to be told that the reader is gone.
+        let _ = out.flush();
+    }
+}
+
+fn write_one(out: &mut impl Write, message: Message, losses: &AtomicU64) {
+    let written = match message {
+        Message::Line(line) => tell_losses(out, losses).and_then(|()| out.write_all(&line)),
+        Message::Settle(tell) => {
+            let flushed = out.flush();
+            // Whoever waited may have given up.
+            let _ = tell.send(());
+            flushed
+        }
+    };
+    // Standard output may be closed; there is no other place to say so.
+    let _ = written;
+}
+
+fn tell_losses(out: &mut impl Write, losses: &AtomicU64) -> std::io::Result<()> {
+    match losses.swap(0, Ordering::Relaxed) {
+        0 => Ok(()),
+        count => writeln!(out, r#"{{"level":"WARN","target":"log","message":"log lines were dropped: nobody read them in time","fields":{{"count":{count}}}}}"#),
+    }
+}

@@ -1,0 +1,147 @@
+//! Mails by the true way: enqueued in a transaction, sent over SMTP, read in the sink.
+
+use std::time::Duration;
+
+use tenantry_core::clock::Clock;
+use tenantry_core::email::EmailAddress;
+use tenantry_platform::config;
+use tenantry_platform::db::{Context, Control};
+use tenantry_platform::jobs::Runner;
+use tenantry_platform::kit::{self, TestDb};
+use tenantry_platform::mail::sink::{MESSAGE_BYTES_MOST, Sink};
+use tenantry_platform::mail::{self, AddressInUse, Mail, Postman, VerifyAddress};
+use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+const LINK: &str = "https://app.example.com/-/verify?token=abc_DEF-123";
+
+fn to(address: &str) -> EmailAddress {
+    EmailAddress::parse(address).expect("an address")
+}
+
+fn verify() -> Mail {
+    VerifyAddress { brand: "Acme <b>", workspace: "Héllo & Co", link: LINK, hours: 24 }.mail(to("ada@example.com"))
+}
+
+fn postman(url: &str) -> Postman {
+    let config = config::Mail { from: "Acme <no-reply@example.com>".to_owned(), timeout: Duration::from_secs(5) };
+    Postman::new(&config, &url.to_owned().into()).expect("a URL")
+}
+
+fn runner(db: &TestDb, url: &str) -> Runner {
+    let mut runner = Runner::new(db.ground.clone());
+    mail::attend(&mut runner, postman(url));
+    runner
+}
+
+async fn ask(db: &TestDb, mail: Mail) -> tenantry_platform::db::TenantTx<Control> {
+    let permit = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("test", "test"), Origin::default());
+    let mut tx = permit.begin(&db.ground);
+    mail::enqueue(&mut tx, &db.ground, mail).await.expect("enqueued");
+    tx
+}
+
+#[tokio::test]
+async fn a_mail_arrives_once_its_change_is_committed() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    let runner = runner(&db, &sink.url());
+    ask(&db, verify()).await.rollback().await.expect("rolled back");
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 0);
+    ask(&db, verify()).await.commit().await.expect("committed");
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 1);
+    let mails = sink.mailbox().to("ADA@example.com");
+    let [mail] = mails.as_slice() else { panic!("one mail, not {}", mails.len()) };
+    assert_eq!((mail.subject.as_str(), mail.from.as_str()), ("Confirm your address for Acme <b>", "Acme <no-reply@example.com>"));
+    assert_eq!(mail.links, [LINK]);
+    assert!(mail.text.contains("Héllo & Co") && mail.html.contains("H\u{e9}llo &#38; Co"), "{}", mail.html);
+}
+
+#[tokio::test]
+async fn what_a_person_wrote_adds_no_header_and_no_recipient() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    let subject = "Hello\r\nBcc: mallory@example.com\r\n\r\nbody".to_owned();
+    let text = ".\r\nRCPT TO:<mallory@example.com>\r\n.leading dots stay\r\n".to_owned();
+    let mail = Mail { to: to("ada@example.com"), subject, text: text.clone(), html: "<p>x</p>".to_owned() };
+    ask(&db, mail).await.commit().await.expect("committed");
+    runner(&db, &sink.url()).run_due().await.expect("the queue is read");
+    let mails = sink.mailbox().newest_first();
+    assert_eq!((mails.len(), &mails[0].to), (1, &vec!["ada@example.com".to_owned()]));
+    assert_eq!((mails[0].subject.as_str(), mails[0].text.trim_end()), ("Hello  Bcc: mallory@example.com    body", text.trim_end()));
+}
+
+#[tokio::test]
+async fn a_temporary_refusal_is_tried_again_and_the_twin_is_recognisable() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    ask(&db, verify()).await.commit().await.expect("committed");
+    runner(&db, &refusing("451 Later").await).run_due().await.expect("the queue is read");
+    let admin = db.administrator().await;
+    admin.batch_execute("create temporary table job_before as select * from control.jobs").await.expect("copied");
+    assert_eq!(waiting(&db).await, 1, "still to be sent");
+    db.ground.clock.advance(Duration::from_secs(5));
+    let again = runner(&db, &sink.url());
+    assert_eq!(again.run_due().await.expect("the queue is read"), 1);
+    // As after a kill between sending and marking: the same job once more.
+    admin.batch_execute("insert into control.jobs select * from job_before").await.expect("put back");
+    again.run_due().await.expect("the queue is read");
+    let ids: Vec<String> = sink.mailbox().newest_first().iter().map(|mail| mail.message_id.clone()).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].ends_with("@example.com"), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_final_refusal_is_not_tried_again() {
+    let db = TestDb::new().await;
+    ask(&db, verify()).await.commit().await.expect("committed");
+    runner(&db, &refusing("550 Nobody here").await).run_due().await.expect("the queue is read");
+    assert_eq!(waiting(&db).await, 0);
+}
+
+#[tokio::test]
+async fn the_sink_refuses_what_is_too_large_or_out_of_order() {
+    let sink = Sink::start(Clock::fixed(kit::start())).await.expect("loopback");
+    let huge = "x".repeat(998) + "\r\n";
+    let body = huge.repeat(MESSAGE_BYTES_MOST / huge.len() + 1);
+    let told = talk(&sink, &["RCPT TO:<a@b.example>\r\n", "MAIL FROM:<a@b.example> SIZE=99999999\r\n", "MAIL FROM:<a@b.example>\r\n",
+        "DATA\r\n", "RCPT TO:<a@b.example>\r\n", "DATA\r\n", &body, ".\r\n", "NOOP\r\n", "QUIT\r\n"]).await;
+    assert_eq!(told, ["220", "503", "552", "250", "503", "250", "354", "552", "250", "221"]);
+    assert!(sink.mailbox().newest_first().is_empty());
+}
+
+/// Both letters, so that a change of their words is read by a person.
+#[test]
+fn the_letters_read_well() {
+    let known = AddressInUse { brand: "Acme", sign_in: "https://app.example.com/-/sign-in" }.mail(to("ada@example.com"));
+    insta::assert_snapshot!(format!("{}\n\n{}\n=====\n{}\n\n{}", verify().subject, verify().text, known.subject, known.text));
+}
+
+/// The codes of every reply to these lines.
+async fn talk(sink: &Sink, lines: &[&str]) -> Vec<String> {
+    let mut stream = TcpStream::connect(sink.url().trim_start_matches("smtp://")).await.expect("the sink listens");
+    stream.write_all(lines.concat().as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    answer.lines().map(|line| line[..3].to_owned()).collect()
+}
+
+async fn waiting(db: &TestDb) -> i64 {
+    let sql = "select count(*) from control.jobs where finished_at is null and failed_at is null";
+    db.administrator().await.query_one(sql, &[]).await.expect("counted").get(0)
+}
+
+/// A server that greets and then refuses every sender.
+async fn refusing(reply: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"220 hello\r\n").await;
+            let mut bytes = [0_u8; 1024];
+            while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+                let line = String::from_utf8_lossy(&bytes[..read]);
+                let answer = if line.starts_with("EHLO") { "250 hello" } else { reply };
+                let _ = stream.write_all(format!("{answer}\r\n").as_bytes()).await;
+            }
+        }
+    });
+    format!("smtp://{address}")
+}
