@@ -21,6 +21,8 @@ pub enum Kind {
     NotFound,
     /// 405: another method.
     MethodNotAllowed,
+    /// 408: send faster.
+    SlowRequest,
     /// 409: somebody else was faster, or it exists already.
     Conflict,
     /// 413: send less.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "You may not do this"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this method"),
+            Self::SlowRequest => (StatusCode::REQUEST_TIMEOUT, "slow_request", "The request came too slowly"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "That was changed or taken meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large"),
             Self::UnsupportedType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", "Not this content type"),
