@@ -28,6 +28,8 @@ const ALWAYS: &[&str] = &[
     // Control, live, test, jobs, operator and LISTEN on one node take some forty; a developer's tools the rest.
     "max_connections=200",
     "shared_buffers=64MB",
+    // Files in the cluster, which a start clears away; a killed server would leave POSIX segments behind for ever.
+    "dynamic_shared_memory_type=mmap",
     // Nobody replicates a private cluster.
     "wal_level=minimal",
     "max_wal_senders=0",
