@@ -29,7 +29,7 @@ clippy:
 
 deny:
 	@sh scripts/install check
-	sh scripts/deny
+	@sh scripts/deny
 
 docs:
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace --locked
