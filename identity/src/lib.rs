@@ -1,1 +1,138 @@
+//! WHO: people, their sessions, their tenants and memberships, and the keys that act for them.
+//!
+//! [`Identity`] is what every handler of this area stands on. Rooms: [`authn`] proves who somebody is,
+//! [`users`] lets new people in, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
+//! where they belong, [`apikeys`] lets programs act for a tenant.
 
+pub mod afterwards;
+pub mod apikeys;
+pub mod authn;
+pub mod members;
+pub mod sessions;
+pub mod tenants;
+pub mod users;
+
+use std::sync::Arc;
+
+use tenantry_core::host::{HostNames, HostNamesFault};
+use tenantry_core::password::PasswordPolicy;
+use tenantry_platform::config::{self, Config};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::http::Caller;
+use tenantry_platform::page::words::Words;
+use tenantry_platform::page::{Brand, Nonce, Visit};
+
+use afterwards::Afterwards;
+use apikeys::ApiKeys;
+use authn::Hasher;
+use sessions::Sessions;
+use tenants::Tenants;
+
+/// What this area takes from the configuration. Clones are cheap enough for the start of a process.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where links lead and cookies belong.
+    pub hosts: config::Hosts,
+    /// The same names, to read a host with.
+    pub names: HostNames,
+    /// Lifetimes.
+    pub sessions: config::Sessions,
+    /// Work factor and queue of the hashes.
+    pub passwords: config::Passwords,
+    /// Who may sign up, and for how long a link lives.
+    pub sign_up: config::SignUp,
+    /// Who may do what.
+    pub roles: Arc<config::Roles>,
+    /// Every word that may be granted.
+    pub permissions: Arc<config::Permissions>,
+    /// How long a key may live.
+    pub api_keys: config::ApiKeys,
+    /// How pages and mails look.
+    pub brand: Arc<Brand>,
+    /// The mailbox of `tenantry dev`; empty in `serve`.
+    pub mailbox_href: String,
+}
+
+impl Options {
+    /// From a configuration without fault.
+    ///
+    /// # Errors
+    /// When the configured names are no host names, which the configuration rules out.
+    pub fn from_config(config: &Config) -> Result<Self, HostNamesFault> {
+        Ok(Self {
+            hosts: config.hosts.clone(),
+            names: names(&config.hosts)?,
+            sessions: config.sessions.clone(),
+            passwords: config.passwords.clone(),
+            sign_up: config.sign_up.clone(),
+            roles: Arc::new(config.roles.clone()),
+            permissions: Arc::new(config.permissions.clone()),
+            api_keys: config.api_keys.clone(),
+            brand: Arc::new(config.brand.clone()),
+            mailbox_href: String::new(),
+        })
+    }
+
+    /// The central host as browsers see it: `https://app.example.com`. Links are made from it.
+    pub fn central_origin(&self) -> String {
+        self.hosts.origin(&self.hosts.central())
+    }
+
+    /// What a new password must be.
+    pub fn password_policy(&self) -> PasswordPolicy {
+        PasswordPolicy::with_min(usize::from(self.passwords.min_length))
+    }
+}
+
+fn names(hosts: &config::Hosts) -> Result<HostNames, HostNamesFault> {
+    let suffix = format!(".{}", hosts.base);
+    let (central, api) = (hosts.central(), hosts.api());
+    let label = |host: &str| host.strip_suffix(&suffix).unwrap_or_default().to_owned();
+    HostNames::new(&hosts.base, &label(&central), &label(&api))
+}
+
+/// The rooms of this area on one ground.
+#[derive(Debug)]
+pub struct Identity {
+    /// What everything stands on.
+    pub ground: Ground,
+    /// What was configured.
+    pub options: Options,
+    /// Password hashes, as many at once as the machine bears.
+    pub hasher: Hasher,
+    /// Who is signed in, where.
+    pub sessions: Sessions,
+    /// Which host is whose.
+    pub tenants: Tenants,
+    /// Which programs act for whom.
+    pub keys: ApiKeys,
+    /// What is written after the answer.
+    pub afterwards: Afterwards,
+}
+
+impl Identity {
+    /// Starts the rooms, within a runtime: the hash workers and the writer of what comes after answers.
+    pub fn start(ground: Ground, options: Options) -> Arc<Self> {
+        let (afterwards, tenants) = (Afterwards::start(), Tenants::new(&ground));
+        Arc::new(Self {
+            hasher: Hasher::start(&options.passwords, ground.entropy.clone()),
+            sessions: Sessions::new(&ground, &options, afterwards.clone()),
+            keys: ApiKeys::new(&ground, &options, &tenants),
+            tenants,
+            afterwards,
+            ground,
+            options,
+        })
+    }
+
+    /// What a page of ours knows of the request that it answers.
+    pub fn visit(&self, caller: &Caller) -> Visit {
+        Visit {
+            nonce: Nonce::given(&caller.nonce),
+            request_id: caller.request_id.to_string(),
+            now: self.ground.now(),
+            brand: Arc::clone(&self.options.brand),
+            words: Words::english(),
+        }
+    }
+}

@@ -34,8 +34,8 @@ pub struct SignUpForm {
 pub struct CheckMail {
     pub chrome: Chrome,
     pub email: String,
-    /// Minutes until the link in the mail is dead.
-    pub minutes: usize,
+    /// Hours until the link in the mail is dead.
+    pub hours: usize,
     /// The mailbox of `tenantry dev`; empty in `serve`.
     pub mailbox_href: String,
 }

@@ -1,0 +1,115 @@
+//! What a person wants a key to be, and what it may be: checked before anything is drawn.
+
+use std::time::Duration;
+
+use tenantry_core::clock::Timestamp;
+use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet};
+use tenantry_platform::config::Permissions;
+use tenantry_platform::problem::{FieldFault, Kind, Problem};
+
+use crate::Options;
+
+/// Keys that work at a time, of one tenant and mode: far above what programs need, and a list that people can read.
+pub const KEYS_MOST: i64 = 1_000;
+/// A name fits a table cell; the database keeps no more.
+pub const KEY_NAME_CHARS_MOST: usize = 100;
+
+/// What was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// What people will call it.
+    pub name: String,
+    /// Permission words.
+    pub scopes: Vec<String>,
+    /// When it ends; none: never by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What may be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    name: String,
+    scopes: PermissionSet,
+    expires_at: Option<Timestamp>,
+}
+
+impl NewKey {
+    /// Holds a draft against the words of the configuration, the maker's own permissions and the time.
+    ///
+    /// # Errors
+    /// 422 with every field that is wrong; 403 when the scopes are more than the maker may do.
+    pub fn check(draft: &Draft, ceiling: &PermissionSet, options: &Options, now: Timestamp) -> Result<Self, Problem> {
+        let mut problem = Problem::new(Kind::Invalid, "Mend the fields named in `errors` and send the request again.");
+        let mut fault = |field: String, message: String| problem.fields.push(FieldFault { field, message });
+        let name = draft.name.trim();
+        if let Err(message) = check_name(name) {
+            fault("name".to_owned(), message);
+        }
+        let scopes = check_scopes(&draft.scopes, &options.permissions, &mut fault);
+        if let Err(message) = check_expiry(draft.expires_at, options.api_keys.max_lifetime, now) {
+            fault("expires_at".to_owned(), message);
+        }
+        if !problem.fields.is_empty() {
+            return Err(problem);
+        }
+        ceiling.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
+        Ok(Self { name: name.to_owned(), scopes, expires_at: draft.expires_at })
+    }
+
+    /// What people will call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it may do.
+    pub const fn scopes(&self) -> &PermissionSet {
+        &self.scopes
+    }
+
+    /// When it ends.
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let fits = (1..=KEY_NAME_CHARS_MOST).contains(&name.chars().count());
+    let plain = !name.chars().any(char::is_control);
+    if fits && plain { Ok(()) } else { Err(format!("Use 1 to {KEY_NAME_CHARS_MOST} characters on one line.")) }
+}
+
+fn check_scopes(words: &[String], known: &Permissions, fault: &mut impl FnMut(String, String)) -> PermissionSet {
+    if words.is_empty() {
+        fault("scopes".to_owned(), "Choose at least one scope: a key without any can do nothing.".to_owned());
+    }
+    let read = |(at, word): (usize, &String)| match Permission::parse(word) {
+        Ok(scope) if known.contains(word) => Some(scope),
+        _ => {
+            let shown: String = word.chars().filter(|c| !c.is_control()).take(64).collect();
+            fault(format!("scopes[{at}]"), format!("`{shown}` is no scope here. Choose from the permissions in the configuration."));
+            None
+        }
+    };
+    words.iter().take(SCOPES_MOST).enumerate().filter_map(read).collect()
+}
+
+/// As many words as a configuration may declare: more are repetitions.
+const SCOPES_MOST: usize = 512;
+
+fn check_expiry(at: Option<Timestamp>, longest: Option<Duration>, now: Timestamp) -> Result<(), String> {
+    match (at, longest) {
+        (Some(at), _) if at <= now => Err("Choose a time that is still to come.".to_owned()),
+        (Some(at), Some(longest)) if at > now.saturating_add(longest).unwrap_or(Timestamp::MAX) => Err(too_long(longest)),
+        (None, Some(longest)) => Err(too_long(longest)),
+        _ => Ok(()),
+    }
+}
+
+fn too_long(longest: Duration) -> String {
+    format!("Keys end after {} days at most here. Choose an earlier time.", longest.as_secs() / 86_400)
+}
+
+fn above_ceiling(above: &AboveCeiling) -> Problem {
+    Problem::new(Kind::Forbidden, format!("A key may do no more than you may yourself: {above}. Leave these scopes out, or ask an owner."))
+        .code("above_ceiling")
+}

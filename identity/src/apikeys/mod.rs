@@ -1,0 +1,68 @@
+//! API keys: made once, shown once, verified from memory, revoked at once.
+//!
+//! What must always hold:
+//!
+//! - Only the SHA-256 of a key and the first eight characters of its random part are kept (KEY-2). The
+//!   plaintext leaves in one answer and nowhere else: no log, no `Debug`, no audit row.
+//! - A key never does more than its maker could when it was made, and never a word that the configuration
+//!   no longer knows (KEY-1).
+//! - A key works in the one tenant and mode that it names (AC-7, AC-14).
+//! - A wrong checksum is refused without a look-up. Unknown keys are remembered within a bound of their own.
+//! - When [`revoke`] has been fenced, no cache of this process accepts the key, not even one that was being
+//!   filled meanwhile (KEY-3). Expiry is judged on every request.
+//! - Every change has its audit row and its event in its own transaction (KEY-5).
+
+mod create;
+mod draft;
+mod revoke;
+mod store;
+mod uses;
+mod verify;
+
+pub use create::{CreatedKey, create};
+pub use draft::{Draft, KEYS_MOST, KEY_NAME_CHARS_MOST, NewKey};
+pub use revoke::revoke;
+pub use store::{Key, KeyState};
+pub use verify::{ApiKeys, Counts, Pending, Presented, Refusal, VerifiedKey};
+
+use tenantry_core::ids::KeyId;
+use tenantry_platform::db::{Database, DbFault, HasStore, Mode};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Permit, ReadKeys};
+use tenantry_platform::problem::Problem;
+
+/// Keys on a page, when nobody asks for fewer.
+pub const KEYS_A_PAGE: u16 = 50;
+/// Keys on a page at most: an answer of about 100 KB.
+pub const KEYS_A_PAGE_MOST: u16 = 200;
+
+/// A page of the tenant's keys, newest first, and whether there are more.
+///
+/// # Errors
+/// What the database says.
+pub async fn list<M: Mode>(
+    permit: &Permit<ReadKeys, M>,
+    ground: &Ground,
+    after: Option<KeyId>,
+    limit: u16,
+) -> Result<(Vec<Key>, bool), DbFault>
+where
+    Database: HasStore<M>,
+{
+    let limit = usize::from(limit.clamp(1, KEYS_A_PAGE_MOST));
+    let mut keys = store::list(permit, ground, after, limit + 1).await?;
+    let more = keys.len() > limit;
+    keys.truncate(limit);
+    Ok((keys, more))
+}
+
+/// One of the tenant's keys.
+///
+/// # Errors
+/// 404 when it is not there, or not this tenant's, or of the other mode.
+pub async fn find<M: Mode>(permit: &Permit<ReadKeys, M>, ground: &Ground, id: KeyId) -> Result<Key, Problem>
+where
+    Database: HasStore<M>,
+{
+    store::find(permit, ground, id).await?.ok_or_else(Problem::not_found)
+}

@@ -1,0 +1,57 @@
+//! SQL of proving who somebody is.
+
+use tenantry_core::clock::Timestamp;
+use tenantry_core::ids::{IdentityId, PersonId};
+use tenantry_core::secret::{ExposeSecret, SecretString};
+use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Authenticate, Permit, PersonRef};
+use tenantry_platform::sql;
+
+sql! {
+    AsDoor OnlyControl PERSON_BY_EMAIL = "select person_id from doors.person_by_email($1)";
+    AsPerson OnlyControl PASSWORD_OF = "
+        select i.id, i.secret, p.name, p.email, p.operator
+        from persons p join identities i on i.person_id = p.person_id
+        where p.person_id = $1 and p.status = 'active' and i.kind = 'password'";
+    AsPerson OnlyControl STILL = "select true from identities where person_id = $1 and id = $2 and secret = $3";
+    AsPerson OnlyControl REHASH = "
+        update identities set secret = $4, changed_at = $5 where person_id = $1 and id = $2 and secret = $3";
+}
+
+/// A person's password, as it is stored.
+#[derive(Debug)]
+pub(super) struct StoredPassword {
+    pub(super) identity: IdentityId,
+    pub(super) hash: SecretString,
+    pub(super) person: PersonRef,
+}
+
+/// Who has this address.
+pub(crate) async fn person_by_email(permit: &Permit<Authenticate, Control>, ground: &Ground, address: &str) -> Result<Option<PersonId>, DbFault> {
+    let rows = permit.read(ground, &PERSON_BY_EMAIL, &[&address]).await?;
+    Ok(rows.first().map(|row| PersonId::from_uuid(row.get(0))))
+}
+
+/// The password of the permit's person, if they are active.
+pub(super) async fn password_of(permit: &Permit<Authenticate, Control>, ground: &Ground, id: PersonId) -> Result<Option<StoredPassword>, DbFault> {
+    let rows = permit.read(ground, &PASSWORD_OF, &[]).await?;
+    Ok(rows.first().and_then(|row| {
+        let hash: Option<String> = row.get(1);
+        Some(StoredPassword {
+            identity: IdentityId::from_uuid(row.get(0)),
+            hash: hash?.into(),
+            person: PersonRef { id, name: row.get(2), email: row.get(3), operator: row.get(4) },
+        })
+    }))
+}
+
+/// Whether the password is still the one that was compared.
+pub(super) async fn is_still(tx: &mut TenantTx<Control>, stored: &StoredPassword) -> Result<bool, DbFault> {
+    Ok(tx.query_opt(&STILL, &[&stored.identity.uuid(), &stored.hash.expose_secret()]).await?.is_some())
+}
+
+/// Replaces the hash by a newer one of the same password.
+pub(super) async fn rehash(tx: &mut TenantTx<Control>, stored: &StoredPassword, hash: &SecretString, at: Timestamp) -> Result<(), DbFault> {
+    tx.execute(&REHASH, &[&stored.identity.uuid(), &stored.hash.expose_secret(), &hash.expose_secret(), &at]).await
+}

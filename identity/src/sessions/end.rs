@@ -1,0 +1,82 @@
+//! Ending sessions: by signing out, for a person altogether, and sweeping up what ended long ago.
+
+use ::http::{HeaderMap, HeaderValue};
+use tenantry_core::clock::Timestamp;
+use tenantry_core::ids::{PersonId, SessionId};
+use tenantry_platform::db::{Context, Control, DbFault, Jobs, TenantTx};
+use tenantry_platform::feed::{Change, ChangeKind};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::http::cookie;
+use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, RunJobs};
+use tenantry_platform::problem::Problem;
+use tenantry_platform::record::Act;
+
+use super::open::{no_cookies, record_everywhere};
+use super::staff::Key;
+use super::store;
+use super::{Known, REFRESH_COOKIE, Sessions};
+
+/// How long an ended session is kept: as long as one may live, so that the reuse of its tokens can be told.
+const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3_600);
+
+impl Sessions {
+    /// Signs out on all hosts: ends the tree of whatever session the cookies name. Answers the cookies to take
+    /// away, also when there was no session.
+    ///
+    /// # Errors
+    /// When the database does not answer; the person is still signed in then.
+    pub async fn sign_out(&self, headers: &HeaderMap, host_origin: &str, origin: Origin) -> Result<Vec<HeaderValue>, Problem> {
+        if let Some((key, actor)) = self.who_leaves(headers, host_origin).await? {
+            let context = Context { tenant: None, person: Some(key.person) };
+            let tx = Permit::<Authenticate, Control>::system(context, actor, origin).begin(&self.ground);
+            self.end(tx, key).await?;
+        }
+        Ok(no_cookies())
+    }
+
+    /// Ends every session of the transaction's person, commits, and answers when no cache believes them. For the
+    /// verbs that take access away: deactivation, a changed password.
+    ///
+    /// # Errors
+    /// When the database says no; nothing has ended then.
+    pub async fn end_all_of(&self, mut tx: TenantTx<Control>, person: PersonId, reason: &str) -> Result<(), DbFault> {
+        store::lock_all(&mut tx).await?;
+        store::end_all(&mut tx, self.ground.now(), reason).await?;
+        tx.announce(&self.ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await?;
+        tx.commit_and_fence(&self.ground).await.map(drop)
+    }
+
+    /// The session that the access token names, or, when that is over, the refresh token.
+    async fn who_leaves(&self, headers: &HeaderMap, host_origin: &str) -> Result<Option<(Key, Actor)>, Problem> {
+        if let Known::Verified(session) = self.fill(headers, host_origin).await? {
+            let key = Key { person: session.person().id, session: session.id };
+            return Ok(Some((key, Actor::person(session.person()))));
+        }
+        let token = cookie(headers, REFRESH_COOKIE).and_then(|text| self.refreshes.read(text));
+        Ok(token.map(|token| (token.key, Actor::system("session", token.key.session.to_string()))))
+    }
+
+    async fn end(&self, mut tx: TenantTx<Control>, key: Key) -> Result<(), DbFault> {
+        let Some(standing) = store::find_rotation(&mut tx, key.session).await?.filter(|standing| !standing.ended) else {
+            return tx.commit().await;
+        };
+        let root: SessionId = standing.rotation.root;
+        store::end_tree(&mut tx, root, self.ground.now(), "sign_out").await?;
+        record_everywhere(&self.ground, &mut tx, &Act::new("session.ended", "session", key.session)).await?;
+        tx.announce(&self.ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
+        tx.commit_and_fence(&self.ground).await.map(drop)
+    }
+}
+
+/// Deletes links, hand-off codes and reservations that are over, and sessions that ended long ago. Run daily.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
+    let now = ground.now();
+    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), Actor::system("job", "sweep"), Origin::default());
+    let mut tx = permit.begin(ground);
+    let gone = store::sweep(&mut tx, now, now.checked_sub(KEPT).unwrap_or(Timestamp::MIN)).await?;
+    tx.commit().await?;
+    Ok(gone)
+}

@@ -1,0 +1,146 @@
+//! Opening a session: at sign-in the root, by hand-off a child.
+
+use ::http::HeaderValue;
+use serde_json::json;
+use tenantry_core::clock::Timestamp;
+use tenantry_core::ids::{PersonId, SessionId, TenantId};
+use tenantry_core::mode::Mode;
+use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::http::{clear_cookie, set_cookie};
+use tenantry_platform::permit::{Authenticate, Permit};
+use tenantry_platform::problem::Problem;
+use tenantry_platform::record::{self, Act};
+
+use super::access::AccessClaims;
+use super::refresh_token::RefreshToken;
+use super::staff::Key;
+use super::store::{self, NewSession, Rotation};
+use super::{ACCESS_COOKIE, REFRESH_COOKIE, Sessions};
+
+/// How somebody proved who they are (RFC 8176).
+const BY_PASSWORD: &str = "pwd";
+
+/// A session that was just opened or refreshed: what the browser gets once the transaction is committed.
+#[derive(Debug)]
+pub struct Opened {
+    /// Which.
+    pub key: Key,
+    /// `Set-Cookie`, both.
+    pub cookies: Vec<HeaderValue>,
+}
+
+impl Sessions {
+    /// Opens a central session in the caller's transaction, which names the person. `None`: the person is not
+    /// active. The person's row is held until the commit, so whoever deactivates them meanwhile ends this one too.
+    pub(crate) async fn open_root(&self, tx: &mut TenantTx<Control>, person: PersonId) -> Result<Option<Opened>, Problem> {
+        if store::lock_person(tx, person).await?.is_none() {
+            return Ok(None);
+        }
+        let (now, id) = (self.ground.now(), SessionId::new(&self.ground.clock, &self.ground.entropy));
+        let expires_at = now.checked_add(self.options.sessions.absolute).unwrap_or(Timestamp::MAX);
+        let proof = store::Parent { root: id, auth_time: now, amr: vec![BY_PASSWORD.to_owned()], expires_at };
+        let host = self.access.issuer().to_owned();
+        self.insert(tx, id, None, &proof, &host, None).await?;
+        let first = Rotation { root: id, tenant: None, expires_at, counter: 0 };
+        Ok(Some(self.cookies(Key { person, session: id }, &first, &host)?))
+    }
+
+    /// Opens a child on a tenant's host, under the context of that tenant and person. `None`: the parent is over,
+    /// or the person no longer active.
+    pub(super) async fn open_child(
+        &self,
+        tx: &mut TenantTx<Control>,
+        parent: Key,
+        host: &str,
+        tenant: (TenantId, Mode),
+    ) -> Result<Option<Opened>, Problem> {
+        if store::lock_person(tx, parent.person).await?.is_none() {
+            return Ok(None);
+        }
+        let Some(proof) = store::lock_parent(tx, parent.session, self.ground.now()).await? else { return Ok(None) };
+        let id = SessionId::new(&self.ground.clock, &self.ground.entropy);
+        self.insert(tx, id, Some(parent.session), &proof, host, Some(tenant)).await?;
+        let first = Rotation { root: proof.root, tenant: Some(tenant), expires_at: proof.expires_at, counter: 0 };
+        Ok(Some(self.cookies(Key { person: parent.person, session: id }, &first, host)?))
+    }
+
+    async fn insert(
+        &self,
+        tx: &mut TenantTx<Control>,
+        id: SessionId,
+        parent: Option<SessionId>,
+        proof: &store::Parent,
+        host: &str,
+        tenant: Option<(TenantId, Mode)>,
+    ) -> Result<(), DbFault> {
+        let origin = tx.acting().origin.clone();
+        let new = NewSession {
+            id,
+            root: proof.root,
+            parent,
+            host,
+            tenant,
+            auth_time: proof.auth_time,
+            amr: proof.amr.clone(),
+            ip: origin.ip,
+            user_agent: origin.user_agent,
+            now: self.ground.now(),
+            expires_at: proof.expires_at,
+        };
+        store::insert(tx, &new).await
+    }
+
+    /// Both cookies of a session at a rotation.
+    pub(super) fn cookies(&self, key: Key, at: &Rotation, host: &str) -> Result<Opened, Problem> {
+        let now = self.ground.now();
+        let left_s = u64::try_from(at.expires_at.duration_since(now).as_secs()).unwrap_or(0);
+        let access_s = self.options.sessions.access.as_secs().min(left_s);
+        let now_s = self.ground.clock.now_s();
+        let claims = AccessClaims {
+            iss: self.access.issuer().to_owned(),
+            aud: host.to_owned(),
+            sub: key.person,
+            sid: key.session,
+            root: at.root,
+            rot: at.counter,
+            tid: at.tenant.map(|(tenant, _)| tenant),
+            mode: at.tenant.map(|(_, mode)| mode),
+            iat: now_s,
+            exp: now_s + access_s,
+        };
+        let access = self.access.sign(&claims, now).map_err(Problem::internal)?;
+        let refresh = self.refreshes.write(&RefreshToken { key, counter: at.counter });
+        let cookies = vec![set_cookie(ACCESS_COOKIE, &access, access_s), set_cookie(REFRESH_COOKIE, &refresh, left_s)];
+        Ok(Opened { key, cookies })
+    }
+}
+
+/// `Set-Cookie` that takes both cookies away from a host.
+pub(super) fn no_cookies() -> Vec<HeaderValue> {
+    vec![clear_cookie(ACCESS_COOKIE), clear_cookie(REFRESH_COOKIE)]
+}
+
+/// Writes an act into the log of each tenant that the person of the transaction is a member of, in that same
+/// transaction, and comes back to the person's context.
+pub(crate) async fn record_everywhere(ground: &Ground, tx: &mut TenantTx<Control>, act: &Act) -> Result<(), DbFault> {
+    let home = tx.context();
+    for membership in store::memberships(tx).await? {
+        let there = Context { tenant: Some(membership.tenant.id), ..home };
+        tx.turn_to(&system(there, tx)).await?;
+        record::append(tx, ground, act.clone()).await?;
+    }
+    let back = system(home, tx);
+    tx.turn_to(&back).await
+}
+
+/// `session.created`, as each log has it.
+pub(crate) fn created(key: Key, host: &str) -> Act {
+    Act::new("session.created", "session", key.session).with(json!({ "host": host }))
+}
+
+/// The same actor, in another context.
+fn system(context: Context, tx: &TenantTx<Control>) -> Permit<Authenticate, Control> {
+    let acting = tx.acting().clone();
+    Permit::system(context, acting.actor, acting.origin)
+}

@@ -1,0 +1,73 @@
+//! A new tenant with its owner, in the transaction of the verification that made both (AC-1).
+
+use tenantry_core::ids::{PersonId, TenantId};
+use tenantry_core::slug::Slug;
+use tenantry_platform::config::Roles;
+use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::feed::{Change, ChangeKind};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{TenantRef, TenantStatus};
+use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::record::{self, Act};
+
+use super::store;
+
+/// The plan of a new tenant.
+const FIRST_PLAN: &str = "free";
+
+/// What a sign-up asked for.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// The id that the slug was reserved for.
+    pub id: TenantId,
+    /// Its name in hosts.
+    pub slug: Slug,
+    /// Its name on pages.
+    pub name: String,
+    /// Who gets the owner's role.
+    pub owner: PersonId,
+}
+
+/// Makes the tenant and its owner's membership, and claims its slug. The transaction's context names the
+/// tenant; its end belongs to the caller, who should fence: until then the host answers 404 from memory.
+///
+/// # Errors
+/// 409 when the reservation of the slug has gone to somebody else.
+pub async fn create(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    roles: &Roles,
+    new: NewTenant,
+) -> Result<TenantRef, Problem> {
+    let at = ground.now();
+    store::insert(tx, &new.slug, &new.name, FIRST_PLAN, at).await?;
+    if !store::claim(tx, &new.slug, new.id).await? {
+        return Err(taken());
+    }
+    let role = roles.owner().role.name.as_str();
+    store::insert_owner(tx, new.owner, role, at).await?;
+    note(tx, ground, &new, role).await?;
+    Ok(TenantRef {
+        id: new.id,
+        slug: new.slug.as_str().to_owned(),
+        name: new.name,
+        plan: FIRST_PLAN.to_owned(),
+        status: TenantStatus::Active,
+    })
+}
+
+async fn note(tx: &mut TenantTx<Control>, ground: &Ground, new: &NewTenant, role: &str) -> Result<(), DbFault> {
+    let facts = serde_json::json!({ "slug": new.slug.as_str(), "name": new.name });
+    record::append(tx, ground, Act::new("tenant.created", "tenant", new.id).with(facts)).await?;
+    let member = serde_json::json!({ "role": role });
+    record::append(tx, ground, Act::new("member.added", "person", new.owner).with(member)).await?;
+    let tenant = serde_json::json!({ "id": new.id, "slug": new.slug.as_str(), "name": new.name });
+    record::emit(tx, ground, "tenant.created", tenant).await?;
+    let member = serde_json::json!({ "person_id": new.owner, "role": role });
+    record::emit(tx, ground, "member.added", member).await?;
+    tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: new.id.uuid() }).await
+}
+
+fn taken() -> Problem {
+    Problem::new(Kind::Conflict, "This workspace address was taken meanwhile. Sign up again with another one.").code("slug_taken")
+}

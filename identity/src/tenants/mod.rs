@@ -1,0 +1,21 @@
+//! Tenants: found by host or id from memory, made with their owner, suspended and reactivated by the
+//! platform's staff.
+//!
+//! What must always hold:
+//!
+//! - A host names a tenant by an exact, claimed slug, or it names nothing (AC-10, AC-11).
+//! - A suspended tenant is stopped from memory, before any data access, by an answer of its own (AC-12).
+//! - Status changes only through the operator's login, with an audit row in the tenant's own log and an event,
+//!   and has reached every cache of this process when the verb returns (AC-4, AUD-1).
+//! - A tenant never exists without its owner.
+
+mod create;
+mod resolve;
+mod status;
+mod stopped;
+mod store;
+
+pub use create::{NewTenant, create};
+pub use resolve::Tenants;
+pub use status::{Overview, Reason, Search, TENANTS_A_PAGE, list, reactivate, suspend};
+pub use stopped::stopped;

@@ -1,0 +1,121 @@
+//! The SQL of tenants.
+
+use tenantry_core::clock::Timestamp;
+use tenantry_core::ids::{PersonId, TenantId};
+use tenantry_core::slug::Slug;
+use tenantry_platform::db::{Context, Control, DbFault, Operator, Row, TenantTx};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Actor, Origin, Permit, Resolve, TenantRef, TenantStatus};
+use uuid::Uuid;
+
+use super::status::{Overview, Search};
+
+tenantry_platform::sql! {
+    AsDoor OnlyControl BY_SLUG = "select tenant_id, name, status, plan from doors.tenant_by_slug($1)";
+    AsTenant OnlyControl BY_ID = "select slug, name, status, plan from tenants where tenant_id = $1";
+    AsTenant OnlyControl INSERT = "
+        insert into tenants (tenant_id, slug, name, plan, status_at, created_at) values ($1, $2, $3, $4, $5, $5)";
+    AsTenant OnlyControl INSERT_OWNER = "
+        insert into memberships (tenant_id, person_id, role, created_at) values ($1, $2, $3, $4)";
+    AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
+    AsTenant OnlyOperator NAMED = "select slug, name, status, plan from tenants where tenant_id = $1";
+    AsTenant OnlyOperator SUSPEND = "
+        update tenants set status = 'suspended', status_reason = $2, status_at = $3
+        where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan";
+    AsTenant OnlyOperator REACTIVATE = "
+        update tenants set status = 'active', status_reason = null, status_at = $2
+        where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan";
+    AsDoor OnlyOperator OVERVIEW = "
+        select tenant_id, slug, name, status, status_reason, plan, created_at, members, owner
+        from doors.tenant_overview($1, $2, $3, $4, $5)";
+}
+
+pub(super) async fn by_slug(ground: &Ground, slug: &str) -> Result<Option<TenantRef>, DbFault> {
+    let rows = resolving(Context::default()).read(ground, &BY_SLUG, &[&slug]).await?;
+    Ok(rows.first().map(|row| TenantRef {
+        id: TenantId::from_uuid(row.get("tenant_id")),
+        slug: slug.to_owned(),
+        name: row.get("name"),
+        plan: row.get("plan"),
+        status: TenantStatus::from_stored(row.get("status")),
+    }))
+}
+
+pub(super) async fn by_id(ground: &Ground, id: TenantId) -> Result<Option<TenantRef>, DbFault> {
+    let rows = resolving(Context { tenant: Some(id), person: None }).read(ground, &BY_ID, &[]).await?;
+    Ok(rows.first().map(|row| read(id, row)))
+}
+
+pub(super) async fn insert(
+    tx: &mut TenantTx<Control>,
+    slug: &Slug,
+    name: &str,
+    plan: &str,
+    at: Timestamp,
+) -> Result<(), DbFault> {
+    tx.execute(&INSERT, &[&slug.as_str(), &name, &plan, &at]).await
+}
+
+pub(super) async fn insert_owner(tx: &mut TenantTx<Control>, owner: PersonId, role: &str, at: Timestamp) -> Result<(), DbFault> {
+    tx.execute(&INSERT_OWNER, &[&owner.uuid(), &role, &at]).await
+}
+
+/// Turns a reservation into the tenant's own slug. `false`: it was not reserved for this tenant.
+pub(super) async fn claim(tx: &mut TenantTx<Control>, slug: &Slug, tenant: TenantId) -> Result<bool, DbFault> {
+    Ok(tx.query_one(&CLAIM, &[&slug.as_str(), &tenant.uuid()]).await?.get(0))
+}
+
+pub(super) async fn named(tx: &mut TenantTx<Operator>, id: TenantId) -> Result<Option<TenantRef>, DbFault> {
+    Ok(tx.query_opt(&NAMED, &[]).await?.map(|row| read(id, &row)))
+}
+
+pub(super) async fn suspend(
+    tx: &mut TenantTx<Operator>,
+    id: TenantId,
+    reason: &str,
+    at: Timestamp,
+) -> Result<Option<TenantRef>, DbFault> {
+    Ok(tx.query_opt(&SUSPEND, &[&reason, &at]).await?.map(|row| read(id, &row)))
+}
+
+pub(super) async fn reactivate(tx: &mut TenantTx<Operator>, id: TenantId, at: Timestamp) -> Result<Option<TenantRef>, DbFault> {
+    Ok(tx.query_opt(&REACTIVATE, &[&at]).await?.map(|row| read(id, &row)))
+}
+
+/// The newest tenants that match, one more than asked for when there are more.
+pub(super) async fn overview(
+    tx: &mut TenantTx<Operator>,
+    search: &Search,
+    owner_role: &str,
+    most: i32,
+) -> Result<Vec<Overview>, DbFault> {
+    let before = search.before.map_or(Uuid::max(), TenantId::uuid);
+    let status = search.status.map_or("", TenantStatus::as_str);
+    let rows = tx.query(&OVERVIEW, &[&search.query, &status, &owner_role, &before, &most]).await?;
+    Ok(rows.iter().map(read_overview).collect())
+}
+
+fn read(id: TenantId, row: &Row) -> TenantRef {
+    TenantRef {
+        id,
+        slug: row.get("slug"),
+        name: row.get("name"),
+        plan: row.get("plan"),
+        status: TenantStatus::from_stored(row.get("status")),
+    }
+}
+
+fn read_overview(row: &Row) -> Overview {
+    Overview {
+        tenant: read(TenantId::from_uuid(row.get("tenant_id")), row),
+        reason: row.get("status_reason"),
+        owner: row.get("owner"),
+        members: row.get("members"),
+        created_at: row.get("created_at"),
+    }
+}
+
+fn resolving(context: Context) -> Permit<Resolve, Control> {
+    Permit::system(context, Actor::system("gateway", "resolve"), Origin::default())
+}
+
