@@ -26,11 +26,15 @@ impl<S: Copy + PartialEq> Alarm<S> {
         self.stage = None;
     }
 
+    /// Begins a stage that will be waited in until `due`.
+    pub(super) fn begin(&mut self, stage: S, due: Instant) {
+        (self.stage, self.due) = (Some(stage), Some(due));
+    }
+
     /// Ready when the caller has waited in `stage` for longer than `patience`.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stage: S, patience: Duration) -> Poll<()> {
         if self.stage != Some(stage) {
-            self.stage = Some(stage);
-            self.due = Some(Instant::now() + patience);
+            self.begin(stage, Instant::now() + patience);
         }
         match self.due {
             Some(due) => self.poll_until(cx, due),

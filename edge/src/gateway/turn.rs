@@ -4,10 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
 
+use tokio::time::Instant;
+
 /// The turns of one connection.
 #[derive(Default)]
 pub(super) struct Turns {
     is_taken: Cell<bool>,
+    /// When the last answer was done.
+    ended: Cell<Option<Instant>>,
     /// Who waits to let the next request in.
     next: RefCell<Option<Waker>>,
 }
@@ -23,6 +27,11 @@ impl Turns {
         self.is_taken.get()
     }
 
+    /// When the last answer was done.
+    pub(super) fn ended(&self) -> Option<Instant> {
+        self.ended.get()
+    }
+
     /// Wakes `waker` when the answer is done.
     pub(super) fn wake_after(&self, waker: &Waker) {
         let mut next = self.next.borrow_mut();
@@ -33,6 +42,7 @@ impl Turns {
 
     fn end(&self) {
         self.is_taken.set(false);
+        self.ended.set(Some(Instant::now()));
         if let Some(waker) = self.next.borrow_mut().take() {
             waker.wake();
         }

@@ -58,6 +58,7 @@ enum Stage {
     KeepAlive,
     Head,
     Body,
+    Answering,
     HalfClosed,
 }
 
@@ -143,11 +144,19 @@ impl Wire {
             Phase::Refused { refused, .. } => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refused))),
             Phase::Answering if self.turns.is_taken() => self.watch(cx),
             Phase::Answering => {
-                self.gate.begin_next();
+                self.begin_next();
                 Poll::Ready(Ok(None))
             }
             Phase::Head | Phase::Body if self.held.is_empty() => self.read_through(cx, buf),
             Phase::Head | Phase::Body => self.read_piece(cx),
+        }
+    }
+
+    /// The client's patience counts from the end of the answer, whenever that is noticed.
+    fn begin_next(&mut self) {
+        self.gate.begin_next();
+        if let Some(ended) = self.turns.ended() {
+            self.reading.begin(Stage::KeepAlive, ended + self.patience.keep_alive);
         }
     }
 
@@ -196,14 +205,26 @@ impl Wire {
             self.turns.wake_after(cx.waker());
         }
         while !self.has_ended && self.held.len() < AHEAD_BYTES_MAX {
-            ready!(self.fill(cx))?;
+            match self.fill(cx) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending => return self.look_again_later(cx),
+            }
             self.turns.wake_after(cx.waker());
         }
         if !self.has_ended {
-            return Poll::Pending;
+            return self.look_again_later(cx);
         }
         ready!(self.reading.poll(cx, Stage::HalfClosed, self.patience.half_closed));
         Poll::Ready(Ok(Some(())))
+    }
+
+    /// The server does not read again by itself when the answer is done. The alarm makes it, in time to see
+    /// whether the connection has been quiet for too long; until then nothing has to be woken.
+    fn look_again_later<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        while self.reading.poll(cx, Stage::Answering, self.patience.keep_alive).is_ready() {
+            self.reading.calm();
+        }
+        Poll::Pending
     }
 
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -242,7 +263,7 @@ impl Wire {
         match stage {
             Stage::Head => self.gate.refuse(Refused::SlowHead),
             Stage::Body => self.gate.refuse(Refused::SlowBody),
-            Stage::KeepAlive | Stage::HalfClosed => return Poll::Ready(Some(())),
+            Stage::KeepAlive | Stage::Answering | Stage::HalfClosed => return Poll::Ready(Some(())),
         }
         Poll::Ready(None)
     }

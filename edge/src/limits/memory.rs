@@ -1,13 +1,15 @@
-//! Counters in memory, in shards so that threads seldom wait for each other.
-
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+//! Counters in memory: a table of fixed size, in shards so that threads seldom wait for each other.
+//!
+//! A counter may stand in one of the sixteen places that its name points to. When all are taken, one whose
+//! spending counts no more gives way, else the one that spent the least of its limit: a flood of new
+//! subjects displaces itself, and not those who are being refused. Nothing is swept, nothing grows.
 
 use parking_lot::{Mutex, MutexGuard};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use smallvec::SmallVec;
+use std::hash::Hasher;
 use tenantry_core::random::Entropy;
-use tenantry_core::window::{Counter, Decision, Limit, Standing, decide};
+use tenantry_core::window::{Counter, Decision, Limit, decide};
 use tenantry_platform::config::TierId;
 
 use super::decision::{Line, USUAL_CHARGES, Verdict};
@@ -15,48 +17,21 @@ use super::limiter::Charge;
 
 /// Two threads meet in one of 64 shards once in 64 requests.
 const SHARDS: usize = 64;
+const BUCKETS: usize = 256;
+/// 64 × 256 × 16 places are 262,144 counters in 8 MiB. Half full, one bucket in 250 has to make room.
+const PLACES: usize = 16;
 
-/// Counters of a shard: seven eighths of 8192, the last size before its table would double. All shards
-/// together count 458,752 subjects in about 25 MB.
-const SHARD_COUNTERS_MAX: usize = 7 * 1024;
-
-/// A full shard is searched for forgotten counters no more often than this.
-const SWEEP_PAUSE_MS: u64 = 1_000;
-
-/// When nothing can be forgotten, so many counters are looked at for the one that gives way.
-const SAMPLE: usize = 16;
-
-/// A counter's name: 128 bits that say nothing about the subject.
+/// A counter's name: a keyed hash of tier and subject, which says nothing about the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Name {
-    high: u64,
-    low: u64,
+    shard: usize,
+    bucket: usize,
+    /// Never [`NOBODY`].
+    word: u64,
 }
 
-impl Hash for Name {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.low);
-    }
-}
-
-/// The name is a hash already.
-#[derive(Debug, Default)]
-struct AsIs(u64);
-
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Only names are hashed, by `write_u64`; anything else must still be right.
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-}
+/// The name of an empty place.
+const NOBODY: u64 = 0;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -64,11 +39,16 @@ struct Entry {
     tier: TierId,
 }
 
-#[derive(Debug, Default)]
-struct Shard {
-    entries: HashMap<Name, Entry, BuildHasherDefault<AsIs>>,
-    swept_ms: u64,
+/// Names stand together, so that a search reads two cache lines.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    names: [u64; PLACES],
+    entries: [Entry; PLACES],
 }
+
+/// Empty until its first counter.
+#[derive(Debug, Default)]
+struct Shard(Vec<Bucket>);
 
 /// Counters in this process.
 #[derive(Debug)]
@@ -89,15 +69,19 @@ impl Memory {
         let names: SmallVec<[Name; USUAL_CHARGES]> = charges.iter().map(|charge| self.name(charge)).collect();
         let mut shards = self.hold(&names);
         let counters = names.iter().map(|name| held(&mut shards, *name).counter(*name));
-        let mut counters: SmallVec<[Counter; USUAL_CHARGES]> = counters.collect();
-        let decision = decide_all(now_ms, windows, charges, &mut counters);
-        if is_spent && decision.is_admitted() {
-            for ((name, charge), counter) in names.iter().zip(charges).zip(&counters) {
+        let before: SmallVec<[Counter; USUAL_CHARGES]> = counters.collect();
+        let mut after = before.clone();
+        let decision = decide_all(now_ms, windows, charges, &mut after);
+        if !is_spent {
+            return verdict(now_ms, windows, charges, &before, decision);
+        }
+        if decision.is_admitted() {
+            for ((name, charge), counter) in names.iter().zip(charges).zip(&after) {
                 held(&mut shards, *name).put(*name, Entry { counter: *counter, tier: charge.tier }, now_ms, windows);
             }
         }
         drop(shards);
-        verdict(now_ms, windows, charges, &counters, decision)
+        verdict(now_ms, windows, charges, &after, decision)
     }
 
     fn name(&self, charge: &Charge) -> Name {
@@ -109,26 +93,21 @@ impl Memory {
         let mut hasher = SipHasher13::new_with_key(&self.key);
         hasher.write(&text);
         let hash = hasher.finish128();
-        Name { high: hash.h1, low: hash.h2 }
+        let place = usize::try_from(hash.h1 % (SHARDS * BUCKETS) as u64).unwrap_or_default();
+        Name { shard: place % SHARDS, bucket: place / SHARDS, word: hash.h2.max(NOBODY + 1) }
     }
 
     fn hold(&self, names: &[Name]) -> Held<'_> {
-        let mut wanted: SmallVec<[usize; USUAL_CHARGES]> = names.iter().map(|name| name.shard()).collect();
+        let mut wanted: SmallVec<[usize; USUAL_CHARGES]> = names.iter().map(|name| name.shard).collect();
         wanted.sort_unstable();
         wanted.dedup();
         wanted.into_iter().map(|shard| (shard, self.shards[shard].lock())).collect()
     }
 }
 
-impl Name {
-    const fn shard(self) -> usize {
-        self.high as usize % SHARDS
-    }
-}
-
 /// The shard of a name among those held.
 fn held<'h>(shards: &'h mut Held<'_>, name: Name) -> &'h mut Shard {
-    let at = shards.iter().position(|(shard, _)| *shard == name.shard());
+    let at = shards.iter().position(|(shard, _)| *shard == name.shard);
     // Invariant: `hold` took the shard of every name of the decision.
     &mut shards[at.unwrap_or_default()].1
 }
@@ -155,34 +134,49 @@ fn verdict(now_ms: u64, windows: &[Limit], charges: &[Charge], counters: &[Count
     }
 }
 
+impl Bucket {
+    const EMPTY: Self = Self {
+        names: [NOBODY; PLACES],
+        entries: [Entry { counter: Counter { period: 0, current: 0, previous: 0 }, tier: TierId::API_KEY }; PLACES],
+    };
+
+    fn place_of(&self, word: u64) -> Option<usize> {
+        self.names.iter().position(|name| *name == word)
+    }
+
+    /// The place that a new counter takes.
+    fn place_for(&self, now_ms: u64, windows: &[Limit]) -> usize {
+        let of_value = |place: &usize| match self.names[*place] {
+            NOBODY => u64::MAX,
+            _ => self.entries[*place].unspent_permille(now_ms, windows),
+        };
+        (0..PLACES).max_by_key(of_value).unwrap_or_default()
+    }
+}
+
+impl Entry {
+    /// How much of its limit is left: a counter of which all is left counts for nothing.
+    fn unspent_permille(&self, now_ms: u64, windows: &[Limit]) -> u64 {
+        let standing = self.counter.standing(windows[self.tier.index()], now_ms);
+        u64::from(standing.remaining) * 1_000 / u64::from(standing.max).max(1)
+    }
+}
+
 impl Shard {
     fn counter(&self, name: Name) -> Counter {
-        self.entries.get(&name).map_or_else(Counter::default, |entry| entry.counter)
+        let bucket = self.0.get(name.bucket);
+        let entry = bucket.and_then(|bucket| Some(bucket.entries[bucket.place_of(name.word)?]));
+        entry.map_or_else(Counter::default, |entry| entry.counter)
     }
 
     fn put(&mut self, name: Name, entry: Entry, now_ms: u64, windows: &[Limit]) {
-        if let Some(known) = self.entries.get_mut(&name) {
-            *known = entry;
-            return;
+        if self.0.is_empty() {
+            self.0 = vec![Bucket::EMPTY; BUCKETS];
         }
-        if self.entries.len() >= SHARD_COUNTERS_MAX {
-            self.make_room(now_ms, windows);
-        }
-        self.entries.insert(name, entry);
-    }
-
-    fn make_room(&mut self, now_ms: u64, windows: &[Limit]) {
-        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_PAUSE_MS {
-            self.swept_ms = now_ms;
-            self.entries.retain(|_, entry| !entry.counter.is_spent(windows[entry.tier.index()], now_ms));
-        }
-        if self.entries.len() >= SHARD_COUNTERS_MAX {
-            let left = |entry: &Entry| entry.counter.standing(windows[entry.tier.index()], now_ms);
-            let share = |Standing { max, remaining, .. }| u64::from(remaining) * 1_000 / u64::from(max).max(1);
-            let sample = self.entries.iter().take(SAMPLE);
-            let least_spent = sample.max_by_key(|(_, entry)| share(left(entry))).map(|(name, _)| *name);
-            least_spent.and_then(|name| self.entries.remove(&name));
-        }
+        let bucket = &mut self.0[name.bucket];
+        let place = bucket.place_of(name.word).unwrap_or_else(|| bucket.place_for(now_ms, windows));
+        bucket.names[place] = name.word;
+        bucket.entries[place] = entry;
     }
 }
 
@@ -191,35 +185,37 @@ mod tests {
     use super::*;
     use crate::limits::Subject;
 
-    #[test]
-    fn when_memory_is_full_the_spent_counter_stays_and_the_fresh_one_gives_way() {
-        let windows = [Limit { max: 10, window_ms: 60_000 }; 10];
-        let mut shard = Shard::default();
-        let burnt = Counter { period: 0, current: 10, previous: 0 };
-        let fresh = Counter { period: 0, current: 1, previous: 0 };
-        let entry = |counter| Entry { counter, tier: TierId::API_IP };
-        for number in 0..SHARD_COUNTERS_MAX as u64 {
-            let counter = if number % 2 == 0 { burnt } else { fresh };
-            shard.put(Name { high: 0, low: spread(number) }, entry(counter), 1_000, &windows);
-        }
-        let burnt_before = shard.entries.values().filter(|entry| entry.counter == burnt).count();
-        for number in 0..100 {
-            shard.put(Name { high: 1, low: spread(number) }, entry(fresh), 1_000, &windows);
-        }
-        assert_eq!(shard.entries.len(), SHARD_COUNTERS_MAX);
-        assert_eq!(shard.entries.values().filter(|entry| entry.counter == burnt).count(), burnt_before);
+    const WINDOWS: [Limit; 10] = [Limit { max: 10, window_ms: 60_000 }; 10];
+
+    const fn spent(period: u64, current: u32) -> Entry {
+        Entry { counter: Counter { period, current, previous: 0 }, tier: TierId::API_IP }
+    }
+
+    const fn name(word: u64) -> Name {
+        Name { shard: 0, bucket: 3, word }
     }
 
     #[test]
-    fn a_full_shard_forgets_what_counts_no_more() {
-        let windows = [Limit { max: 10, window_ms: 60_000 }; 10];
+    fn a_flood_of_new_subjects_displaces_itself_and_not_the_one_that_is_refused() {
         let mut shard = Shard::default();
-        let entry = |period| Entry { counter: Counter { period, current: 1, previous: 0 }, tier: TierId::API_IP };
-        for number in 0..SHARD_COUNTERS_MAX as u64 {
-            shard.put(Name { high: 0, low: spread(number) }, entry(0), 1_000, &windows);
+        shard.put(name(1), spent(0, 10), 1_000, &WINDOWS);
+        for word in 2..10_000 {
+            shard.put(name(word), spent(0, 1), 1_000, &WINDOWS);
         }
-        shard.put(Name { high: 1, low: 1 }, entry(2), 120_000, &windows);
-        assert_eq!(shard.entries.len(), 1);
+        assert_eq!(shard.counter(name(1)), spent(0, 10).counter);
+        assert_eq!(shard.counter(name(9_999)), spent(0, 1).counter, "the newest has its place, too");
+    }
+
+    #[test]
+    fn what_counts_no_more_gives_way_first() {
+        let mut shard = Shard::default();
+        shard.put(name(1), spent(0, 10), 1_000, &WINDOWS);
+        for word in 2..=PLACES as u64 {
+            shard.put(name(word), spent(2, 1), 120_000, &WINDOWS);
+        }
+        shard.put(name(99), spent(2, 1), 120_000, &WINDOWS);
+        assert_eq!(shard.counter(name(1)), Counter::default());
+        assert!((2..=PLACES as u64).all(|word| shard.counter(name(word)) == spent(2, 1).counter));
     }
 
     #[test]
@@ -232,10 +228,5 @@ mod tests {
         assert_ne!(name, memory.name(&charge(TierId::API_IP, 2)));
         assert_ne!(name, memory.name(&charge(TierId::PAGE_IP, 1)));
         assert_ne!(name, other.name(&charge(TierId::API_IP, 1)));
-    }
-
-    /// Any odd multiplier spreads counted numbers over the table.
-    const fn spread(number: u64) -> u64 {
-        number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }

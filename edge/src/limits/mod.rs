@@ -4,7 +4,7 @@
 //! - All windows of a request are decided together: all are charged, or none.
 //! - A refused request costs nothing, and is told exactly when it would pass.
 //! - No subject is kept in the clear: a counter's name is a keyed hash.
-//! - Memory is bounded. When it is full, the counter with the least spent gives way, never one that refuses.
+//! - Memory is bounded. Where it is full, the counter that spent least gives way.
 
 mod decision;
 mod headers;

@@ -152,11 +152,24 @@ pub(super) fn time(text: &str) -> Parsed<Timestamp> {
 /// A source of a content security policy (CSP 3, section 2.3.1), without those that undo it.
 pub(super) fn csp_source(text: &str) -> Parsed<String> {
     const WORDS: [&str; 6] = ["'self'", "'none'", "'wasm-unsafe-eval'", "data:", "blob:", "https:"];
-    let is_source = WORDS.contains(&text) || csp_host(text);
+    let is_source = WORDS.contains(&text) || csp_hash(text) || csp_host(text);
     expect(
         is_source.then(|| text.to_owned()),
-        "write 'self', data:, blob:, or a host such as https://cdn.example.com; * and 'unsafe-…' undo the policy",
+        "write 'self', data:, blob:, a host such as https://cdn.example.com, or the 'sha256-…' of a script; \
+         * and 'unsafe-…' undo the policy",
     )
+}
+
+/// `'sha256-…'` in base64 (CSP 3, section 2.3.1): what `csp = "hashes"` trusts inline.
+fn csp_hash(text: &str) -> bool {
+    let hash = text.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).and_then(|hash| hash.split_once('-'));
+    let is_base64 = |hash: &str| hash.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+    hash.is_some_and(|(algorithm, hash)| match algorithm {
+        "sha256" => hash.len() == 44 && is_base64(hash),
+        "sha384" => hash.len() == 64 && is_base64(hash),
+        "sha512" => hash.len() == 88 && is_base64(hash),
+        _ => false,
+    })
 }
 
 fn csp_host(text: &str) -> bool {
