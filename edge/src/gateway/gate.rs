@@ -129,3 +129,94 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What reaches the server when the bytes come in these pieces and every request is answered at once.
+    fn let_through(pieces: &[&[u8]]) -> (Vec<u8>, Option<Refused>) {
+        let (mut gate, mut held, mut passed) = (Gate::new(32 * 1024), Vec::new(), Vec::new());
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            loop {
+                let count = gate.pass(&held);
+                passed.extend(held.drain(..count));
+                gate.begin_next();
+                if count == 0 {
+                    break;
+                }
+            }
+        }
+        let refused = match gate.phase() {
+            Phase::Refused { refused, .. } => Some(refused),
+            _ => None,
+        };
+        (passed, refused)
+    }
+
+    fn message() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec![
+            "GET /a HTTP/1.1\r\nhost: a\r\n\r\n",
+            "\r\nHEAD / HTTP/1.0\r\n\r\n",
+            "POST /b HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nGET /",
+            "PUT /c HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nt: u\r\n\r\n",
+        ])
+    }
+
+    /// Cuts bytes at places.
+    fn cut<'b>(bytes: &'b [u8], places: &[prop::sample::Index]) -> Vec<&'b [u8]> {
+        let mut ends: Vec<usize> = places.iter().map(|place| place.index(bytes.len() + 1)).collect();
+        ends.extend([0, bytes.len()]);
+        ends.sort_unstable();
+        ends.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn good_messages_pass_whole_however_they_are_cut(
+            messages in prop::collection::vec(message(), 0..5),
+            places in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let bytes = messages.concat().into_bytes();
+            prop_assert_eq!(let_through(&cut(&bytes, &places)), (bytes, None));
+        }
+
+        #[test]
+        fn nothing_after_a_fault_passes_however_it_is_cut(
+            before in prop::collection::vec(message(), 0..3),
+            fault in prop::sample::select(vec!["GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", "\0"]),
+            after in message(),
+            places in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+        ) {
+            let good = before.concat();
+            let bytes = [good.as_str(), fault, after].concat().into_bytes();
+            let (passed, refused) = let_through(&cut(&bytes, &places));
+            prop_assert_eq!(passed, good.into_bytes());
+            prop_assert!(refused.is_some());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), places in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
+            let_through(&cut(&bytes, &places));
+        }
+    }
+
+    #[test]
+    fn a_request_whose_fault_is_seen_at_once_passes_not_at_all() {
+        let bytes = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
+        let mut gate = Gate::new(32 * 1024);
+        assert_eq!(gate.pass(bytes), 0);
+        assert!(gate.owed_refusal().is_some(), "nobody else will answer");
+    }
+
+    #[test]
+    fn a_fault_inside_a_body_that_began_to_pass_is_for_the_handler_to_answer() {
+        let mut gate = Gate::new(32 * 1024);
+        assert!(gate.pass(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n") > 0);
+        assert_eq!(gate.pass(b"zz\r\n"), 0);
+        assert!(gate.phase().is_refused() && gate.owed_refusal().is_none());
+    }
+}

@@ -256,7 +256,7 @@ impl Wire {
     fn wait(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let (stage, patience) = match self.gate.phase() {
             Phase::Body => (Stage::Body, self.patience.body),
-            _ if self.held.is_empty() => (Stage::KeepAlive, self.patience.keep_alive),
+            _ if is_blank(&self.held) => (Stage::KeepAlive, self.patience.keep_alive),
             _ => (Stage::Head, self.patience.head),
         };
         ready!(self.reading.poll(cx, stage, patience));
@@ -280,6 +280,11 @@ impl Wire {
         }
         written
     }
+}
+
+/// Empty lines after a request are old clients' habit, and no beginning of the next one.
+fn is_blank(held: &[u8]) -> bool {
+    held.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
 /// Judges bytes; a head that passes takes the turn.
