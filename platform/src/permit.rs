@@ -346,6 +346,8 @@ permissions! {
     RunJobs "system:jobs";
     /// Writing what the gateway saw into tenants' audit logs.
     Observe "system:observe";
+    /// Acts of whoever has the machine: the command line.
+    Administer "system:administer";
     /// Checking our own claims with a canary tenant.
     Attest "system:attest";
 }
@@ -354,6 +356,7 @@ impl SystemPermission for Authenticate {}
 impl SystemPermission for Resolve {}
 impl SystemPermission for RunJobs {}
 impl SystemPermission for Observe {}
+impl SystemPermission for Administer {}
 impl SystemPermission for Attest {}
 
 /// The proof that somebody may do `P` in plane `M`, for one tenant or one person, and who and where they are.

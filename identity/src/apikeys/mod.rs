@@ -12,8 +12,11 @@
 //!   filled meanwhile (KEY-3). Expiry is judged on every request.
 //! - Every change has its audit row and its event in its own transaction (KEY-5).
 
+pub mod console;
 mod create;
 mod draft;
+pub mod http;
+pub mod page;
 mod revoke;
 mod store;
 mod uses;
@@ -54,6 +57,17 @@ where
     let more = keys.len() > limit;
     keys.truncate(limit);
     Ok((keys, more))
+}
+
+/// How many of the tenant's keys work now.
+///
+/// # Errors
+/// What the database says.
+pub async fn count<M: Mode>(permit: &Permit<ReadKeys, M>, ground: &Ground) -> Result<i64, DbFault>
+where
+    Database: HasStore<M>,
+{
+    store::count(permit, ground, ground.now()).await
 }
 
 /// One of the tenant's keys.

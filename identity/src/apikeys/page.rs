@@ -4,6 +4,8 @@ use askama::Template;
 use tenantry_core::clock::Timestamp;
 use tenantry_platform::page::{Choice, Chrome, Field, NavEntry};
 
+use super::KeyState;
+
 inventory::submit! {
     NavEntry {
         id: "keys", area: "workspace", order: 20, word: "nav.keys", icon: "key",
@@ -40,13 +42,6 @@ pub struct KeyRow {
     pub expires_at: Option<Timestamp>,
     /// Empty for who may not, or when it is revoked already.
     pub revoke_href: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    Active,
-    Expired,
-    Revoked,
 }
 
 /// Posts to where it stands.

@@ -95,6 +95,13 @@ pub(super) async fn count_live<M: Mode>(tx: &mut TenantTx<M>, now: Timestamp) ->
     Ok(tx.query_one(&COUNT, &[&now]).await?.get(0))
 }
 
+pub(super) async fn count<P: Permission, M: Mode>(permit: &Permit<P, M>, ground: &Ground, now: Timestamp) -> Result<i64, DbFault>
+where
+    Database: HasStore<M>,
+{
+    Ok(permit.read(ground, &COUNT, &[&now]).await?.first().map_or(0, |row| row.get(0)))
+}
+
 pub(super) async fn insert<M: Mode>(
     tx: &mut TenantTx<M>,
     key: &Key,

@@ -6,6 +6,7 @@
 //! - Names and addresses of people are shown only to members of the tenant that they belong to, through a
 //!   door that reads the tenant of the transaction (AC-5).
 
+pub mod http;
 mod standing;
 mod store;
 

@@ -9,7 +9,12 @@
 //!   and has reached every cache of this process when the verb returns (AC-4, AUD-1).
 //! - A tenant never exists without its owner.
 
+pub mod cli;
+pub mod console;
 mod create;
+pub mod http;
+pub mod operator;
+pub mod page;
 mod resolve;
 mod status;
 mod stopped;

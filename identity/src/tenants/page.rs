@@ -2,16 +2,15 @@
 
 use askama::Template;
 use tenantry_core::clock::Timestamp;
-use tenantry_platform::page::chart::Chart;
 use tenantry_platform::page::{Choice, Chrome, Field, NavEntry, OPERATOR};
 
 inventory::submit! {
-    NavEntry { id: "home", area: "workspace", order: 10, word: "nav.home", icon: "home", path: "/-/console/{slug}", permission: None }
+    NavEntry { id: "home", area: "workspace", order: 10, word: "nav.home", icon: "home", path: "/-/console/{slug}/{mode}", permission: None }
 }
 inventory::submit! {
     NavEntry {
         id: "operator-tenants", area: OPERATOR, order: 10, word: "nav.tenants", icon: "building",
-        path: "/-/operator/tenants", permission: Some("operator:tenants"),
+        path: "/-/operator/tenants", permission: Some(OPERATOR),
     }
 }
 
@@ -29,8 +28,10 @@ pub struct Home {
     /// The first steps; an empty list once all are done and seen.
     pub steps: Vec<Step>,
     pub tiles: Vec<Tile>,
-    pub recent: Vec<Activity>,
-    pub audit_href: String,
+    /// The first of the people; empty for who may not see them.
+    pub people: Vec<Person>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -42,21 +43,21 @@ pub struct Step {
     pub done: bool,
 }
 
-/// One number, and its course when it changes over time.
+/// One fact at a glance.
 #[derive(Clone, Debug)]
 pub struct Tile {
     pub label: String,
     pub value: String,
     pub note: String,
-    pub chart: Option<Chart>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Activity {
-    pub at: Timestamp,
-    pub actor: String,
-    pub action: String,
-    pub entity: String,
+pub struct Person {
+    pub name: String,
+    pub email: String,
+    pub role: String,
+    /// Who looks at the page.
+    pub is_you: bool,
 }
 
 /// Every workspace of the house. [AC-4]

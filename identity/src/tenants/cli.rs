@@ -1,0 +1,84 @@
+//! What `tenantry tenants` and `tenantry operators` do: the acts of whoever has the machine.
+//!
+//! They run beside the serving processes, which hear of a change from the feed within its poll.
+
+use tenantry_core::email::EmailAddress;
+use tenantry_core::ids::{self, TenantId};
+use tenantry_core::slug::Slug;
+use tenantry_platform::config::Roles;
+use tenantry_platform::db::{Context, Operator};
+use tenantry_platform::feed::ChangeKind;
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Actor, Administer, Origin, Permit, TenantRef};
+use tenantry_platform::problem::Problem;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::status::{self, Overview, Reason, Search};
+use super::store;
+
+/// `tenantry tenants suspend SLUG --reason …`
+///
+/// # Errors
+/// 404 for an unknown slug, 409 when the tenant is not served anyway.
+pub async fn suspend(ground: &Ground, slug: &Slug, reason: &Reason) -> Result<TenantRef, Problem> {
+    let mut tx = administering(Some(find(ground, slug).await?), "tenants suspend").begin(ground);
+    let tenant = status::suspend(&mut tx, ground, reason).await?;
+    tx.commit_and_fence(ground).await?;
+    Ok(tenant)
+}
+
+/// `tenantry tenants reactivate SLUG`
+///
+/// # Errors
+/// 404 for an unknown slug, 409 when the tenant is not suspended.
+pub async fn reactivate(ground: &Ground, slug: &Slug) -> Result<TenantRef, Problem> {
+    let mut tx = administering(Some(find(ground, slug).await?), "tenants reactivate").begin(ground);
+    let tenant = status::reactivate(&mut tx, ground).await?;
+    tx.commit_and_fence(ground).await?;
+    Ok(tenant)
+}
+
+/// `tenantry tenants list [QUERY]`: a page, newest first, and whether there are more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(ground: &Ground, roles: &Roles, search: Search) -> Result<(Vec<Overview>, bool), Problem> {
+    let mut tx = administering(None, "tenants list").begin(ground);
+    let found = status::list(&mut tx, roles, search).await?;
+    tx.commit().await?;
+    Ok(found)
+}
+
+/// `tenantry operators grant|revoke EMAIL`, over a connection of the login that migrates: no serving login may.
+/// `false`: nobody has this address.
+///
+/// # Errors
+/// What the database says.
+pub async fn set_operator(
+    client: &mut Client,
+    ground: &Ground,
+    address: &EmailAddress,
+    is_operator: bool,
+) -> Result<bool, tokio_postgres::Error> {
+    let tx = client.transaction().await?;
+    tx.batch_execute("set local role tenantry_owner").await?;
+    let found = tx.query_opt("select person_id from doors.person_by_email($1)", &[&address.lookup()]).await?;
+    let Some(person) = found.map(|row| row.get::<_, Uuid>(0)) else { return Ok(false) };
+    let set = tx.query_one("select doors.set_operator($1, $2)", &[&address.lookup(), &is_operator]).await?.get(0);
+    let change = ids::uuid7(&ground.clock, &ground.entropy);
+    // Sessions hold what a person may do: they are read again.
+    tx.execute("select doors.announce($1, $2, $3, $4)", &[&change, &ChangeKind::Person.as_str(), &person, &ground.now()]).await?;
+    tx.commit().await?;
+    Ok(set)
+}
+
+async fn find(ground: &Ground, slug: &Slug) -> Result<TenantId, Problem> {
+    store::by_slug(ground, slug.as_str()).await?.map(|tenant| tenant.id).ok_or_else(|| {
+        Problem::new(tenantry_platform::problem::Kind::NotFound, format!("There is no workspace {slug}. `tenantry tenants list` names them."))
+    })
+}
+
+fn administering(tenant: Option<TenantId>, what: &'static str) -> Permit<Administer, Operator> {
+    Permit::system(Context { tenant, person: None }, Actor::system("cli", what), Origin::default())
+}
