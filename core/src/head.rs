@@ -234,7 +234,7 @@ fn read_request_line(line: &[u8]) -> Result<Head<'_>, HeadFault> {
 
 /// Printable ASCII and spaces; nothing else belongs into a request line.
 fn visible_ascii(line: &[u8]) -> Option<&str> {
-    let plain = line.iter().all(|byte| (b' '..=b'~').contains(byte));
+    let plain = all(line, |byte| (b' '..=b'~').contains(&byte));
     str::from_utf8(line).ok().filter(|_| plain)
 }
 
@@ -293,7 +293,7 @@ fn read_header<'a>(line: &'a [u8], head: &mut Head<'a>, seen: &mut Seen) -> Resu
     if name.is_empty() || !name.iter().copied().all(is_name_byte) {
         return Err(HeadFault::Name);
     }
-    if !value.iter().copied().all(is_value_byte) {
+    if !all(value, is_value_byte) {
         return Err(HeadFault::Value);
     }
     head.has_underscore_name |= name.contains(&b'_');
@@ -377,6 +377,11 @@ fn check_hosts(head: &Head<'_>) -> Result<(), HeadFault> {
     if same { Ok(()) } else { Err(HeadFault::TwoHosts) }
 }
 
+/// Looks at every byte, also behind the first bad one: without a way out early it is done many bytes at a time.
+fn all(bytes: &[u8], is_good: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |good, byte| good & is_good(*byte))
+}
+
 fn is_upgrade(token: &[u8]) -> bool {
     trimmed(token).eq_ignore_ascii_case(b"upgrade")
 }
@@ -389,13 +394,23 @@ fn trimmed(value: &[u8]) -> &[u8] {
     &value[start..end]
 }
 
-/// `tchar` of RFC 9110 section 5.6.2.
+/// `tchar` of RFC 9110 section 5.6.2, as a table: every byte of every name is looked up.
+const NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        byte += 1;
+    }
+    table
+};
+
 pub(crate) const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+    NAME_BYTES[byte as usize]
 }
 
 /// Visible characters, spaces, tabs, and the upper half (RFC 9110 section 5.5).
 pub(crate) const fn is_value_byte(byte: u8) -> bool {
-    byte >= b' ' && byte != 0x7f || byte == b'\t'
+    (byte >= b' ') & (byte != 0x7f) | (byte == b'\t')
 }

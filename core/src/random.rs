@@ -33,6 +33,7 @@ impl Entropy {
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut out = [0_u8; N];
         match &self.0 {
+            #[expect(clippy::disallowed_methods, reason = "the one place where the machine's chance is taken")]
             Source::System => getrandom::fill(&mut out).expect("the operating system gives randomness"),
             Source::Seeded(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut out),
         }

@@ -84,8 +84,25 @@ fn is_secret(previous: &str, word: &str) -> bool {
         3 if word.eq_ignore_ascii_case("key") => is_in(KEY_KINDS, previous),
         4 if word.eq_ignore_ascii_case("code") => !is_in(PLAIN_CODES, previous),
         6 if word.eq_ignore_ascii_case("number") => is_in(NUMBER_KINDS, previous),
-        _ => is_in(SECRET, word),
+        len => may_be_secret(len, word.as_bytes()[0]) && is_in(SECRET, word),
     }
+}
+
+/// For each first letter the lengths of the words in [`SECRET`], one bit each: most names end here.
+const LENGTHS: [u32; 26] = {
+    let mut lengths = [0; 26];
+    let mut at = 0;
+    while at < SECRET.len() {
+        let word = SECRET[at].as_bytes();
+        lengths[(word[0] - b'a') as usize] |= 1 << word.len();
+        at += 1;
+    }
+    lengths
+};
+
+fn may_be_secret(len: usize, first: u8) -> bool {
+    let lengths = LENGTHS.get(usize::from(first.to_ascii_lowercase().wrapping_sub(b'a')));
+    len < 32 && lengths.is_some_and(|lengths| lengths >> len & 1 == 1)
 }
 
 fn is_in(words: &[&str], word: &str) -> bool {

@@ -10,6 +10,11 @@ use super::{REDACTED, is_sensitive_name};
 
 /// Longest name in front of `=` or `:` that is looked at.
 const NAME_MAX: usize = 64;
+/// Bytes in front of an `@` that are looked at: a local part of 64, each percent-encoded, with room.
+/// Without such limits a text of nothing but `%40` would take the square of its length.
+const LOCAL_MAX: usize = 256;
+/// Longest header of a JWT; ours have 60.
+const JWT_HEADER_MAX: usize = 1_024;
 /// Keys that are told by how they begin: ours, and webhook secrets.
 const KEY_PREFIXES: &[&[u8]] = &[b"sk_live_", b"sk_test_", b"whsec_"];
 
@@ -64,7 +69,7 @@ impl<'a> Scan<'a> {
 /// Bytes at which something may be recognised.
 const TRIGGER: [bool; 256] = {
     let mut table = [false; 256];
-    let triggers = b"@%=:?+(0123456789eswbB";
+    let triggers = b"@%=:?+(0123456789JkwbB";
     let mut at = 0;
     while at < triggers.len() {
         table[triggers[at] as usize] = true;
@@ -90,8 +95,9 @@ fn recognise(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
         b'?' => query(bytes, at, floor),
         b'+' => phone_abroad(bytes, at, at + 1),
         b'(' => phone_with_area(bytes, at),
-        b'e' => jwt(bytes, at),
-        b's' | b'w' => key(bytes, at),
+        b'J' => jwt(bytes, at, floor),
+        b'k' => key(bytes, at.saturating_sub(1), floor),
+        b'w' => key(bytes, at, floor),
         b'b' | b'B' => credential(bytes, at),
         _ => number(bytes, at),
     }
@@ -127,11 +133,13 @@ fn mail(bytes: &[u8], sign: usize, end: usize, floor: usize) -> Option<Hit> {
     if let Some(start) = url_authority(bytes, sign, floor) {
         return hit(start, sign, REDACTED);
     }
-    let start = run_back(bytes, sign, floor, is_local);
-    // `\n` before a name in JSON: the escape keeps its letter.
-    let start = if follows(bytes, start, |byte| byte == b'\\') && start < sign { start + 1 } else { start };
+    let start = run_back(bytes, sign, floor.max(sign.saturating_sub(LOCAL_MAX)), is_local);
+    let start = start + bytes[start..sign].iter().take_while(|byte| matches!(byte, 0x80..=0xbf)).count();
+    // `\n` before a name in JSON: the escape keeps its letter, which is ASCII.
+    let escape = follows(bytes, start, |byte| byte == b'\\') && bytes[start].is_ascii_alphanumeric();
+    let start = start + usize::from(escape);
     let stop = run(bytes, end, |byte| is_wordish(byte) && byte != b'_' || matches!(byte, b'.' | b'-'));
-    let domain = bytes[end..stop].trim_ascii_end();
+    let domain = &bytes[end..stop];
     let dots = domain.iter().rev().take_while(|byte| matches!(byte, b'.' | b'-')).count();
     let domain = &domain[..domain.len() - dots];
     let named = domain
@@ -148,8 +156,9 @@ const fn is_local(byte: u8) -> bool {
 
 /// The start of `user:password` in `scheme://user:password@host`.
 fn url_authority(bytes: &[u8], sign: usize, floor: usize) -> Option<usize> {
-    let start =
-        run_back(bytes, sign, floor, |byte| !matches!(byte, b'/' | b'"' | b'\'' | b'@') && !byte.is_ascii_whitespace());
+    let start = run_back(bytes, sign, floor.max(sign.saturating_sub(LOCAL_MAX)), |byte| {
+        !matches!(byte, b'/' | b'"' | b'\'' | b'@') && !byte.is_ascii_whitespace()
+    });
     let has_scheme = start >= floor + 3 && bytes[..start].ends_with(b"://");
     (has_scheme && start < sign).then_some(start)
 }
@@ -276,7 +285,7 @@ impl Quote {
         while let Some(ahead) = memchr::memchr(self.mark, &bytes[at..]) {
             let mark = at + ahead;
             let slashes = mark - run_back(bytes, mark, self.inside, |byte| byte == b'\\');
-            let closes = if self.backslashes == 0 { slashes % 2 == 0 } else { slashes <= self.backslashes };
+            let closes = if self.backslashes == 0 { slashes.is_multiple_of(2) } else { slashes <= self.backslashes };
             if closes {
                 return mark - if self.backslashes == 0 { 0 } else { slashes };
             }
@@ -290,13 +299,12 @@ impl Quote {
 
 fn query(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
     let in_url = at == floor && floor > 0 || follows(bytes, at, |byte| is_wordish(byte) || b"/.-~%)]*".contains(&byte));
-    let end = run(bytes, at + 1, |byte| {
-        byte > b' ' && byte != 0x7f && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\')
-    });
     let names = bytes.get(at + 1).is_some_and(|first| is_wordish(*first) || matches!(first, b'%' | b'&'));
     if !in_url || !names {
         return None;
     }
+    let is_part = |byte: u8| byte > b' ' && !matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`' | b'\\' | 0x7f);
+    let end = run(bytes, at + 1, is_part);
     let mut shown = String::from("?");
     push_query(&mut shown, str::from_utf8(&bytes[at + 1..end]).ok()?);
     Some(Hit { start: at, end, shown: shown.into() })
@@ -330,20 +338,19 @@ const fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// `eyJ` is how the base64 of `{"` begins.
-fn jwt(bytes: &[u8], at: usize) -> Option<Hit> {
-    if !bytes[at..].starts_with(b"eyJ") {
-        return None;
-    }
-    let header = run(bytes, at, is_base64url);
+/// `eyJ` is how the base64 of `{"` begins; `J` is the rarest of the three letters.
+fn jwt(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
+    let start = at.checked_sub(2).filter(|start| *start >= floor && bytes[*start..].starts_with(b"ey"))?;
+    let near = &bytes[..bytes.len().min(at + JWT_HEADER_MAX)];
+    let header = run(near, at, is_base64url);
     let claims = bytes.get(header).filter(|byte| **byte == b'.').map(|_| run(bytes, header + 1, is_base64url))?;
     // Encrypted tokens have five parts.
     let end = run(bytes, claims, |byte| is_base64url(byte) || byte == b'.');
-    if claims > header + 1 { hit(at, end, "[token]") } else { None }
+    if claims > header + 1 { hit(start, end, "[token]") } else { None }
 }
 
-fn key(bytes: &[u8], at: usize) -> Option<Hit> {
-    let prefix = KEY_PREFIXES.iter().find(|prefix| bytes[at..].starts_with(prefix))?;
+fn key(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
+    let prefix = KEY_PREFIXES.iter().find(|prefix| at >= floor && bytes[at..].starts_with(prefix))?;
     let end = run(bytes, at + prefix.len(), |byte| is_base64url(byte) || matches!(byte, b'+' | b'/' | b'='));
     if end > at + prefix.len() { hit(at, end, "[key]") } else { None }
 }
@@ -354,9 +361,11 @@ fn credential(bytes: &[u8], at: usize) -> Option<Hit> {
         [b"bearer".as_slice(), b"basic"].into_iter().find(|word| starts_with_ignoring_case(bytes, at, word))?;
     let gap = at + scheme.len();
     let start = run(bytes, gap, |byte| byte == b' ');
+    if start == gap || follows(bytes, at, is_wordish) {
+        return None;
+    }
     let end = run(bytes, start, |byte| is_base64url(byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b'='));
-    let apart = start > gap && !follows(bytes, at, is_wordish);
-    if apart && looks_random(&bytes[start..end]) { hit(start, end, REDACTED) } else { None }
+    if looks_random(&bytes[start..end]) { hit(start, end, REDACTED) } else { None }
 }
 
 fn looks_random(token: &[u8]) -> bool {
@@ -445,7 +454,7 @@ impl Groups {
 /// ISO/IEC 7812-1 annex B.
 fn is_luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits.iter().rev().enumerate().map(|(at, digit)| weighed(at, u32::from(*digit))).sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 const fn weighed(at: usize, digit: u32) -> u32 {

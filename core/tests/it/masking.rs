@@ -14,6 +14,7 @@ fn what_must_not_be_read_is_hidden() {
     let cases = [
         ("mail to Ada.Lovelace+x@mail.example.com.", "mail to [email]."),
         ("josé@exämple.com, <b@c.de>", "[email], <[email]>"),
+        ("\\\u{e9}\u{e9}@b.de", "\\[email]"),
         ("/people/ada%40example.com/edit", "/people/[email]/edit"),
         (r#"{"m":"x\nada@example.com"}"#, r#"{"m":"x\n[email]"}"#),
         ("postgres://app:s3cret@db:5432/app", "postgres://[redacted]@db:5432/app"),
@@ -161,5 +162,12 @@ proptest! {
         let hidden = format!("{}{}", mask(&before), mask(&after));
         prop_assume!(!hidden.contains(&value));
         prop_assert!(!mask(&line).contains(&value), "{}", line);
+    }
+
+    #[test]
+    fn no_text_makes_the_mask_stumble(text in r#"([^a-z]|\\.|é|€|.@.|eyJ|J|k|\+1|\(11\)|"code":"|=|\?.=|%40|%2B1){0,30}"#) {
+        mask(&text);
+        mask_path_and_query(&text);
+        is_sensitive_name(&text);
     }
 }
