@@ -1,7 +1,8 @@
 //! A bounded cache whose entries die with what they depend on, with coalesced filling.
 //!
 //! A hit takes one shard's read lock and a look at the [`Feed`] for each thing the entry depends on. A miss
-//! is filled once, however many wait for it. What does not exist is remembered too, within the same bound.
+//! is filled once, however many wait for it. What does not exist is remembered too, within a bound of its own:
+//! whoever asks for made-up things pushes out other made-up things, and nothing else.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -19,6 +20,9 @@ use crate::feed::Feed;
 
 /// Locks: enough that two cores seldom meet.
 const SHARDS: usize = 64;
+
+/// What does not exist may take a quarter of the room that what exists may.
+const ABSENT_SHARE: usize = 4;
 
 /// How often a reading that a change overtook is tried again.
 const OVERTAKEN_MOST: u32 = 3;
@@ -47,13 +51,19 @@ struct Entry<V> {
     touched: AtomicBool,
 }
 
+/// One kind of entries, bounded.
+struct Shards<K, V> {
+    most_in_shard: usize,
+    shards: Vec<RwLock<HashMap<K, Entry<V>>>>,
+}
+
 type Filling<V> = Shared<BoxFuture<'static, Result<Option<Arc<V>>, Arc<DbFault>>>>;
 
 struct Inner<K, V> {
     feed: Feed,
     hasher: RandomState,
-    most_in_shard: usize,
-    shards: Vec<RwLock<HashMap<K, Entry<V>>>>,
+    present: Shards<K, V>,
+    absent: Shards<K, V>,
     fillings: Mutex<HashMap<K, Filling<V>>>,
 }
 
@@ -68,8 +78,7 @@ impl<K, V> Clone for Cache<K, V> {
 
 impl<K, V> std::fmt::Debug for Cache<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let held: usize = self.0.shards.iter().map(|shard| shard.read().len()).sum();
-        write!(f, "Cache({held})")
+        write!(f, "Cache({} and {} absent)", self.0.present.len(), self.0.absent.len())
     }
 }
 
@@ -78,27 +87,29 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Depends + Send + Sync + 'static,
 {
-    /// A cache of at most `most` entries, voided by `feed`.
+    /// A cache of at most `most` entries (and a quarter as many of what does not exist), voided by `feed`.
     pub fn new(feed: &Feed, most: usize) -> Self {
         Self(Arc::new(Inner {
             feed: feed.clone(),
             hasher: RandomState::new(),
-            most_in_shard: most.div_ceil(SHARDS).max(1),
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            present: Shards::new(most),
+            absent: Shards::new(most / ABSENT_SHARE),
             fillings: Mutex::default(),
         }))
     }
 
     /// What is known now, without waiting.
     pub fn known(&self, key: &K) -> Known<V> {
-        let shard = self.shard(key).read();
-        let Some(entry) = shard.get(key) else { return Known::Unknown };
-        match &entry.value {
-            Some(value) if self.0.feed.holds(entry.generation, &entry.subjects) => {
-                entry.touched.store(true, Ordering::Relaxed);
-                Known::Yes(Arc::clone(value))
-            }
-            None if self.0.feed.holds_negative(entry.generation) => {
+        let at = self.0.hasher.hash_one(key);
+        if let Some(entry) = self.0.present.of(at).read().get(key)
+            && let Some(value) = &entry.value
+            && self.0.feed.holds(entry.generation, &entry.subjects)
+        {
+            entry.touched.store(true, Ordering::Relaxed);
+            return Known::Yes(Arc::clone(value));
+        }
+        match self.0.absent.of(at).read().get(key) {
+            Some(entry) if self.0.feed.holds_negative(entry.generation) => {
                 entry.touched.store(true, Ordering::Relaxed);
                 Known::No
             }
@@ -129,7 +140,7 @@ where
 
     /// Entries held, valid or not.
     pub fn len(&self) -> usize {
-        self.0.shards.iter().map(|shard| shard.read().len()).sum()
+        self.0.present.len() + self.0.absent.len()
     }
 
     /// Whether nothing is held.
@@ -174,27 +185,45 @@ where
         if !holds {
             return Err(Arc::new(DbFault::Retry("it changed while it was read".to_owned())));
         }
-        let mut shard = self.shard(&key).write();
-        if shard.len() >= self.0.most_in_shard {
+        let at = self.0.hasher.hash_one(&key);
+        let (here, there) = if value.is_some() { (&self.0.present, &self.0.absent) } else { (&self.0.absent, &self.0.present) };
+        there.of(at).write().remove(&key);
+        here.insert(at, key, Entry { generation, subjects, value: value.clone(), touched: AtomicBool::new(true) });
+        Ok(value)
+    }
+}
+
+impl<K: Hash + Eq + Clone, V> Shards<K, V> {
+    fn new(most: usize) -> Self {
+        Self { most_in_shard: most.div_ceil(SHARDS).max(1), shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+    }
+
+    fn of(&self, hash: u64) -> &RwLock<HashMap<K, Entry<V>>> {
+        &self.shards[(hash as usize) % SHARDS]
+    }
+
+    fn insert(&self, hash: u64, key: K, entry: Entry<V>) {
+        let mut shard = self.of(hash).write();
+        if shard.len() >= self.most_in_shard && !shard.contains_key(&key) {
             self.make_room(&mut shard);
         }
-        shard.insert(key, Entry { generation, subjects, value: value.clone(), touched: AtomicBool::new(true) });
-        Ok(value)
+        shard.insert(key, entry);
     }
 
     /// Second chance: what nobody touched since the last time goes; if all were touched, an eighth goes.
     fn make_room(&self, shard: &mut HashMap<K, Entry<V>>) {
         shard.retain(|_, entry| entry.touched.swap(false, Ordering::Relaxed));
-        if shard.len() >= self.0.most_in_shard {
-            let gone: Vec<K> = shard.keys().take(self.0.most_in_shard.div_ceil(8)).cloned().collect();
+        if shard.len() >= self.most_in_shard {
+            let gone: Vec<K> = shard.keys().take(self.most_in_shard.div_ceil(8)).cloned().collect();
             gone.iter().for_each(|key| {
                 shard.remove(key);
             });
         }
     }
+}
 
-    fn shard(&self, key: &K) -> &RwLock<HashMap<K, Entry<V>>> {
-        let hash = self.0.hasher.hash_one(key);
-        &self.0.shards[(hash as usize) % SHARDS]
+impl<K, V> Shards<K, V> {
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
     }
 }

@@ -1,10 +1,29 @@
-//! The walls, tried (AC-5 to AC-9).
+//! The walls, tried: each alone, both together, and under cancellation (AC-5 to AC-9).
+
+#[path = "tests/cancel.rs"]
+mod cancel;
+#[path = "tests/catalogue.rs"]
+mod catalogue;
+#[path = "tests/compile_fail.rs"]
+mod compile_fail;
+#[path = "tests/walls.rs"]
+mod walls;
 
 use tenantry_core::ids::TenantId;
-use tenantry_platform::db::{Context, Control, Live};
+use tenantry_platform::db::{Context, Live};
+use tenantry_platform::ground::Ground;
 use tenantry_platform::kit::TestDb;
 use tenantry_platform::permit::{Actor, ManageKeys, Permit};
-use tenantry_platform::record::{self, Act};
+
+/// A tenant that owns nothing yet.
+fn tenant(ground: &Ground) -> TenantId {
+    TenantId::new(&ground.clock, &ground.entropy)
+}
+
+/// A permit in the live plane.
+fn permit(tenant: TenantId) -> Permit<ManageKeys, Live> {
+    Permit::minted(Context { tenant: Some(tenant), person: None }, Actor::system("test", "test"))
+}
 
 #[tokio::test]
 async fn serving_logins_pass_their_own_check() {
@@ -13,13 +32,22 @@ async fn serving_logins_pass_their_own_check() {
 }
 
 #[tokio::test]
-async fn an_audit_row_is_seen_by_its_tenant_and_no_other() {
+async fn a_login_with_power_is_refused() {
     let db = TestDb::new().await;
-    let ground = &db.ground;
-    let (a, b) = (TenantId::new(&ground.clock, &ground.entropy), TenantId::new(&ground.clock, &ground.entropy));
-    let permit = |tenant| Permit::<ManageKeys, Live>::minted(Context { tenant: Some(tenant), person: None }, Actor::system("test", "test"));
-    let mut tx = permit(a).begin(ground);
-    let id = record::append(&mut tx, ground, Act::new("thing.made", "thing", "1")).await.expect("appends");
-    tx.commit().await.expect("commits");
-    let _ = (id, b, Option::<Control>::None);
+    let owner = tenantry_platform::db::logins::OWNER;
+    let administrator = db.administrator().await;
+    // The roles belong to the whole cluster, so this grant is made and undone in one transaction.
+    administrator.batch_execute(&format!("begin; grant {owner} to tenantry_live")).await.expect("granted");
+    let member: bool = administrator
+        .query_one("select pg_has_role('tenantry_live', $1, 'member')", &[&owner])
+        .await
+        .expect("asked")
+        .get(0);
+    administrator.batch_execute("rollback").await.expect("undone");
+    assert!(member, "what the check looks at is what the grant changes");
+    let urls = db.urls();
+    let as_administrator = tenantry_platform::db::Urls { live: db.administrator_url().parse().expect("a URL"), ..urls };
+    let pools = tenantry_platform::db::Database::open(as_administrator, Default::default()).expect("pools");
+    let refusal = pools.refuse_power().await.expect_err("the administrator may not serve").to_string();
+    assert!(refusal.contains("tenantry_live"), "{refusal}");
 }

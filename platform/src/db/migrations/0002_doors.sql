@@ -190,6 +190,13 @@ language sql strict security definer set search_path = '' as $$
          + (select count(*) from sessions)
 $$;
 
+-- Many rows, one a way of hashing: how passwords are stored, and how many so. No hash, no salt, no person.
+create function doors.password_hash_kinds() returns table (kind text, hashes bigint)
+language sql stable security definer set search_path = '' as $$
+    select coalesce(substring(i.secret from '^\$[a-z0-9-]+\$(?:v=[0-9]+\$)?[a-z]+=[0-9]+(?:,[a-z]+=[0-9]+)*'), 'in another form'), count(*)
+    from control.identities i where i.kind = 'password' and i.secret is not null group by 1
+$$;
+
 -- For the owner's login alone: `tenantry operators`.
 create function doors.set_operator(address text, wanted boolean) returns boolean
 language sql strict security definer set search_path = '' as $$
@@ -237,6 +244,7 @@ begin
         ('sweep', 'codes', 'select, delete'),
         ('sweep', 'slugs', 'select, delete'),
         ('sweep', 'sessions', 'select, delete'),
+        ('password_hash_kinds', 'identities', 'select (kind, secret)'),
         ('set_operator', 'emails', 'select'),
         ('set_operator', 'persons', 'select, update')
     loop
@@ -261,7 +269,7 @@ grant execute on function
     doors.signing_keys(timestamptz),
     doors.add_signing_key(uuid, text, text, jsonb, bytea, timestamptz, timestamptz, timestamptz, timestamptz, bigint),
     doors.canary(), doors.plant_canary(bytea, timestamptz),
-    doors.changes_since(xid8, integer)
+    doors.changes_since(xid8, integer), doors.password_hash_kinds()
 to tenantry_control;
 
 grant execute on function
