@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use bytes::BytesMut;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 /// Signed facts about the caller: the one header that an app must verify.
 pub const IDENTITY: HeaderName = HeaderName::from_static("tenantry-identity");
@@ -28,23 +29,63 @@ const OUR_NAMES: &str = "tenantry-";
 /// Our cookies. All of them are host-only and secure, which browsers enforce by the first part of the name.
 pub const OUR_COOKIES: &str = "__Host-tenantry";
 
-/// Headers about one connection and not about the message (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
+/// Headers that a client may not say to the app.
+fn is_not_the_clients(name: &str) -> bool {
+    match name {
+        // How the request came is for us to say; and who it came from, in the words of other proxies.
+        "forwarded"
+        | "x-real-ip"
+        | "x-request-id"
+        | "x-client-ip"
+        | "x-cluster-client-ip"
+        | "true-client-ip"
+        | "cf-connecting-ip"
+        | "fastly-client-ip"
+        | "x-original-forwarded-for"
+        | "x-original-host"
+        | "x-host" => true,
+        // Some apps would serve another path or method than the one that the guard judged.
+        "x-original-url"
+        | "x-original-uri"
+        | "x-rewrite-url"
+        | "x-http-method"
+        | "x-http-method-override"
+        | "x-method-override" => true,
+        // CGI would take it for the variable HTTP_PROXY.
+        "proxy" => true,
+        // Answered on this side: the body is asked for when it is read.
+        "expect" => true,
+        _ => {
+            // Some apps read `_` as `-`, so that such a name could stand for any of these.
+            is_hop_by_hop(name) || name.starts_with(OUR_NAMES) || name.starts_with("x-forwarded") || name.contains('_')
+        }
+    }
+}
 
-/// What a client says about the way that its request came, which is for us to say.
-const ABOUT_THE_WAY: [HeaderName; 7] =
-    [header::FORWARDED, FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, FORWARDED_PORT, REAL_IP, REQUEST_ID];
+/// Headers that an app may not say to a browser: ours, those that reach beyond the app, and a way around us.
+fn is_not_the_apps(name: &str) -> bool {
+    match name {
+        "clear-site-data" | "service-worker-allowed" | "alt-svc" | "x-request-id" => true,
+        _ => is_hop_by_hop(name) || name.starts_with(OUR_NAMES),
+    }
+}
+
+/// Headers about one connection and not about the message (RFC 9110, section 7.6.1).
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "http2-settings"
+    )
+}
 
 /// Conditions under which an app answers "as before". Those that guard a change are not among them.
 const CONDITIONS: [HeaderName; 3] = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
@@ -89,11 +130,8 @@ impl Way<'_> {
 
 /// Removes what the app must not believe or must not see.
 pub fn strip_request(headers: &mut HeaderMap, consumed: &Consumed) {
-    remove_hop_by_hop(headers);
-    remove_names(headers, |name| name.starts_with(OUR_NAMES) || name.contains('_'));
-    remove_all(headers, &ABOUT_THE_WAY);
-    // Answered on this side: the body is asked for when it is read.
-    headers.remove(header::EXPECT);
+    remove_named_in_connection(headers);
+    remove_names(headers, is_not_the_clients);
     match consumed {
         Consumed::Nothing => {}
         Consumed::Authorization => drop(headers.remove(header::AUTHORIZATION)),
@@ -128,11 +166,8 @@ pub fn strip_conditions(method: &Method, headers: &mut HeaderMap) {
 
 /// Removes what an app may not say to a browser.
 pub fn strip_answer(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
-    remove_names(headers, |name| name.starts_with(OUR_NAMES));
-    headers.remove("clear-site-data");
-    headers.remove("service-worker-allowed");
-    headers.remove(REQUEST_ID);
+    remove_named_in_connection(headers);
+    remove_names(headers, is_not_the_apps);
     remove_foreign_cookies(headers);
 }
 
@@ -154,17 +189,17 @@ fn remove_all(headers: &mut HeaderMap, names: &[HeaderName]) {
     }
 }
 
-fn remove_names(headers: &mut HeaderMap, is_unwanted: impl Fn(&str) -> bool) {
-    let unwanted: Vec<HeaderName> = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
+/// One look at each name: few of many possible ones are there.
+fn remove_names(headers: &mut HeaderMap, is_unwanted: fn(&str) -> bool) {
+    let unwanted = headers.keys().filter(|name| is_unwanted(name.as_str())).cloned();
+    let unwanted: SmallVec<[HeaderName; 4]> = unwanted.collect();
     remove_all(headers, &unwanted);
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> = headers.get_all(header::CONNECTION).iter().flat_map(names_in).collect();
-        remove_all(headers, &named);
-    }
-    remove_all(headers, &HOP_BY_HOP);
+fn remove_named_in_connection(headers: &mut HeaderMap) {
+    let named = headers.get_all(header::CONNECTION).iter().flat_map(names_in);
+    let named: SmallVec<[HeaderName; 4]> = named.collect();
+    remove_all(headers, &named);
 }
 
 /// The names listed in a `Connection` header, but for those that it has no say about.

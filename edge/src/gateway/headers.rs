@@ -74,6 +74,12 @@ impl SecurityHeaders {
         }
         headers.insert(REQUEST_ID, request_id.clone());
     }
+
+    /// The same for an answer that Tenantry made itself: a page brought its policy, anything else is inert.
+    pub fn apply_to_own(&self, headers: &mut HeaderMap, site: Site, request_id: &HeaderValue) {
+        self.apply(headers, site, request_id);
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(crate::csp::INERT));
+    }
 }
 
 fn hsts(seconds: u64, reach: &str) -> Result<Option<HeaderValue>, InvalidHeaderValue> {

@@ -53,6 +53,21 @@ fn what_a_client_says_about_its_way_is_forgotten() {
 }
 
 #[test]
+fn no_header_changes_the_path_the_method_or_the_proxy_of_the_app() {
+    let tricks = [
+        "x-original-url",
+        "x-rewrite-url",
+        "x-http-method-override",
+        "x-method-override",
+        "x-forwarded-prefix",
+        "proxy",
+    ];
+    for name in tricks {
+        assert!(stripped(&[(name, "/admin")]).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn headers_of_one_connection_stay_on_it() {
     let hop = [
         ("connection", "keep-alive, x-private"),
@@ -145,6 +160,7 @@ fn an_app_cannot_speak_for_tenantry_or_for_the_whole_domain() {
         ("clear-site-data", "\"*\""),
         ("service-worker-allowed", "/"),
         ("x-request-id", "x"),
+        ("alt-svc", "h3=\":444\""),
         ("connection", "x-hop"),
         ("x-hop", "x"),
         ("content-type", "text/plain"),

@@ -50,6 +50,25 @@ fn a_connection_that_closes_under_a_request_is_replaced_when_the_request_may_be_
 }
 
 #[test]
+fn an_answer_to_head_keeps_its_length_and_sends_no_body() {
+    let app = App::answering("HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n");
+    let front = Front::new(&app);
+    let mut client = front.connect();
+    for _ in 0..2 {
+        client.send("HEAD / HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(header(&client.read_head().unwrap(), "content-length"), Some("1234"));
+    }
+}
+
+#[test]
+fn an_answer_without_a_length_reaches_old_and_new_clients_whole() {
+    let app = closing_after("HTTP/1.1 200 OK\r\n\r\nhello");
+    let front = Front::new(&app);
+    assert!(front.tell(GET).ends_with("\r\n5\r\nhello\r\n0\r\n\r\n"));
+    assert!(front.tell("GET / HTTP/1.0\r\nhost: a\r\n\r\n").ends_with("\r\n\r\nhello"));
+}
+
+#[test]
 fn an_app_that_is_not_there_is_502_with_the_request_id() {
     // Nobody listens on a socket that was never made.
     let toml = format!("[upstream]\nurl = \"unix:/nonexistent/app.sock\"\n[listen]\nthreads = 1\n{EVERYTHING}");
