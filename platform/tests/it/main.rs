@@ -2,6 +2,7 @@
 
 #![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
+mod cache;
 mod config;
 #[path = "../../src/page/tests.rs"]
 mod page;
