@@ -82,6 +82,9 @@ impl Permission {
 }
 
 impl PermissionSet {
+    /// Nothing.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// Whether this very permission is in the set.
     pub fn contains(&self, permission: impl AsRef<str>) -> bool {
         self.0.binary_search_by(|held| held.as_str().cmp(permission.as_ref())).is_ok()

@@ -1,1 +1,13 @@
+//! The binary as a library: its commands, the wiring of the rooms, and the one function that runs a request's
+//! life.
 
+pub mod app;
+pub mod cli;
+pub mod demo;
+pub mod dev;
+pub mod identity_token;
+pub mod openapi;
+pub mod request;
+pub mod routes;
+pub mod serve;
+mod site;

@@ -1,1 +1,7 @@
-fn main(){}
+//! `tenantry`: the security layer of a multi-tenant SaaS.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tenantry::cli::run()
+}

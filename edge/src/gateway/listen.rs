@@ -100,6 +100,12 @@ impl Gateway {
     }
 }
 
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.stop.send_replace(true);

@@ -71,8 +71,13 @@ impl Limiter {
 
     /// What a request on a route is charged: each of its limits, as far as there is somebody to count.
     pub fn charges(&self, route: &Route, client: IpAddr, principal: Option<&Principal>) -> Charges {
+        self.charges_of(&route.tiers, client, principal)
+    }
+
+    /// The same for tiers that no route of the app names: Tenantry's own.
+    pub fn charges_of(&self, tiers: &[TierId], client: IpAddr, principal: Option<&Principal>) -> Charges {
         let charge = |tier: &TierId| Some(Charge::new(*tier, subject(self.limits.tier(*tier).per, client, principal)?));
-        route.tiers.iter().filter_map(charge).collect()
+        tiers.iter().filter_map(charge).collect()
     }
 
     /// Decides over all charges at once, and charges all or none. The charges differ in tier or subject.

@@ -195,6 +195,15 @@ impl Database {
         self.operator.refuse_power().await
     }
 
+    /// The server's version, as `server_version_num` writes it: 150020 is 15.20.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn server_version(&self) -> Result<u32, DbFault> {
+        let row = self.control.connection().await?.query_one("select current_setting('server_version_num')::bigint", &[]).await?;
+        Ok(u32::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+    }
+
     /// Closes every connection.
     pub fn close(&self) {
         self.control.close();

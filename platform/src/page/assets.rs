@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest, Sha256};
@@ -41,7 +41,12 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 
 /// Serves the assets; merge it into the router of each host.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/-/assets/{name}", get(serve))
+    Router::new().route("/-/assets/{name}", handler())
+}
+
+/// What answers `/-/assets/{name}`.
+pub fn handler<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
+    get(serve)
 }
 
 /// The asset that is served at `path`, with or without [`ROOT`]. An older hash is another file: none.

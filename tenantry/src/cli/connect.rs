@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_core::seal::{RootKey, Sealer};
-use tenantry_platform::config::{Config, Environment, Logins, Secrets};
+use tenantry_platform::config::{Config, Environment, Logins};
 use tenantry_platform::db::{Database, PoolOptions, Urls, logins};
 use tenantry_platform::ground::Ground;
 
@@ -34,6 +34,8 @@ pub struct Installation {
     pub config: Arc<Config>,
     /// Its ground.
     pub ground: Ground,
+    /// Its serving logins.
+    pub urls: Urls,
     /// What `tenantry dev` announced, where that is what runs.
     pub ready: Option<Ready>,
 }
@@ -43,7 +45,7 @@ impl Installation {
     pub async fn open(place: &Where) -> Result<Self, Fault> {
         match &place.data_dir {
             Some(dir) => Self::of_dev(dir),
-            None => Self::of_serve(&place.config),
+            None => Self::of_serve(&place.config).await,
         }
     }
 
@@ -67,14 +69,14 @@ impl Installation {
         let port = dev::port_of(&ready)?;
         let config = Arc::new(dev::configuration(place.config_in_use().as_deref(), port, None)?);
         let sealer = Sealer::new(&RootKey::parse(&secrets.root_key)?);
-        Ok(Self { ground: ground(urls, &config, sealer)?, config, ready: Some(ready) })
+        Ok(Self { ground: ground(urls.clone(), &config, sealer)?, config, urls, ready: Some(ready) })
     }
 
-    fn of_serve(path: &std::path::Path) -> Result<Self, Fault> {
+    async fn of_serve(path: &std::path::Path) -> Result<Self, Fault> {
         let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
-        let sealer = sealer(&secrets)?;
-        let config = Arc::new(config);
-        Ok(Self { ground: ground(urls(&secrets.logins), &config, sealer)?, config, ready: None })
+        let sealer = tenantry_custody::vault::root::sealer(&secrets).await?;
+        let (config, urls) = (Arc::new(config), urls(&secrets.logins));
+        Ok(Self { ground: ground(urls.clone(), &config, sealer)?, config, urls, ready: None })
     }
 }
 
@@ -95,14 +97,9 @@ pub fn ground(urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fau
     Ok(Ground::new(Database::open(urls, options)?, Clock::system(), Entropy::system(), Arc::new(sealer)))
 }
 
-/// The seal of the environment's root keys.
-pub fn sealer(secrets: &Secrets) -> Result<Sealer, Fault> {
-    tenantry_custody::vault::sealer(secrets).map_err(Into::into)
-}
-
 /// The login that migrates, from `TENANTRY_MIGRATE_URL`.
 pub(super) fn migrate_login(environment: &Environment) -> Result<tokio_postgres::Config, Fault> {
-    let url = environment.secret("TENANTRY_MIGRATE_URL").map_err(|fault| fault.to_string())?;
+    let url = environment.secret("TENANTRY_MIGRATE_URL").map_err(|fault| format!("TENANTRY_MIGRATE_URL: {}. {}", fault.what, fault.fix))?;
     let url = url.ok_or("TENANTRY_MIGRATE_URL is not set. Set it to the URL of tenantry_migrate that `tenantry database plan` printed.")?;
     url.expose_secret().parse().map_err(|_| "TENANTRY_MIGRATE_URL is not a PostgreSQL URL.".into())
 }

@@ -30,9 +30,9 @@ pub(super) fn run(command: KeysCommand) -> Outcome {
 fn rotate(place: &Where) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     wait(async {
         let installation = Installation::open(place).await?;
-        let rotated = vault::rotate_now(&installation.ground, &installation.config.signing_keys).await?;
-        for key in rotated {
-            say(&key);
+        let schedule = vault::Schedule::of(&installation.config);
+        for key in vault::signing_keys::rotate_now(&installation.ground, &schedule).await? {
+            say(&key.to_string());
         }
         Ok(())
     })?

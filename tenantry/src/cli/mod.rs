@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use connect::Where;
+pub use connect::{Where, ground, urls};
 
 /// The security layer of a multi-tenant SaaS.
 #[derive(Debug, Parser)]

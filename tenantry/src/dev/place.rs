@@ -14,6 +14,7 @@ use tenantry_platform::db::logins;
 
 const SECRETS: &str = "secrets.json";
 const READY: &str = "dev.json";
+const CONFIG: &str = "config-in-use";
 
 /// What makes this data directory's database readable: made once, kept for its owner alone.
 #[derive(Clone, Serialize, Deserialize)]
@@ -121,6 +122,18 @@ impl Place {
     /// What a running `tenantry dev` announced.
     pub fn ready(&self) -> io::Result<Ready> {
         serde_json::from_slice(&fs::read(self.path.join(READY))?).map_err(io::Error::other)
+    }
+
+    /// Remembers which configuration was started, for the commands that come later.
+    pub fn keep_config(&self, path: Option<&Path>) -> io::Result<()> {
+        let text = path.map(fs::canonicalize).transpose()?.map(|path| path.display().to_string()).unwrap_or_default();
+        self.write(CONFIG, text.as_bytes())
+    }
+
+    /// The configuration that was started; none: the demo's.
+    pub fn config_in_use(&self) -> Option<PathBuf> {
+        let text = fs::read_to_string(self.path.join(CONFIG)).ok()?;
+        (!text.is_empty()).then(|| PathBuf::from(text))
     }
 
     /// Written beside and renamed: a reader sees the old file or the new one, whole.

@@ -169,7 +169,7 @@ async fn every_door_is_listed_with_its_owner_and_callers() {
         let bare = name.split('(').next().unwrap_or_default();
         let types: Option<String> = row.get(6);
         let callers: Vec<String> = row.get(5);
-        found.insert(format!("{bare}({}) | {} | {}", types.unwrap_or_default(), row.get::<_, String>(4), callers.join(" ")));
+        found.insert(format!("{bare}({}) | {} | {}", types.unwrap_or_default(), row.get::<_, String>(4), callers.join(" ")).trim_end().to_owned());
     }
     let listed: BTreeSet<String> = listed(logins::DOORS).map(str::to_owned).collect();
     let odd: Vec<&String> = found.symmetric_difference(&listed).collect();

@@ -1,0 +1,78 @@
+//! The wiring: every room on one ground, for all threads.
+
+use std::sync::Arc;
+
+use http::Method;
+use secrecy::SecretString;
+use tenantry_core::address::TrustedProxies;
+use tenantry_core::host::HostNames;
+use tenantry_core::path::CleanPath;
+use tenantry_custody::Custody;
+use tenantry_edge::csp::Reports;
+use tenantry_edge::gateway::{Found, RouteTable};
+use tenantry_edge::limits::Limiter;
+use tenantry_identity::Identity;
+use tenantry_platform::config::{Config, Guard};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::mail::Mailbox;
+use tenantry_platform::problem::Problem;
+use tokio::runtime::Handle;
+
+use crate::identity_token::IdentityTokens;
+use crate::routes::OwnRoutes;
+
+/// Everything that a request can meet.
+#[derive(Debug)]
+pub struct App {
+    /// What was configured.
+    pub config: Arc<Config>,
+    /// The database, time, chance, keys.
+    pub ground: Ground,
+    /// WHO.
+    pub identity: Arc<Identity>,
+    /// PROOF.
+    pub custody: Custody,
+    /// How much of what.
+    pub limiter: Limiter,
+    /// The app's routes.
+    pub table: RouteTable,
+    /// Tenantry's own routes.
+    pub own: OwnRoutes,
+    /// Our names.
+    pub names: HostNames,
+    /// Peers whose word about the client is believed.
+    pub trusted: TrustedProxies,
+    /// What browsers reported.
+    pub reports: Reports,
+    /// `Tenantry-Identity`.
+    pub tokens: IdentityTokens,
+    /// The cron secret and the next one.
+    pub cron: Vec<SecretString>,
+    /// Only in `tenantry dev`.
+    pub dev: Option<DevTools>,
+    /// Where everything that waits for the database runs.
+    pub runtime: Handle,
+}
+
+/// What exists in `tenantry dev` and nowhere else.
+#[derive(Clone, Debug)]
+pub struct DevTools {
+    /// All mail.
+    pub mailbox: Mailbox,
+}
+
+impl App {
+    /// Whether a session is a way into this address: whoever asks without one is sent to sign in.
+    pub fn takes_session(&self, method: &Method, path: &str) -> bool {
+        let Ok(path) = CleanPath::parse(path) else { return false };
+        matches!(self.table.find(method, &path), Found::Route(found) if found.route.guards.contains(Guard::Session))
+    }
+
+    /// Waits on the runtime of the database for what memory does not know, while the gateway's thread goes on.
+    ///
+    /// # Errors
+    /// The work panicked, which is logged where it happened.
+    pub async fn cross<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+        self.runtime.spawn(work).await.map_err(Problem::internal)
+    }
+}

@@ -1,0 +1,125 @@
+//! `tenantry tenants` and `tenantry operators`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use tenantry_core::email::EmailAddress;
+use tenantry_core::slug::Slug;
+use tenantry_identity::tenants::{self, Reason, Search};
+use tenantry_platform::config::Environment;
+use tokio_postgres::NoTls;
+
+use super::connect::{Installation, Where, migrate_login};
+use super::{Outcome, say, wait};
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TenantsCommand {
+    /// A page of tenants, newest first.
+    List {
+        /// A part of a name or slug.
+        query: Option<String>,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Stop serving a tenant. Its people, keys and hosts are refused at once.
+    Suspend {
+        /// The tenant's slug.
+        slug: String,
+        /// Why; the tenant's owner reads it in the audit log.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Serve a suspended tenant again.
+    Reactivate {
+        /// The tenant's slug.
+        slug: String,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum OperatorsCommand {
+    /// Make somebody platform staff (TENANTRY_MIGRATE_URL).
+    Grant {
+        /// Their address.
+        email: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Take it back.
+    Revoke {
+        /// Their address.
+        email: String,
+        #[command(flatten)]
+        place: Where,
+    },
+}
+
+pub(super) fn run(command: TenantsCommand) -> Outcome {
+    wait(async {
+        match command {
+            TenantsCommand::List { query, place } => list(query.unwrap_or_default(), &place).await,
+            TenantsCommand::Suspend { slug, reason, place } => suspend(&slug, &reason, &place).await,
+            TenantsCommand::Reactivate { slug, place } => reactivate(&slug, &place).await,
+        }
+    })?
+}
+
+async fn list(query: String, place: &Where) -> Outcome {
+    let installation = Installation::open(place).await?;
+    let search = Search { query, ..Search::default() };
+    let (found, more) = tenants::cli::list(&installation.ground, &installation.config.roles, search).await?;
+    for row in &found {
+        let owner = row.owner.as_deref().unwrap_or("-");
+        say(&format!("{:<24} {:<12} {:<36} {owner}", row.tenant.slug, row.tenant.status.as_str(), row.tenant.id));
+    }
+    say(&format!("{} shown{}", found.len(), if more { "; there are more: search by name or slug" } else { "" }));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn suspend(slug: &str, reason: &str, place: &Where) -> Outcome {
+    let reason = Reason::parse(reason)?;
+    let tenant = tenants::cli::suspend(&Installation::open(place).await?.ground, &parse(slug)?, &reason).await?;
+    say(&format!("{} is suspended. Running nodes refuse it within a second.", tenant.slug));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reactivate(slug: &str, place: &Where) -> Outcome {
+    let tenant = tenants::cli::reactivate(&Installation::open(place).await?.ground, &parse(slug)?).await?;
+    say(&format!("{} is served again.", tenant.slug));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse(slug: &str) -> Result<Slug, Fault> {
+    Slug::from_stored(slug).map_err(|fault| fault.to_string().into())
+}
+
+pub(super) fn run_operators(command: OperatorsCommand) -> Outcome {
+    let (email, place, is_operator) = match command {
+        OperatorsCommand::Grant { email, place } => (email, place, true),
+        OperatorsCommand::Revoke { email, place } => (email, place, false),
+    };
+    wait(set_operator(&email, &place, is_operator))?
+}
+
+async fn set_operator(email: &str, place: &Where, is_operator: bool) -> Outcome {
+    let address = EmailAddress::parse(email).map_err(|fault| fault.to_string())?;
+    let installation = Installation::open(place).await?;
+    let config = match &installation.ready {
+        Some(ready) => ready.database_url.parse()?,
+        None => migrate_login(&Environment::of_process())?,
+    };
+    let (mut client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    let found = tenants::cli::set_operator(&mut client, &installation.ground, &address, is_operator).await?;
+    if !found {
+        return Err(format!("nobody has the address {email}").into());
+    }
+    say(if is_operator { "They are platform staff now." } else { "They are no longer platform staff." });
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,109 @@
+//! The life of a request: one function, a line a step, in the order of ARCHITECTURE.md.
+//!
+//! Identity and edge meet here and nowhere else. Every step is answered from memory; what is not known there is
+//! looked up once, on the other runtime, while this thread goes on with other requests.
+
+mod answer;
+mod guard;
+mod host;
+mod own;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use tenantry_core::path::CleanPath;
+use tenantry_edge::gateway::{Body, Found, Luggage, Peer, Pool, admit, cors, forward, front, origin};
+use tenantry_edge::limits::{Charges, too_many};
+use tenantry_platform::page::Nonce;
+use tenantry_platform::problem::{Kind, Problem};
+
+use crate::app::App;
+use crate::routes::Routers;
+use answer::Visit;
+
+/// What one gateway thread holds: the shared app, and connections to the upstream of its own.
+#[derive(Debug)]
+pub struct Thread {
+    app: Arc<App>,
+    routers: Routers,
+    pool: Rc<Pool>,
+}
+
+impl Thread {
+    /// To be made on the thread itself.
+    pub fn new(app: &Arc<App>, routers: &Routers) -> Rc<Self> {
+        Rc::new(Self { app: Arc::clone(app), routers: routers.clone(), pool: Pool::new(app.config.upstream.clone()) })
+    }
+
+    /// Answers a request, whatever happens to it.
+    pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let mut visit = Visit::accept(&self.app, &request, peer);
+        let outcome = self.judge(&mut visit, request).await;
+        visit.finish(&self.app, outcome)
+    }
+
+    /// The steps, in order. Whoever returns early was refused, or answered by Tenantry itself.
+    async fn judge(&self, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+        let app = &*self.app;
+        if let Some(answer) = front::answer_asterisk(&request) {
+            return Ok(answer);
+        }
+        front::refuse_websocket(request.headers())?;
+        let uri = request.uri().clone();
+        let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
+        visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
+        if origin::is_preflight(request.method(), request.headers()) {
+            return Ok(preflight(app, &request, &path));
+        }
+        let route = match app.table.find(request.method(), &path) {
+            _ if visit.is_central() => return own::answer(app, &self.routers, visit, request).await,
+            Found::Reserved => return own::answer(app, &self.routers, visit, request).await,
+            Found::Route(route) => route,
+            Found::OtherMethods(methods) => return Err(visit.other_methods(methods)),
+            Found::Ambiguous | Found::Nothing => return Err(Problem::not_found()),
+        };
+        visit.take_route(route);
+        let guarded = guard::check(app, visit, route, &request).await?;
+        let passage = admit(route, guarded.outcome, visit.place()).map_err(|problem| visit.note_refusal(app, &guarded.shown, problem))?;
+        visit.principal = passage.principal().cloned();
+        visit.spend(app, app.limiter.charges(&route.route, visit.ip, visit.principal.as_deref()))?;
+        let identity = app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
+        let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
+        visit.note_passage(app, route);
+        let luggage = Luggage {
+            way: visit.way(),
+            site: visit.reach(app),
+            identity,
+            request_id: &visit.request_id,
+            consumed: guarded.consumed,
+            nonce: nonce.as_ref(),
+        };
+        forward(passage, request, &self.pool, luggage).await
+    }
+}
+
+/// Which origins may ask is the route's matter, and never the app's.
+fn preflight(app: &App, request: &Request<Incoming>, path: &CleanPath<'_>) -> Response<Body> {
+    let announced = request.headers().get(http::header::ACCESS_CONTROL_REQUEST_METHOD).map(HeaderValue::as_bytes);
+    let found = announced.and_then(|method| app.table.find_announced(method, path));
+    let methods = found.map(|(_, methods)| methods).unwrap_or_default();
+    cors::answer_preflight(found.map(|(route, _)| &route.route), methods, request.headers())
+}
+
+fn unclear_path(fault: tenantry_core::path::PathFault) -> Problem {
+    Problem::new(Kind::Malformed, fault.to_string()).code("unclear_path")
+}
+
+impl Visit {
+    /// Step 6: every window that applies, decided together.
+    fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
+        let verdict = app.limiter.decide(app.ground.clock.now_ms(), &charges);
+        let refused = (!verdict.is_admitted()).then(|| too_many(&verdict, app.limiter.limits()));
+        self.verdict = Some(verdict);
+        let Some(problem) = refused else { return Ok(()) };
+        self.note_limit(app);
+        Err(problem)
+    }
+}

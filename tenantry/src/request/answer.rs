@@ -1,0 +1,378 @@
+//! What is known of one request, and step 9: what every answer says.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use tenantry_core::mode::Mode;
+use tenantry_core::route::Methods;
+use tenantry_custody::audit::observe::Sight;
+use tenantry_edge::csp::INERT;
+use tenantry_edge::gateway::contract::Way;
+use tenantry_edge::gateway::origin::Own;
+use tenantry_edge::gateway::{self as edge, AppRoute, Body, Peer, Place, front};
+use tenantry_edge::limits::{Verdict, announce};
+use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
+use tenantry_platform::config::{Kind as RouteKind, Scheme};
+use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
+use tenantry_platform::log::Access;
+use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
+use tenantry_platform::permit::{Credential, Origin, Principal, TenantRef};
+use tenantry_platform::problem::{Kind, Problem};
+
+use super::host::Site;
+use crate::app::App;
+use crate::routes::OwnRoute;
+
+/// One request, from its first byte to its log line.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub request_id: HeaderValue,
+    pub ip: IpAddr,
+    pub site: Option<Site>,
+    pub nonce: Arc<str>,
+    pub principal: Option<Arc<Principal>>,
+    pub verdict: Option<Verdict>,
+    /// What the session room wants said to the browser: renewed or ended sessions.
+    pub cookies: Vec<HeaderValue>,
+    /// Whether limits are told in every answer.
+    is_api: bool,
+    route: Option<String>,
+    tiers: Vec<tenantry_platform::config::TierId>,
+    allow: Option<HeaderValue>,
+    is_own: bool,
+    is_https: bool,
+    method: Method,
+    path: String,
+    is_navigation: bool,
+    user_agent: Option<Arc<str>>,
+    started: Instant,
+}
+
+impl Visit {
+    /// Step 1 and the first half of 3: the request's name, and the client behind proxies that we trust.
+    pub(super) fn accept(app: &App, request: &Request<Incoming>, peer: Peer) -> Self {
+        let headers = request.headers();
+        let socket = peer.address.ip();
+        let forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+        Self {
+            request_id: front::request_id(headers, app.trusted.contains(socket), &app.ground.clock, &app.ground.entropy),
+            ip: app.trusted.client_ip(socket, forwarded),
+            site: None,
+            nonce: Nonce::fresh(&app.ground.entropy).as_str().into(),
+            principal: None,
+            verdict: None,
+            cookies: Vec::new(),
+            is_api: false,
+            route: None,
+            tiers: Vec::new(),
+            allow: None,
+            is_own: false,
+            is_https: app.config.hosts.scheme == Scheme::Https,
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            is_navigation: is_navigation(request.method(), headers),
+            user_agent: user_agent(headers),
+            started: Instant::now(),
+        }
+    }
+
+    pub(super) fn is_central(&self) -> bool {
+        self.site.as_ref().is_some_and(|site| site.surface == Surface::Central)
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.site.as_ref().map_or(Place { tenant: None, mode: None }, Site::place)
+    }
+
+    /// The tenant that the host or the credential names.
+    pub(super) fn tenant(&self) -> Option<Arc<TenantRef>> {
+        let of_host = self.site.as_ref().and_then(|site| site.tenant.clone());
+        of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().tenant.clone()).map(Arc::new))
+    }
+
+    pub(super) fn own(&self) -> Own<'_> {
+        Own { is_https: self.is_https, host: self.host() }
+    }
+
+    pub(super) fn way(&self) -> Way<'_> {
+        Way { client: self.ip, is_https: self.is_https, host: self.host() }
+    }
+
+    pub(super) fn reach(&self, app: &App) -> edge::Site {
+        match app.config.hosts.scheme {
+            Scheme::Https => edge::Site::Own,
+            Scheme::Http => edge::Site::Plain,
+        }
+    }
+
+    pub(super) fn take_route(&mut self, route: &AppRoute) {
+        self.is_api = route.route.kind == RouteKind::Api;
+        self.route = Some(route.route.pattern.as_str().to_owned());
+        self.tiers.clone_from(&route.route.tiers);
+    }
+
+    pub(super) fn take_own_route(&mut self, route: &OwnRoute) {
+        self.is_api = route.is_api();
+        self.route = Some(route.path.to_owned());
+        self.tiers = route.tiers.to_vec();
+        self.is_own = true;
+    }
+
+    /// 405, with the methods that the path takes.
+    pub(super) fn other_methods(&mut self, methods: Methods) -> Problem {
+        let (problem, allow) = front::other_methods(methods);
+        self.allow = Some(allow);
+        problem
+    }
+
+    /// The session whose cookies belong to this host. One whose access token is over is renewed by a safe request.
+    pub(super) async fn session(&mut self, app: &App, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<StaffSession>>, Problem> {
+        let Some(host) = self.site.as_ref().map(|site| Arc::clone(&site.origin)) else { return Ok(None) };
+        let known = match app.identity.sessions.known(headers, &host) {
+            Known::NeedsFill => {
+                let (identity, headers, host) = (Arc::clone(&app.identity), headers.clone(), Arc::clone(&host));
+                app.cross(async move { identity.sessions.fill(&headers, &host).await }).await??
+            }
+            known => known,
+        };
+        match known {
+            Known::Verified(session) => Ok(Some(session)),
+            Known::NotPresented => Ok(None),
+            Known::Refused(refusal) if refusal.may_refresh() && is_safe(method) => self.renew(app, headers, &host).await,
+            Known::Refused(refusal) if refusal.may_refresh() => Err(session_stale()),
+            Known::Refused(_) | Known::NeedsFill => {
+                self.cookies.extend([clear_cookie(ACCESS_COOKIE), clear_cookie(REFRESH_COOKIE)]);
+                Err(session_over())
+            }
+        }
+    }
+
+    async fn renew(&mut self, app: &App, headers: &HeaderMap, host: &Arc<str>) -> Result<Option<Arc<StaffSession>>, Problem> {
+        let (identity, headers, host, from) = (Arc::clone(&app.identity), headers.clone(), Arc::clone(host), self.origin());
+        let renewed = app.cross(async move { identity.sessions.refresh(&headers, &host, from).await }).await??;
+        self.cookies.extend(renewed.cookies);
+        renewed.session.map(Some).ok_or_else(session_over)
+    }
+
+    /// Where the request came from, for the audit log.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            request_id: self.request_id.to_str().ok().map(str::to_owned),
+            ip: Some(self.ip),
+            user_agent: self.user_agent.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// What a handler of our own is told.
+    pub(super) fn caller(&self, site: &Site, workspaces: Arc<[TenantRef]>) -> Caller {
+        Caller {
+            request_id: self.request_id.to_str().unwrap_or_default().into(),
+            ip: self.ip,
+            surface: site.surface,
+            public_origin: Arc::clone(&site.origin),
+            nonce: Arc::clone(&self.nonce),
+            tenant: self.tenant(),
+            principal: self.principal.clone(),
+            workspaces,
+            user_agent: self.user_agent.clone(),
+        }
+    }
+
+    /// A passage, for the audit log: the first of its kind is a row, later ones are counted.
+    pub(super) fn note_passage(&self, app: &App, route: &AppRoute) {
+        if let Some(principal) = self.principal.as_deref().filter(|_| self.is_api) {
+            self.observe(app, principal, "app.request_allowed", route.route.pattern.as_str());
+        }
+    }
+
+    /// A refusal by a limit, for the audit log.
+    pub(super) fn note_limit(&self, app: &App) {
+        if let Some(principal) = self.principal.as_deref() {
+            self.observe(app, principal, "limit.exceeded", self.route.as_deref().unwrap_or_default());
+        }
+    }
+
+    /// A refusal of somebody known, in the log of the tenant that the credential belongs to.
+    pub(super) fn note_refusal(&self, app: &App, shown: &Option<Arc<Principal>>, problem: Problem) -> Problem {
+        if let Some(principal) = shown.as_deref() {
+            self.observe(app, principal, "access.refused", self.route.as_deref().unwrap_or_default());
+        }
+        problem
+    }
+
+    fn observe(&self, app: &App, principal: &Principal, action: &'static str, route: &str) {
+        let parts = principal.parts();
+        let Some(tenant) = &parts.tenant else { return };
+        let subject = match (&parts.person, &parts.credential) {
+            (Some(person), _) => person.id.uuid(),
+            (None, Credential::Key(key)) => key.uuid(),
+            _ => return,
+        };
+        let sight = Sight {
+            tenant: tenant.id,
+            mode: parts.mode.unwrap_or(Mode::Live),
+            subject,
+            action,
+            entity_type: "route",
+            entity_id: &format!("{} {route}", self.method),
+        };
+        app.custody.observer.note(sight, app.ground.now(), || (principal.actor(), self.origin()));
+    }
+
+    /// Step 9: the answer with everything that each answer says, and its log line.
+    pub(super) fn finish(mut self, app: &App, outcome: Result<Response<Body>, Problem>) -> Response<Body> {
+        let (mut answer, is_ours) = match outcome {
+            Ok(answer) => (answer, self.is_own || self.route.is_none()),
+            Err(problem) => (self.refuse(app, problem), true),
+        };
+        self.say_problem(app, &mut answer);
+        if is_ours {
+            self.secure(app, answer.headers_mut());
+        }
+        self.say_limits(app, answer.headers_mut());
+        for cookie in self.cookies.drain(..) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        self.log(&answer);
+        answer
+    }
+
+    /// A problem as an answer; a browser that wanted a page of somebody's is sent to sign in.
+    fn refuse(&mut self, app: &App, problem: Problem) -> Response<Body> {
+        if problem.kind == Kind::Unauthorized && self.is_navigation && self.can_sign_in(app) {
+            return self.to_sign_in();
+        }
+        let mut answer = problem.respond(self.request_id.to_str().ok()).map(Body::from);
+        if let Some(allow) = self.allow.take() {
+            answer.headers_mut().insert(header::ALLOW, allow);
+        }
+        answer
+    }
+
+    fn can_sign_in(&self, app: &App) -> bool {
+        let takes_session = || app.takes_session(&self.method, &self.path);
+        self.site.as_ref().is_some_and(|site| match site.surface {
+            Surface::Central => true,
+            Surface::Tenant(_) => takes_session(),
+            Surface::Api => false,
+        })
+    }
+
+    fn to_sign_in(&self) -> Response<Body> {
+        let return_to: String = url::form_urlencoded::byte_serialize(self.path.as_bytes()).collect();
+        tenantry_platform::http::see_other(&format!("/-/sign-in?return_to={return_to}")).map(Body::from)
+    }
+
+    /// Logs our own half of a problem, and draws it for a person.
+    fn say_problem(&self, app: &App, answer: &mut Response<Body>) {
+        let Some(problem) = answer.extensions_mut().remove::<Problem>() else { return };
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        if let Some(ours) = &problem.ours {
+            match problem.kind {
+                Kind::Internal => tracing::error!(request_id, code = %problem.code, cause = ours, "a request failed"),
+                _ => tracing::warn!(request_id, code = %problem.code, cause = ours, "a request was refused"),
+            }
+        }
+        let kept = answer.headers().clone();
+        if self.is_navigation {
+            *answer = self.draw(app, &problem).map(Body::from);
+        } else {
+            *answer.body_mut() = Body::from(problem.to_json(Some(request_id)));
+        }
+        for name in [header::RETRY_AFTER, header::ALLOW, header::WWW_AUTHENTICATE] {
+            if let Some(value) = kept.get(&name) {
+                answer.headers_mut().insert(name, value.clone());
+            }
+        }
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+
+    fn draw(&self, app: &App, problem: &Problem) -> axum::response::Response {
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let visit = page::Visit {
+            nonce: Nonce::given(&self.nonce),
+            request_id: request_id.to_owned(),
+            now: app.ground.now(),
+            brand: Arc::clone(&app.identity.options.brand),
+            words: page::words::Words::english(),
+        };
+        let page = ProblemPage {
+            chrome: visit.page("problem.title").titled(problem.title()),
+            status: problem.status().as_u16(),
+            sentence: problem.detail.to_string(),
+            help: visit.words.say("problem.help").to_owned(),
+            onward_href: "/".to_owned(),
+            onward_label: visit.words.say("problem.onward").to_owned(),
+        };
+        render_with(problem.status(), &page)
+    }
+
+    /// Headers of an answer that is not the app's.
+    fn secure(&self, app: &App, headers: &mut HeaderMap) {
+        app.table.own_headers().apply(headers, self.reach(app), &self.request_id);
+        let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let policy = if is_page { page::policy(&Nonce::given(&self.nonce), &[]) } else { INERT.to_owned() };
+        // A page that posts to another origin brings a policy that names it.
+        if let Ok(policy) = HeaderValue::try_from(policy)
+            && !headers.contains_key(header::CONTENT_SECURITY_POLICY)
+        {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+
+    /// Where the caller stands: on every answer of an API, also when a guard refused before anything was counted.
+    fn say_limits(&self, app: &App, headers: &mut HeaderMap) {
+        let now_ms = app.ground.clock.now_ms();
+        if let Some(verdict) = &self.verdict {
+            announce(verdict, app.limiter.limits(), now_ms, headers);
+        } else if self.is_api {
+            let charges = app.limiter.charges_of(&self.tiers, self.ip, self.principal.as_deref());
+            announce(&app.limiter.ask(now_ms, &charges), app.limiter.limits(), now_ms, headers);
+        }
+    }
+
+    fn log(&self, answer: &Response<Body>) {
+        let parts = self.principal.as_deref().map(Principal::parts);
+        let access = Access {
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            ip: self.ip,
+            method: self.method.as_str(),
+            host: self.host(),
+            target: &self.path,
+            status: answer.status().as_u16(),
+            duration: self.started.elapsed(),
+            tenant: self.tenant().map(|tenant| tenant.id),
+            actor: parts.map_or(Credential::Anonymous.kind(), |parts| parts.credential.kind()),
+        };
+        access.log();
+    }
+
+    fn host(&self) -> &str {
+        self.site.as_ref().map(|site| &*site.host).unwrap_or_default()
+    }
+}
+
+/// A person who follows a link or types an address; a script that fetches is told in JSON.
+fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+    let accepts = headers.get_all(header::ACCEPT).iter().any(|types| types.to_str().is_ok_and(|types| types.contains("text/html")));
+    let fetches = headers.get("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
+    accepts && !fetches && matches!(*method, Method::GET | Method::HEAD | Method::POST)
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// A form that was open for longer than the access token lives.
+fn session_stale() -> Problem {
+    let text = "The page was open for a while. Load it again, then send this once more: your session goes on.";
+    Problem::new(Kind::Unauthorized, text).code("session_stale")
+}
+
+pub(super) fn session_over() -> Problem {
+    Problem::new(Kind::Unauthorized, "Your session is over. Load the page again to sign in.").code("session_over")
+}

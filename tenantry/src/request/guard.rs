@@ -1,0 +1,181 @@
+//! Step 5: which credential the request shows, and whether it is good. Refused ends the request: no other
+//! scheme is tried.
+
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, HeaderMap};
+use http::{Method, Request};
+use hyper::body::Incoming;
+use secrecy::ExposeSecret as _;
+use subtle::ConstantTimeEq as _;
+use tenantry_core::mode::Mode;
+use tenantry_core::permission::PermissionSet;
+use tenantry_edge::gateway::contract::Consumed;
+use tenantry_edge::gateway::{AppRoute, Outcome, origin};
+use tenantry_edge::limits::{Charge, Subject, too_many};
+use tenantry_identity::apikeys::{Presented, Refusal};
+use tenantry_identity::tenants;
+use tenantry_platform::config::{Guard, TierId};
+use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
+use tenantry_platform::problem::{Kind, Problem};
+
+use super::answer::Visit;
+use crate::app::App;
+
+/// What the guard found.
+pub(super) struct Guarded {
+    pub outcome: Outcome,
+    /// The same principal, for the log of a refusal that comes later.
+    pub shown: Option<Arc<Principal>>,
+    /// What the app shall not see.
+    pub consumed: Consumed,
+}
+
+impl Guarded {
+    fn nobody() -> Self {
+        Self { outcome: Outcome::NotPresented, shown: None, consumed: Consumed::Nothing }
+    }
+
+    fn somebody(principal: Arc<Principal>, consumed: Consumed) -> Self {
+        Self { outcome: Outcome::Verified(Arc::clone(&principal)), shown: Some(principal), consumed }
+    }
+}
+
+/// Judges the credential that a request to the app shows.
+///
+/// # Errors
+/// The credential is refused, comes from another origin, or its owner has failed too often.
+pub(super) async fn check(app: &App, visit: &mut Visit, route: &AppRoute, request: &Request<Incoming>) -> Result<Guarded, Problem> {
+    let guards = route.route.guards;
+    if guards.is_public() {
+        return Ok(public(request.headers()));
+    }
+    if let Some(token) = bearer(request.headers())? {
+        let principal = match guards.contains(Guard::Cron) && !token.starts_with("sk_") {
+            true => cron(app, visit, token)?,
+            false => key(app, visit, token).await?,
+        };
+        return Ok(Guarded::somebody(principal, Consumed::Authorization));
+    }
+    if !guards.contains(Guard::Session) || !visit.is_tenant_host() {
+        return Ok(Guarded::nobody());
+    }
+    if origin::is_needed(request.method(), request.headers()) {
+        origin::judge(request.headers(), visit.own(), &[]).map_err(foreign)?;
+    }
+    let session = session(app, visit, request.method(), request.headers()).await?;
+    Ok(session.map_or_else(Guarded::nobody, |principal| Guarded::somebody(principal, Consumed::Nothing)))
+}
+
+/// An address that everybody may call takes no credential; one of ours is still not the app's to see.
+fn public(headers: &HeaderMap) -> Guarded {
+    let is_ours = bearer(headers).ok().flatten().is_some_and(|token| token.starts_with("sk_"));
+    Guarded { consumed: if is_ours { Consumed::Authorization } else { Consumed::Nothing }, ..Guarded::nobody() }
+}
+
+/// The token of an `Authorization: Bearer` header.
+///
+/// # Errors
+/// Another scheme, or two headers: nobody can say which one was meant.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    let unclear = || Problem::new(Kind::Unauthorized, "Send one `Authorization` header, as `Bearer` and the key.").code("credential_unclear");
+    if given.next().is_some() {
+        return Err(unclear());
+    }
+    let text = value.to_str().map_err(|_| unclear())?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(unclear)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(unclear()) }
+}
+
+/// An API key, from memory or looked up once. Failures have a budget of their own, so that guesses never reach
+/// the database (KEY-3, RL-1).
+pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+    let now = app.ground.now();
+    let presented = match app.identity.apikeys.known(token, now) {
+        Presented::NeedsFill(pending) => {
+            visit.check_failures(app)?;
+            let keys = app.identity.apikeys.clone();
+            app.cross(async move { keys.fill(&pending, now).await }).await?.map_err(Problem::unavailable)?
+        }
+        presented => presented,
+    };
+    match presented {
+        Presented::Verified(key) => Ok(Arc::clone(key.principal())),
+        Presented::Refused(Refusal::TenantStopped(tenant)) => Err(tenants::stopped(&tenant).unwrap_or_else(key_refused)),
+        Presented::Refused(_) | Presented::NotPresented | Presented::NeedsFill(_) => {
+            visit.check_failures(app)?;
+            visit.charge_failure(app);
+            Err(key_refused())
+        }
+    }
+}
+
+fn key_refused() -> Problem {
+    Problem::new(Kind::Unauthorized, "This API key is unknown, revoked, expired or mistyped. Create another one in the console under API keys.").code("key_refused")
+}
+
+/// A scheduler's secret, in constant time, from the networks that may present it.
+fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+    visit.check_failures(app)?;
+    let networks = &app.config.cron.allow_from;
+    let is_from_there = networks.is_empty() || networks.iter().any(|network| network.contains(&visit.ip));
+    let matches = |secret: &secrecy::SecretString| bool::from(secret.expose_secret().as_bytes().ct_eq(token.as_bytes()));
+    // Each secret is compared, so that the time does not tell which one it was.
+    let is_right = app.cron.iter().map(matches).fold(false, |found, one| found | one);
+    if !(is_from_there && is_right) {
+        visit.charge_failure(app);
+        return Err(Problem::new(Kind::Unauthorized, "The cron secret is wrong, or this address may not present it.").code("cron_refused"));
+    }
+    Ok(Arc::new(Principal::vouch(Parts {
+        realm: Realm::Staff,
+        credential: Credential::Cron("cron".to_owned()),
+        tenant: visit.tenant().as_deref().cloned(),
+        mode: visit.mode(),
+        person: None,
+        roles: Vec::new(),
+        permissions: Arc::new(PermissionSet::default()),
+        auth_time: None,
+        amr: Vec::new(),
+    })))
+}
+
+/// The session of a tenant's host. One whose access token is over is renewed by a safe request.
+async fn session(app: &App, visit: &mut Visit, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<Principal>>, Problem> {
+    Ok(visit.session(app, method, headers).await?.map(|session| Arc::clone(session.principal())))
+}
+
+impl Visit {
+    /// Refuses whoever has shown too many wrong credentials, before anybody is asked about another one.
+    pub(super) fn check_failures(&self, app: &App) -> Result<(), Problem> {
+        let verdict = app.limiter.ask(app.ground.clock.now_ms(), &[self.failure()]);
+        if verdict.is_admitted() { Ok(()) } else { Err(too_many(&verdict, app.limiter.limits())) }
+    }
+
+    /// Spends of the budget that only failures are charged to.
+    pub(super) fn charge_failure(&self, app: &App) {
+        app.limiter.decide(app.ground.clock.now_ms(), &[self.failure()]);
+    }
+
+    fn failure(&self) -> Charge {
+        Charge::new(TierId::CREDENTIAL_FAILURE_IP, Subject::Address(self.ip))
+    }
+
+    /// Whether the host belongs to a tenant.
+    pub(super) fn is_tenant_host(&self) -> bool {
+        self.mode().is_some()
+    }
+
+    /// The mode that the host or the credential names.
+    pub(super) fn mode(&self) -> Option<Mode> {
+        let of_host = self.site.as_ref().and_then(super::host::Site::mode);
+        of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().mode))
+    }
+}
+
+/// A form or a script of another site.
+pub(super) fn foreign(refused: origin::Refused) -> Problem {
+    let text = refused.to_string();
+    Problem::new(Kind::Forbidden, format!("{}{}.", text[..1].to_uppercase(), &text[1..])).code("foreign_origin")
+}

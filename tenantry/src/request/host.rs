@@ -1,0 +1,81 @@
+//! Step 2: whose host it is. Tenants are known from memory; one that is not is looked up once, however many ask.
+
+use std::sync::Arc;
+
+use http::header;
+use http::{HeaderMap, Uri};
+use tenantry_core::host::{Host, HostName};
+use tenantry_core::mode::Mode;
+use tenantry_core::slug::Slug;
+use tenantry_edge::gateway::Place;
+use tenantry_identity::tenants;
+use tenantry_platform::cache::Known;
+use tenantry_platform::http::Surface;
+use tenantry_platform::permit::TenantRef;
+use tenantry_platform::problem::{Kind, Problem};
+
+use crate::app::App;
+
+/// Where a request knocked.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub surface: Surface,
+    pub tenant: Option<Arc<TenantRef>>,
+    /// As the browser sent it, with its port.
+    pub host: Arc<str>,
+    /// `https://host:port`, from the configuration.
+    pub origin: Arc<str>,
+}
+
+impl Site {
+    /// What a credential must agree with.
+    pub(super) fn place(&self) -> Place {
+        Place { tenant: self.tenant.as_ref().map(|tenant| tenant.id), mode: self.mode() }
+    }
+
+    /// The mode that the host names.
+    pub(super) fn mode(&self) -> Option<Mode> {
+        match self.surface {
+            Surface::Tenant(mode) => Some(mode),
+            Surface::Central | Surface::Api => None,
+        }
+    }
+}
+
+/// The site of a request.
+///
+/// # Errors
+/// 404 for a host that is nobody's, 503 when nobody can say.
+pub(super) async fn site(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Site, Problem> {
+    let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
+    let sent = authority.or_else(|| headers.get(header::HOST).map(header::HeaderValue::as_bytes)).unwrap_or_default();
+    let host = Host::parse(sent).map_err(|_| Problem::new(Kind::Malformed, "The Host header is not a host name. Ask for the host that is in the address bar."))?;
+    let origin = app.config.hosts.origin(&host.name).into();
+    let sent: Arc<str> = String::from_utf8_lossy(sent).into();
+    let of = |surface, tenant| Ok(Site { surface, tenant, host: Arc::clone(&sent), origin: Arc::clone(&origin) });
+    match app.names.resolve(&host.name) {
+        HostName::Central => of(Surface::Central, None),
+        HostName::Api => of(Surface::Api, None),
+        HostName::Tenant { slug, mode } => of(Surface::Tenant(mode), Some(tenant(app, slug).await?)),
+        HostName::Other(_) => Err(unknown_host()),
+    }
+}
+
+/// The tenant of a slug. A suspended one is refused here, before anything of it is read (AC-12).
+async fn tenant(app: &App, slug: &str) -> Result<Arc<TenantRef>, Problem> {
+    let slug = Slug::from_stored(slug).map_err(|_| unknown_host())?;
+    let found = match app.identity.tenants.known(&slug) {
+        Known::Yes(tenant) => Some(tenant),
+        Known::No => None,
+        Known::Unknown => {
+            let tenants = app.identity.tenants.clone();
+            app.cross(async move { tenants.find(&slug).await }).await?.map_err(Problem::unavailable)?
+        }
+    };
+    let tenant = found.ok_or_else(unknown_host)?;
+    tenants::stopped(&tenant).map_or(Ok(tenant), Err)
+}
+
+fn unknown_host() -> Problem {
+    Problem::new(Kind::NotFound, "No workspace has this address. Check the spelling, or ask whoever gave it to you.").code("unknown_host")
+}

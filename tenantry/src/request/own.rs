@@ -1,0 +1,120 @@
+//! Tenantry's own routes, under the same guard as the app's: one table, decided before any handler runs.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use tenantry_core::mode::Mode;
+use tenantry_core::route::{Found, Method as RouteMethod};
+use tenantry_edge::gateway::{Body, origin};
+use tenantry_identity::sessions::StaffSession;
+use tenantry_identity::tenants;
+use tenantry_platform::http::Surface;
+use tenantry_platform::permit::{Principal, TenantRef};
+use tenantry_platform::problem::Problem;
+use tower::ServiceExt as _;
+
+use super::answer::Visit;
+use super::guard::{bearer, foreign, key};
+use crate::app::App;
+use crate::routes::{Access, OwnRoute, Routers};
+
+/// Answers a request to a path of our own.
+pub(super) async fn answer(app: &App, routers: &Routers, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    let Some(site) = visit.site.clone() else { return Err(Problem::not_found()) };
+    let path = request.uri().path().to_owned();
+    let route = find(app, visit, site.surface, request.method(), &path)?;
+    visit.take_own_route(route);
+    let session = admit(app, visit, route, &request, &path).await?;
+    visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
+    let mode = visit.principal.as_ref().and_then(|principal| principal.parts().mode).or_else(|| visit.mode());
+    let caller = visit.caller(&site, session.as_deref().map(workspaces).unwrap_or_default());
+    let mut request = request.map(axum::body::Body::new);
+    request.extensions_mut().insert(caller);
+    if let Some(session) = session {
+        request.extensions_mut().insert(session);
+    }
+    let router = routers.of(mode.unwrap_or(Mode::Live));
+    let answer = app.cross(async move { router.oneshot(request).await }).await?;
+    let Ok(answer) = answer;
+    Ok(answer.map(Body::from))
+}
+
+fn find<'a>(app: &'a App, visit: &mut Visit, surface: Surface, method: &Method, path: &str) -> Result<&'a OwnRoute, Problem> {
+    let Some(method) = RouteMethod::named(method.as_str()) else { return Err(Problem::not_found()) };
+    match app.own.table.find(path, method) {
+        Found::Route(at) if app.own.routes[at].is_on(surface) => Ok(&app.own.routes[at]),
+        Found::OtherMethods(methods) => Err(visit.other_methods(methods)),
+        Found::Route(_) | Found::Nothing => Err(Problem::not_found()),
+    }
+}
+
+/// Who may: by the route's own word. Answers the session of whoever is signed in.
+async fn admit(app: &App, visit: &mut Visit, route: &OwnRoute, request: &Request<Incoming>, path: &str) -> Result<Option<Arc<StaffSession>>, Problem> {
+    let headers = request.headers();
+    if let Access::Key(permission) = route.access {
+        let token = bearer(headers)?.ok_or_else(Problem::unauthorized)?;
+        let principal = key(app, visit, token).await?;
+        return admit_key(visit, principal, permission).map(|()| None);
+    }
+    if !route.is_told_by_strangers() && origin::is_needed(request.method(), headers) {
+        origin::judge(headers, visit.own(), &[]).map_err(foreign)?;
+    }
+    let session = match session(app, visit, request.method(), headers).await {
+        // A stale cookie is no reason to refuse a page that needs none.
+        Err(_) if matches!(route.access, Access::Public(_)) => None,
+        found => found?,
+    };
+    visit.principal = session.as_ref().map(|session| Arc::clone(session.principal()));
+    match (route.access, session) {
+        (Access::Public(_), session) => Ok(session),
+        (_, None) => Err(Problem::unauthorized()),
+        (Access::SignedIn, session) => Ok(session),
+        (Access::Operator, Some(session)) if session.person().operator => Ok(Some(session)),
+        (Access::Workspace(permission), Some(session)) => admit_workspace(visit, &session, path, permission).map(|()| Some(session)),
+        (Access::Operator | Access::Key(_), Some(_)) => Err(Problem::not_found()),
+    }
+}
+
+async fn session(app: &App, visit: &mut Visit, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<StaffSession>>, Problem> {
+    match visit.site.as_ref().map(|site| site.surface) {
+        Some(Surface::Central | Surface::Tenant(_)) => visit.session(app, method, headers).await,
+        _ => Ok(None),
+    }
+}
+
+/// A key of the host's own tenant and mode, with the scope.
+fn admit_key(visit: &mut Visit, principal: Arc<Principal>, permission: Option<&str>) -> Result<(), Problem> {
+    let place = visit.place();
+    let parts = principal.parts();
+    let is_elsewhere = place.tenant.is_some_and(|tenant| parts.tenant.as_ref().map(|tenant| tenant.id) != Some(tenant));
+    let is_otherwise = place.mode.is_some() && place.mode != parts.mode;
+    visit.principal = Some(Arc::clone(&principal));
+    if is_elsewhere || is_otherwise {
+        return Err(Problem::not_found());
+    }
+    holds(&principal, permission)
+}
+
+/// `/-/console/{slug}/{mode}/…`: the workspace of the path, as the session's person belongs to it.
+fn admit_workspace(visit: &mut Visit, session: &StaffSession, path: &str, permission: Option<&str>) -> Result<(), Problem> {
+    let mut words = path.split('/').skip(3);
+    let slug = words.next().unwrap_or_default();
+    let mode = words.next().and_then(|word| word.parse().ok()).unwrap_or(Mode::Live);
+    let principal = session.principal_in(slug, mode).ok_or_else(Problem::not_found)?;
+    let stopped = principal.parts().tenant.as_ref().and_then(tenants::stopped);
+    visit.principal = Some(Arc::clone(&principal));
+    stopped.map_or(Ok(()), Err)?;
+    holds(&principal, permission)
+}
+
+fn holds(principal: &Principal, permission: Option<&str>) -> Result<(), Problem> {
+    match permission {
+        Some(word) if !principal.parts().permissions.contains(word) => Err(Problem::missing_permission(word)),
+        _ => Ok(()),
+    }
+}
+
+fn workspaces(session: &StaffSession) -> Arc<[TenantRef]> {
+    session.memberships().iter().map(|membership| membership.tenant.clone()).collect()
+}

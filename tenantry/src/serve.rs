@@ -1,0 +1,252 @@
+//! `tenantry serve`: the gateway's threads and the runtime behind them, from start to drain.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tenantry_core::address::TrustedProxies;
+use tenantry_core::clock::Clock;
+use tenantry_core::host::HostNames;
+use tenantry_custody::posture::{Probe, Sites};
+use tenantry_custody::{Custody, vault};
+use tenantry_edge::csp::Reports;
+use tenantry_edge::gateway::{self, Gateway, RouteTable};
+use tenantry_edge::limits::Limiter;
+use tenantry_identity::{Identity, Options};
+use tenantry_platform::config::{Config, Environment};
+use tenantry_platform::db::Urls;
+use tenantry_platform::ground::Ground;
+use tenantry_platform::jobs::{self, Runner};
+use tenantry_platform::log::{self, Style};
+use tenantry_platform::mail;
+use tenantry_platform::postgres::rls_advisory;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::{App, DevTools};
+use crate::cli::{self, Outcome};
+use crate::identity_token::IdentityTokens;
+use crate::request::Thread;
+use crate::routes::{OwnRoutes, Routers};
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// How often the growing tables get their next months.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// Months made ahead.
+const MONTHS_AHEAD: i32 = 3;
+/// How often the last uses of keys are written.
+const USES_EVERY: Duration = Duration::from_secs(60);
+/// How often links and sessions that are over are swept.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// What a start needs besides configuration and ground.
+#[derive(Debug)]
+pub struct Parts {
+    /// The serving logins, for checks that must not take connections from requests.
+    pub urls: Urls,
+    /// Where mail goes.
+    pub smtp_url: SecretString,
+    /// The cron secret and the next one.
+    pub cron: Vec<SecretString>,
+    /// Only in `tenantry dev`.
+    pub dev: Option<DevTools>,
+}
+
+/// Runs until SIGINT or SIGTERM.
+pub fn run(path: &Path) -> Outcome {
+    let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
+    let _logging = log::install(config.log, Style::Json, Clock::system())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stop_signal()?;
+        let sealer = vault::root::sealer(&secrets).await?;
+        let config = Arc::new(config);
+        let ground = cli::ground(cli::urls(&secrets.logins), &config, sealer)?;
+        refuse_holes(&ground).await?;
+        let parts = Parts { urls: cli::urls(&secrets.logins), smtp_url: secrets.smtp_url.clone(), cron: secrets.cron.clone(), dev: None };
+        let server = start(config, ground, parts).await?;
+        tracing::info!(address = %server.address(), "serving");
+        stop.wait().await;
+        server.stop().await;
+        Ok::<(), Fault>(())
+    })?;
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A running installation.
+#[derive(Debug)]
+pub struct Server {
+    /// Everything that requests meet.
+    pub app: Arc<App>,
+    gateway: Gateway,
+    stop: watch::Sender<bool>,
+    background: JoinSet<()>,
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.gateway.address()
+    }
+
+    /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
+    pub async fn stop(self) {
+        let Self { app, gateway, stop, mut background } = self;
+        gateway.drain().await;
+        stop.send_replace(true);
+        // A job under way is finished; what hangs longer is repeated by the next start.
+        let all = async { while background.join_next().await.is_some() {} };
+        if tokio::time::timeout(Duration::from_secs(5), all).await.is_err() {
+            background.abort_all();
+        }
+        if let Err(fault) = app.identity.apikeys.write_uses().await {
+            tracing::debug!(%fault, "the last uses of keys were not written");
+        }
+        app.custody.observer.flush(&app.ground).await;
+        app.ground.db.close();
+    }
+}
+
+/// Starts everything: refuses powerful logins and a foreign root key before the first request.
+pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<Server, Fault> {
+    ground.db.refuse_power().await?;
+    vault::ensure_canary(&ground).await?;
+    let schedule = vault::Schedule::of(&config);
+    vault::signing_keys::ensure(&ground, &schedule).await?;
+    jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
+    let app = app(&config, &ground, &parts).await?;
+    let (stop, stopped) = watch::channel(false);
+    let background = background(&app, &schedule, &parts, &stopped)?;
+    let (for_threads, routers) = (Arc::clone(&app), Routers::new(&app));
+    let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
+        let thread = Thread::new(&for_threads, &routers);
+        move |request, peer| Rc::clone(&thread).live(request, peer)
+    })?;
+    Ok(Server { app, gateway, stop, background })
+}
+
+async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc<App>, Fault> {
+    let mut options = Options::from_config(config)?;
+    if parts.dev.is_some() {
+        options.mailbox_href = "/-/dev/mail".to_owned();
+    }
+    let central = config.hosts.origin(&config.hosts.central());
+    let names: HostNames = options.names.clone();
+    let identity = Identity::start(ground.clone(), options);
+    let custody = Custody::new(ground.clone(), config);
+    Ok(Arc::new(App {
+        config: Arc::clone(config),
+        ground: ground.clone(),
+        identity,
+        custody,
+        limiter: Limiter::in_memory(&config.limits, &ground.entropy),
+        table: RouteTable::new(config)?,
+        own: OwnRoutes::new(parts.dev.is_some())?,
+        names,
+        trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
+        reports: Reports::default(),
+        tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime),
+        cron: parts.cron.clone(),
+        dev: parts.dev.clone(),
+        runtime: Handle::current(),
+    }))
+}
+
+/// What runs beside the requests: the queue, the feed, the schedules.
+fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, Fault> {
+    let mut tasks = JoinSet::new();
+    let mut runner = Runner::new(app.ground.clone());
+    app.identity.ring(runner.bell());
+    mail::attend(&mut runner, mail::Postman::new(&app.config.mail, &parts.smtp_url)?);
+    tasks.spawn(runner.run(stopped.clone()));
+    let (ground, schedule, stop) = (app.ground.clone(), *schedule, stopped.clone());
+    tasks.spawn(async move { vault::signing_keys::keep(&ground, &schedule, stop).await });
+    let ground = app.ground.clone();
+    spawn_until(&mut tasks, stopped, async move { ground.clone().feed.follow(&ground).await });
+    let ground = app.ground.clone();
+    every(&mut tasks, stopped, PARTITIONS_EVERY, move || {
+        let ground = ground.clone();
+        async move { jobs::make_partitions(&ground, MONTHS_AHEAD).await.map(drop).map_err(Fault::from) }
+    });
+    let identity = Arc::clone(&app.identity);
+    every(&mut tasks, stopped, USES_EVERY, move || {
+        let identity = Arc::clone(&identity);
+        async move { identity.apikeys.write_uses().await.map_err(Fault::from) }
+    });
+    let identity = Arc::clone(&app.identity);
+    every(&mut tasks, stopped, SWEEP_EVERY, move || {
+        let identity = Arc::clone(&identity);
+        async move { tenantry_identity::sessions::sweep(&identity.ground).await.map(drop).map_err(Fault::from) }
+    });
+    tasks.spawn(app.custody.clone().run(probe(app, &parts.urls), stopped.clone()));
+    Ok(tasks)
+}
+
+/// How the posture engine reaches what it checks: over loopback, as anybody would.
+fn probe(app: &App, urls: &Urls) -> Arc<Probe> {
+    let sites = Sites::of(&app.config);
+    Arc::new(Probe::new(app.ground.clone(), Arc::clone(&app.config), urls.clone(), Some(sites)))
+}
+
+/// A server with a known hole in row level security is refused.
+async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
+    let version = ground.db.server_version().await?;
+    match rls_advisory(version) {
+        Some(advisory) => Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into()),
+        None => Ok(()),
+    }
+}
+
+fn spawn_until(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut stopped = stopped.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            _ = stopped.wait_for(|stop| *stop) => {}
+        }
+    });
+}
+
+/// Runs `work` now and again. A failure is logged and the next turn tries again.
+fn every<F>(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, period: Duration, work: impl Fn() -> F + Send + 'static)
+where
+    F: Future<Output = Result<(), Fault>> + Send + 'static,
+{
+    spawn_until(tasks, stopped, async move {
+        let mut tick = tokio::time::interval(period);
+        tick.tick().await;
+        loop {
+            tick.tick().await;
+            if let Err(fault) = work().await {
+                tracing::warn!(%fault, "a scheduled task failed; its next turn tries again");
+            }
+        }
+    });
+}
+
+/// SIGINT and SIGTERM, listened to from the start.
+#[derive(Debug)]
+pub struct Stop(Signal, Signal);
+
+/// Begins to listen for the end.
+pub fn stop_signal() -> std::io::Result<Stop> {
+    Ok(Stop(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+}
+
+impl Stop {
+    /// Waits for either.
+    pub async fn wait(mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
