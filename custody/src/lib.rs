@@ -5,54 +5,66 @@
 //! - [`posture`]: each claim with a check that tries it, and the page that shows only what holds.
 
 pub mod audit;
+pub mod posture;
 pub mod vault;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use tenantry_platform::config::Config;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::Caller;
-use tenantry_platform::page::Chrome;
-use tenantry_platform::problem::Problem;
+use tenantry_platform::page::words::Words;
+use tenantry_platform::page::{Brand, Nonce, Visit};
+use tokio::sync::watch;
+
+use audit::observe::Observer;
+use posture::{Probe, Standing};
 
 /// What the handlers of these rooms share. Clones are cheap.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Custody {
     /// What every room stands on.
     pub ground: Ground,
     /// What the gateway saw.
-    pub observer: audit::observe::Observer,
-    frames: Frames,
+    pub observer: Observer,
+    /// What holds right now.
+    pub standing: Standing,
+    brand: Arc<Brand>,
+    /// Where a reviewer's questions go: `mailto:` or `https:`.
+    contact: Arc<str>,
 }
-
-/// Which page a frame is for.
-#[derive(Clone, Copy, Debug)]
-pub struct Framing {
-    /// A word of the catalogue.
-    pub title: &'static str,
-    /// The entry of the navigation that is the current one.
-    pub nav: &'static str,
-    /// The page's path, with `{slug}` and `{mode}` where it has them.
-    pub path: &'static str,
-}
-
-/// Makes the frame around a page: who is signed in, their workspaces, the navigation. The binary gives it,
-/// because people and workspaces live in rooms that this area does not know.
-pub type Frames = Arc<dyn Fn(Caller, Framing) -> BoxFuture<'static, Result<Chrome, Problem>> + Send + Sync>;
 
 impl Custody {
-    /// Puts the parts together.
-    pub fn new(ground: Ground, observer: audit::observe::Observer, frames: Frames) -> Self {
-        Self { ground, observer, frames }
+    /// The rooms, with nothing seen and nothing checked yet.
+    pub fn new(ground: Ground, config: &Config) -> Self {
+        Self {
+            ground,
+            observer: Observer::default(),
+            standing: Standing::default(),
+            brand: Arc::new(config.brand.clone()),
+            contact: contact(&config.security_txt.contact).into(),
+        }
     }
 
-    async fn frame(&self, caller: &Caller, framing: Framing) -> Result<Chrome, Problem> {
-        (self.frames)(caller.clone(), framing).await
+    /// Writes what the gateway saw and checks what is claimed, until `stop` says so.
+    pub async fn run(self, probe: Arc<Probe>, stop: watch::Receiver<bool>) {
+        let watching = self.observer.clone().run(self.ground.clone(), stop.clone());
+        let checking = self.standing.keep(probe, stop);
+        tokio::join!(watching, checking);
+    }
+
+    /// What a page of ours knows of the request that it answers.
+    fn visit(&self, caller: &Caller) -> Visit {
+        Visit {
+            nonce: Nonce::given(&caller.nonce),
+            request_id: caller.request_id.to_string(),
+            now: self.ground.now(),
+            brand: Arc::clone(&self.brand),
+            words: Words::english(),
+        }
     }
 }
 
-impl std::fmt::Debug for Custody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Custody").finish_non_exhaustive()
-    }
+fn contact(written: &str) -> String {
+    if written.contains(':') { written.to_owned() } else { format!("mailto:{written}") }
 }

@@ -147,21 +147,21 @@ impl Observer {
                 _ = tick.tick() => {}
                 _ = stop.changed() => {}
             }
-            backlog = self.flush(&ground, backlog, false).await;
+            backlog = self.write_due(&ground, backlog, false).await;
         }
-        let left = self.flush(&ground, backlog, true).await;
+        let left = self.write_due(&ground, backlog, true).await;
         if !left.is_empty() {
             tracing::error!(rows = left.len(), "audit rows of the gateway were lost: the database was away until the end");
         }
     }
 
     /// Writes every row that waits, whether its window is over or not.
-    pub async fn flush_all(&self, ground: &Ground) {
-        self.flush(ground, Vec::new(), true).await;
+    pub async fn flush(&self, ground: &Ground) {
+        self.write_due(ground, Vec::new(), true).await;
     }
 
     /// Writes what is due and answers what could not be written.
-    async fn flush(&self, ground: &Ground, mut backlog: Vec<Due>, all: bool) -> Vec<Due> {
+    async fn write_due(&self, ground: &Ground, mut backlog: Vec<Due>, all: bool) -> Vec<Due> {
         let lost = self.0.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(lost, most = SIGHTS_MOST, "more different acts than can be counted at a time: some are missing from audit logs");

@@ -248,7 +248,7 @@ async fn a_newcomer_is_written_at_once_and_a_thousand_repetitions_as_one_sum() {
         observer.note(sight, house.ground().now(), || (Actor::person(&house.person), origin));
     };
     (0..1_001).for_each(|_| see());
-    observer.flush_all(house.ground()).await;
+    observer.flush(house.ground()).await;
     let found = house.list(Filter::default(), 50).await.entries;
     let (sum, first): (Vec<_>, Vec<_>) = found.iter().partition(|entry| entry.metadata.get("count").is_some());
     assert_eq!((sum.len(), first.len()), (1, 1));

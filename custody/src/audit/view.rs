@@ -11,7 +11,7 @@ use tenantry_core::ids::AuditId;
 use tenantry_platform::db::{Control, Database, DbFault, HasStore, Mode};
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::chart::{self, Chart, Point};
-use tenantry_platform::page::{Choice, Chrome, Field, render};
+use tenantry_platform::page::{Choice, Chrome, Field, console, render};
 use tenantry_platform::permit::ReadAudit;
 use tenantry_platform::problem::Problem;
 use url::form_urlencoded;
@@ -21,7 +21,7 @@ use super::entry::{Entry, Personal};
 use super::list::{Filter, Readers, USUAL, first_id};
 use super::page::{AuditFilter, AuditRow, Change, Fact, List};
 use super::store;
-use crate::{Custody, Framing};
+use crate::Custody;
 
 /// Rows among which the choice of actions is found, and over which the chart counts: read on every page view.
 const RECENT_MOST: i64 = 2_000;
@@ -76,8 +76,7 @@ where
 {
     let tenant = caller.tenant.as_ref().ok_or_else(Problem::not_found)?;
     let path = format!("/-/console/{}/{}/audit", tenant.slug, M::MODE);
-    let framing = Framing { title: List::TITLE, nav: "audit", path: "/-/console/{slug}/{mode}/audit" };
-    let chrome = custody.frame(caller, framing).await?;
+    let chrome = console(&custody.visit(caller), caller, List::TITLE, "audit");
     let cursor = query.cursor.map(AuditId::from_uuid);
     let found = super::list(&custody.ground, &readers, &query.filter(), cursor, USUAL).await?;
     let page = List {

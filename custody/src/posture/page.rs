@@ -1,13 +1,13 @@
-//! The trust page for strangers, and the controls with their evidence for the workspace. [EV-1, EV-2, EV-5]
+//! The trust page for strangers, and the controls with their evidence for the platform's staff. [EV-1, EV-2, EV-5]
 
 use askama::Template;
 use tenantry_core::clock::Timestamp;
-use tenantry_platform::page::{Chrome, NavEntry};
+use tenantry_platform::page::{Chrome, NavEntry, OPERATOR};
 
 inventory::submit! {
     NavEntry {
-        id: "controls", area: "workspace", order: 80, word: "nav.controls", icon: "shield",
-        path: "/-/console/{slug}/{mode}/controls", permission: Some("posture:read"),
+        id: "controls", area: OPERATOR, order: 20, word: "nav.controls", icon: "shield",
+        path: "/-/operator/controls", permission: Some(OPERATOR),
     }
 }
 

@@ -16,7 +16,9 @@ pub mod signing_keys;
 mod store;
 
 pub use canary::ensure_canary;
+pub use root::sealer;
 pub use schedule::Schedule;
+pub use signing_keys::rotate_now;
 
 use tenantry_core::seal::{SealFault, WrongRootKey};
 use tenantry_core::token::NotAKey;

@@ -29,6 +29,12 @@ pub struct Added {
     pub signs_from: Timestamp,
 }
 
+impl std::fmt::Display for Added {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} signs from {}", self.purpose.as_str(), self.kid, self.signs_from)
+    }
+}
+
 /// Loads the keys that still verify into this process. Answers how many.
 ///
 /// # Errors
@@ -42,6 +48,16 @@ pub async fn load(ground: &Ground) -> Result<usize, VaultFault> {
     Ok(count)
 }
 
+/// How many stored keys open: the check that nobody lost the root key or altered a row.
+///
+/// # Errors
+/// As [`load`].
+pub async fn count_openable(ground: &Ground) -> Result<usize, VaultFault> {
+    let stored = store::keys(ground).await?;
+    stored.iter().try_for_each(|key| open(ground, key).map(drop))?;
+    Ok(stored.len())
+}
+
 /// Makes the first key of each purpose, and the next ones when it is time, then loads all of them.
 pub async fn ensure(ground: &Ground, schedule: &Schedule) -> Result<Vec<Added>, VaultFault> {
     add_where(ground, schedule, |known, now| schedule.due(known, now)).await
@@ -53,7 +69,7 @@ pub async fn rotate_now(ground: &Ground, schedule: &Schedule) -> Result<Vec<Adde
 }
 
 /// Rotates by the schedule, and loads what other nodes add, until `stop` says so.
-pub async fn keep(ground: Ground, schedule: Schedule, mut stop: watch::Receiver<bool>) {
+pub async fn keep(ground: &Ground, schedule: &Schedule, mut stop: watch::Receiver<bool>) {
     let bell = Arc::new(Notify::new());
     let ring = Arc::clone(&bell);
     ground.feed.listen(move |change| {
@@ -65,8 +81,8 @@ pub async fn keep(ground: Ground, schedule: Schedule, mut stop: watch::Receiver<
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !*stop.borrow() {
         let done = tokio::select! {
-            _ = tick.tick() => ensure(&ground, &schedule).await.map(drop),
-            () = bell.notified() => load(&ground).await.map(drop),
+            _ = tick.tick() => ensure(ground, schedule).await.map(drop),
+            () = bell.notified() => load(ground).await.map(drop),
             _ = stop.changed() => Ok(()),
         };
         if let Err(fault) = done {

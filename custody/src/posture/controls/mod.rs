@@ -1,0 +1,47 @@
+//! Every control, in the order of the reports.
+
+mod record;
+pub(super) mod revocation;
+mod secrets;
+mod served;
+mod walls;
+
+use super::control::{Control, Family};
+
+macro_rules! controls {
+    ($($id:literal $claims:expr, $family:ident, $statement:literal, $check_text:literal, $frameworks:expr, $check:path;)+) => {
+        /// Every control.
+        pub const CONTROLS: &[Control] = &[$(Control {
+            id: $id,
+            claims: &$claims,
+            family: Family::$family,
+            statement: $statement,
+            check_text: $check_text,
+            frameworks: &$frameworks,
+            check: |probe| Box::pin($check(probe)),
+        }),+];
+    };
+}
+
+controls! {
+    "tenant-isolation" ["AC-5", "AC-6", "AC-9"], Isolation, "control.tenant_isolation", "control.tenant_isolation_check",
+        ["CC6.1", "CC6.3"], walls::tenant_isolation;
+    "rls-coverage" ["AC-8"], Isolation, "control.rls_coverage", "control.rls_coverage_check", ["CC6.1", "CC8.1"], walls::rls_coverage;
+    "privileged-functions" ["AC-8"], Isolation, "control.privileged_functions", "control.privileged_functions_check",
+        ["CC6.1", "CC8.1"], walls::privileged_functions;
+    "modes-apart" ["AC-7"], Isolation, "control.modes_apart", "control.modes_apart_check", ["CC6.1"], walls::modes_apart;
+    "serving-logins" ["AC-8"], Isolation, "control.serving_logins", "control.serving_logins_check", ["CC6.3", "CC8.1"], walls::serving_logins;
+    "database-version" ["AC-8"], Isolation, "control.database_version", "control.database_version_check", ["CC7.1"], walls::database_version;
+    "guard-audit" ["AC-1", "AC-15"], Access, "control.guard_audit", "control.guard_audit_check", ["CC6.1", "CC6.6"], served::guard_audit;
+    "unknown-hosts" ["AC-10", "AC-11"], Access, "control.unknown_hosts", "control.unknown_hosts_check", ["CC6.6"], served::unknown_hosts;
+    "request-origin" ["WEB-3"], Access, "control.request_origin", "control.request_origin_check", ["CC6.6"], served::request_origin;
+    "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
+    "audit-append-only" ["AUD-4"], Record, "control.audit_append_only", "control.audit_append_only_check", ["CC7.2"], record::append_only;
+    "audit-atomic" ["AUD-5"], Record, "control.audit_atomic", "control.audit_atomic_check", ["CC7.2"], record::atomic;
+    "audit-intact" ["AUD-1"], Record, "control.audit_intact", "control.audit_intact_check", ["CC7.2", "CC7.3"], record::intact;
+    "password-hashing" ["ID-2"], Secrets, "control.password_hashing", "control.password_hashing_check", ["CC6.1"], secrets::password_hashing;
+    "key-digests" ["KEY-2"], Secrets, "control.key_digests", "control.key_digests_check", ["CC6.1"], secrets::key_digests;
+    "sealed-secrets" ["EN-2"], Secrets, "control.sealed_secrets", "control.sealed_secrets_check", ["CC6.1", "CC6.7"], secrets::sealed;
+    "security-headers" ["WEB-2"], Browser, "control.security_headers", "control.security_headers_check", ["CC6.6"], served::security_headers;
+    "script-policy" ["WEB-1"], Browser, "control.script_policy", "control.script_policy_check", ["CC6.6", "CC6.8"], served::script_policy;
+}

@@ -1,0 +1,36 @@
+//! Posture: each claim has a check that tries it on the running system, and a page that shows only what holds.
+//!
+//! What must always hold (EV-1, EV-2):
+//!
+//! - A control passes only because its check ran to its end and found the claim true. A panic, a time-out, a
+//!   database that is away are `unknown`, and what is unknown is not in force.
+//! - A check tries: it opens transactions as the serving logins, reaches for another tenant's rows, alters an
+//!   audit row, presents a revoked key. Whatever it does in the database is rolled back. One control, the
+//!   revocation of a key, needs a key that other processes see: it keeps a canary tenant for it.
+//! - Evidence is numbers and our own words, never anything personal, never a tenant's name.
+//! - The trust page shows claims in force and since when. A failing control takes its claim off the page and
+//!   leaves no trace there; the operator's page has the evidence.
+//!
+//! The statements of the checks go around the first wall on purpose, so they are not in the registry of
+//! statements: they run on connections of their own (`probe.rs`), never on a pool that serves requests.
+
+mod catalogue;
+mod control;
+mod controls;
+mod engine;
+pub mod http;
+pub mod page;
+mod probe;
+mod report;
+mod sites;
+mod standing;
+
+pub use control::{Check, Control, Family, Outcome, Verdict};
+pub use controls::CONTROLS;
+pub use engine::{Finding, run_all, run_one, run_within};
+pub use probe::{Inconclusive, Probe};
+pub use report::{Report, Row, to_text};
+pub use sites::{Answer, Sites};
+pub use standing::{Held, Standing};
+
+pub use catalogue::{EXPECTED as EXPECTED_CATALOGUE, actual as actual_catalogue};

@@ -1,0 +1,143 @@
+//! Requests to the running system: by loopback, with the Host that a browser would send.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::rt::TokioIo;
+use tenantry_core::secret::SecretString;
+use tenantry_platform::config::Config;
+use tokio::net::TcpStream;
+use url::Url;
+
+use super::probe::Inconclusive;
+
+/// Until the whole answer is there.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages are some ten KB.
+const BODY_MOST: usize = 512 * 1024;
+
+/// Where the system is served. Hosts are as the `Host` header names them, with their port.
+#[derive(Clone, Debug)]
+pub struct Sites {
+    /// Whom to connect to, whatever the Host: `*.localhost` need not resolve.
+    pub connect: SocketAddr,
+    /// `https` or `http`: as browsers see it.
+    pub scheme: String,
+    /// The central host.
+    pub console: String,
+    /// The API's host.
+    pub api: String,
+    /// A tenant's host.
+    pub tenant: Option<String>,
+    /// Another tenant's host.
+    pub other_tenant: Option<String>,
+    /// A key of the first tenant.
+    pub api_key: Option<SecretString>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Sites {
+    /// Where this configuration listens, asked over loopback.
+    pub fn of(config: &Config) -> Self {
+        let host = |name: &str| authority(&config.hosts.origin(name)).unwrap_or_default();
+        Self {
+            connect: loopback(config.listen.address),
+            scheme: scheme(&config.hosts.origin(&config.hosts.central())),
+            console: host(&config.hosts.central()),
+            api: host(&config.hosts.api()),
+            tenant: None,
+            other_tenant: None,
+            api_key: None,
+        }
+    }
+
+    /// With a tenant's host, another's, and a key of the first: base URLs such as `tenantry dev` announces.
+    #[must_use]
+    pub fn with_tenants(mut self, tenant: &str, other_tenant: &str, api_key: Option<SecretString>) -> Self {
+        (self.tenant, self.other_tenant, self.api_key) = (authority(tenant), authority(other_tenant), api_key);
+        self
+    }
+
+    /// A host where tenants' routes are: a tenant's own, or the API's.
+    pub(super) fn routes_host(&self) -> &str {
+        self.tenant.as_deref().unwrap_or(&self.api)
+    }
+
+    /// `https://host`, as a browser writes it into `Origin`.
+    pub(super) fn origin(&self, host: &str) -> String {
+        format!("{}://{host}", self.scheme)
+    }
+
+    /// A GET without a credential.
+    pub(super) async fn fetch(&self, host: &str, path: &str) -> Result<Answer, Inconclusive> {
+        self.send(host, Method::GET, path, &[], "").await
+    }
+
+    /// One request on a connection of its own.
+    pub(super) async fn send(
+        &self,
+        host: &str,
+        method: Method,
+        path: &str,
+        headers: &[(HeaderName, &str)],
+        body: &'static str,
+    ) -> Result<Answer, Inconclusive> {
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, host);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).map_err(|error| Inconclusive(error.to_string()))?;
+        tokio::time::timeout(TIMEOUT, exchange(self.connect, request))
+            .await
+            .map_err(|_| Inconclusive(format!("{} did not answer within {} s", self.connect, TIMEOUT.as_secs())))?
+    }
+}
+
+async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, Inconclusive> {
+    let away = |error: &dyn std::fmt::Display| Inconclusive(format!("{to} cannot be asked: {error}"));
+    let stream = TcpStream::connect(to).await.map_err(|error| away(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
+    let driving = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| away(&error))?;
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, BODY_MOST).collect().await.map_err(|error| away(&error))?.to_bytes();
+    driving.abort();
+    Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+impl Answer {
+    /// A header's value, where it is there once and is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(first)
+    }
+}
+
+fn loopback(listening: SocketAddr) -> SocketAddr {
+    if listening.ip().is_unspecified() { (IpAddr::V4(Ipv4Addr::LOCALHOST), listening.port()).into() } else { listening }
+}
+
+/// Host and port of a base URL; the port only where it is written.
+fn authority(base: &str) -> Option<String> {
+    let url = Url::parse(base).ok()?;
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+fn scheme(base: &str) -> String {
+    base.split_once("://").map_or("https", |(scheme, _)| scheme).to_owned()
+}

@@ -1,0 +1,65 @@
+//! Posture, from outside: each control is seen to pass, broken as an attacker or a careless operator would,
+//! seen to fail, mended, and seen to pass again.
+
+#[path = "tests/broken_database.rs"]
+mod broken_database;
+#[path = "tests/broken_site.rs"]
+mod broken_site;
+#[path = "tests/engine.rs"]
+mod engine;
+
+use std::sync::Arc;
+
+use tenantry_custody::posture::{CONTROLS, Control, Finding, Outcome, Probe, Sites, run_one};
+use tenantry_platform::config::{Config, Dev};
+use tenantry_platform::kit::TestDb;
+
+/// What a demo app's file says, as short as it can be.
+const FILE: &str = r#"
+    [app]
+    name = "Posture"
+    [permissions]
+    "orders:read" = "See orders"
+    "orders:write" = "Change orders"
+    [roles.OWNER]
+    owner = true
+    permissions = ["keys:read", "keys:manage", "audit:read", "orders:read", "orders:write"]
+    [[routes]]
+    path = "/"
+    methods = ["GET"]
+    guard = "public"
+    public_because = "the shop's window"
+    [[routes]]
+    path = "/orders/{id}"
+    methods = ["GET"]
+    guard = "session"
+    permission = "orders:read"
+    [[routes]]
+    path = "/api/orders"
+    methods = ["GET", "POST"]
+    guard = "key"
+    permission = "orders:write"
+"#;
+
+fn config() -> Arc<Config> {
+    Arc::new(Config::for_dev("posture.toml", FILE, &Dev { port: 4_000, upstream: None }).unwrap_or_else(|faults| panic!("{faults}")))
+}
+
+fn probe(db: &TestDb, sites: Option<Sites>) -> Arc<Probe> {
+    Arc::new(Probe::new(db.ground.clone(), config(), db.urls(), sites))
+}
+
+fn control(id: &str) -> Control {
+    *CONTROLS.iter().find(|control| control.id == id).expect("a control of that name")
+}
+
+/// Runs one control.
+async fn run(probe: &Arc<Probe>, id: &str) -> Finding {
+    run_one(control(id), Arc::clone(probe)).await
+}
+
+async fn expect(probe: &Arc<Probe>, id: &str, outcome: Outcome) -> String {
+    let verdict = run(probe, id).await.verdict;
+    assert_eq!(verdict.outcome, outcome, "{id}: {}", verdict.evidence);
+    verdict.evidence
+}

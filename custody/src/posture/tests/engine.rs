@@ -1,0 +1,102 @@
+//! The engine: what breaks a check never makes it pass, and what fails leaves the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tenantry_custody::posture::{CONTROLS, Control, Finding, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one, run_within};
+use tenantry_platform::kit::TestDb;
+
+use super::{control, probe};
+
+async fn panics(_: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    panic!("a defect of the check")
+}
+
+async fn hangs(_: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    std::future::pending().await
+}
+
+fn with(check: tenantry_custody::posture::Check) -> Control {
+    Control { check, ..control("tenant-isolation") }
+}
+
+#[tokio::test]
+async fn a_check_that_panics_is_unknown_and_the_others_go_on() {
+    let db = TestDb::new().await;
+    let broken = with(|probe| Box::pin(panics(probe)));
+    let findings = run_all(&[broken, control("database-version")], &probe(&db, None)).await;
+    let outcomes: Vec<Outcome> = findings.iter().map(|finding| finding.verdict.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Unknown, Outcome::Pass]);
+}
+
+#[tokio::test]
+async fn a_check_that_hangs_is_unknown() {
+    let db = TestDb::new().await;
+    let finding = run_within(Duration::ZERO, with(|probe| Box::pin(hangs(probe))), probe(&db, None)).await;
+    assert_eq!(finding.verdict.outcome, Outcome::Unknown);
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_makes_every_control_unknown_and_none_pass() {
+    let db = TestDb::new().await;
+    let mut urls = db.urls();
+    for login in [&mut urls.control, &mut urls.live, &mut urls.test, &mut urls.jobs, &mut urls.operator] {
+        login.dbname("nowhere");
+    }
+    db.ground.db.close();
+    let probe = Arc::new(Probe::new(db.ground.clone(), super::config(), urls, None));
+    let findings = run_all(CONTROLS, &probe).await;
+    for finding in &findings {
+        assert_eq!(finding.verdict.outcome, Outcome::Unknown, "{}: {}", finding.control.id, finding.verdict.evidence);
+    }
+    assert!(!Report::new(&findings).has_failed());
+}
+
+#[tokio::test]
+async fn the_report_has_the_fields_that_programs_read() {
+    let db = TestDb::new().await;
+    let finding = run_one(control("modes-apart"), probe(&db, None)).await;
+    let report: serde_json::Value = serde_json::from_str(&Report::new(&[finding]).to_json()).unwrap();
+    let row = report["controls"][0].as_object().unwrap();
+    assert_eq!(row.keys().collect::<Vec<_>>(), ["at", "claim", "evidence", "id", "verdict"]);
+    assert_eq!((&row["id"], &row["claim"], &row["verdict"]), (&"modes-apart".into(), &"AC-7".into(), &"pass".into()));
+    assert_eq!(row["at"], "2026-06-15T12:00:00Z");
+}
+
+#[tokio::test]
+async fn a_claim_leaves_the_page_when_it_fails_and_begins_anew_when_it_returns() {
+    let db = TestDb::new().await;
+    let (standing, clock) = (Standing::default(), &db.ground.clock);
+    let find = |outcome| Finding { control: control("modes-apart"), verdict: Verdict { outcome, evidence: String::new() }, at: clock.now() };
+    let start = clock.now();
+    standing.take(vec![find(Outcome::Pass)]);
+    clock.advance(Duration::from_secs(300));
+    standing.take(vec![find(Outcome::Pass)]);
+    assert_eq!(standing.in_force(clock.now())[0].since, start);
+    standing.take(vec![find(Outcome::Fail)]);
+    assert!(standing.in_force(clock.now()).is_empty());
+    standing.take(vec![find(Outcome::Unknown)]);
+    assert!(standing.in_force(clock.now()).is_empty());
+    standing.take(vec![find(Outcome::Pass)]);
+    assert_eq!(standing.in_force(clock.now())[0].since, clock.now());
+}
+
+#[tokio::test]
+async fn a_verdict_that_nobody_renewed_is_no_longer_in_force() {
+    let db = TestDb::new().await;
+    let standing = Standing::default();
+    let verdict = Verdict::pass("");
+    standing.take(vec![Finding { control: control("modes-apart"), verdict, at: db.ground.now() }]);
+    db.ground.clock.advance(Duration::from_secs(12 * 60));
+    assert!(standing.in_force(db.ground.now()).is_empty());
+}
+
+#[test]
+fn controls_have_names_of_their_own_and_claims() {
+    let mut ids: Vec<&str> = CONTROLS.iter().map(|control| control.id).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    assert!(CONTROLS.iter().all(|control| !control.claims.is_empty() && !control.frameworks.is_empty()));
+}
