@@ -12,15 +12,17 @@ pub mod sessions;
 pub mod tenants;
 pub mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tenantry_core::host::{HostNames, HostNamesFault};
 use tenantry_core::password::PasswordPolicy;
 use tenantry_platform::config::{self, Config};
+use tenantry_platform::db::DbFault;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::words::Words;
 use tenantry_platform::page::{Brand, Nonce, Visit};
+use tokio::sync::Notify;
 
 use afterwards::Afterwards;
 use apikeys::ApiKeys;
@@ -105,9 +107,10 @@ pub struct Identity {
     /// Which host is whose.
     pub tenants: Tenants,
     /// Which programs act for whom.
-    pub keys: ApiKeys,
+    pub apikeys: ApiKeys,
     /// What is written after the answer.
     pub afterwards: Afterwards,
+    bell: OnceLock<Arc<Notify>>,
 }
 
 impl Identity {
@@ -117,19 +120,47 @@ impl Identity {
         Arc::new(Self {
             hasher: Hasher::start(&options.passwords, ground.entropy.clone()),
             sessions: Sessions::new(&ground, &options, afterwards.clone()),
-            keys: ApiKeys::new(&ground, &options, &tenants),
+            apikeys: ApiKeys::new(&ground, &options, &tenants),
             tenants,
             afterwards,
+            bell: OnceLock::new(),
             ground,
             options,
         })
     }
 
+    /// Rings this bell when a mail was put into the queue. Without one the queue looks by itself.
+    pub fn ring(&self, bell: Arc<Notify>) {
+        // A second bell is of no use: the first one wakes the same queue.
+        let _ = self.bell.set(bell);
+    }
+
+    pub(crate) fn wake_queue(&self) {
+        if let Some(bell) = self.bell.get() {
+            bell.notify_one();
+        }
+    }
+
+    /// Deletes what is over: links, codes, reservations, and sessions of long ago. Run daily.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self) -> Result<(), DbFault> {
+        let gone = sessions::sweep(&self.ground).await?;
+        tracing::info!(gone, "links, codes, reservations and sessions that are over were deleted");
+        Ok(())
+    }
+
     /// What a page of ours knows of the request that it answers.
     pub fn visit(&self, caller: &Caller) -> Visit {
+        self.visit_of(&caller.nonce, &caller.request_id)
+    }
+
+    /// The same where nobody has called a handler: for pages of refusals.
+    pub fn visit_of(&self, nonce: &str, request_id: &str) -> Visit {
         Visit {
-            nonce: Nonce::given(&caller.nonce),
-            request_id: caller.request_id.to_string(),
+            nonce: Nonce::given(nonce),
+            request_id: request_id.to_owned(),
             now: self.ground.now(),
             brand: Arc::clone(&self.options.brand),
             words: Words::english(),

@@ -72,7 +72,7 @@ impl Hasher {
     }
 
     /// A pool without workers: work waits until some are employed.
-    pub(crate) fn idle(options: &Passwords, entropy: Entropy) -> Self {
+    pub fn idle(options: &Passwords, entropy: Entropy) -> Self {
         // Invariant: the configuration refuses recipes below OWASP's, which are far above argon2's own minimum.
         let recipe = Params::new(options.memory_kib, options.iterations, options.parallelism, Some(HASH_BYTES))
             .expect("the configured recipe is one of argon2's");
@@ -82,7 +82,8 @@ impl Hasher {
         Self(Arc::new(Pool { queue, waiting: Arc::new(Mutex::new(waiting)), recipe, decoy, computed: Arc::default(), entropy }))
     }
 
-    pub(crate) fn employ(&self, workers: usize) {
+    /// Adds workers.
+    pub fn employ(&self, workers: usize) {
         for _ in 0..workers {
             let waiting = Arc::clone(&self.0.waiting);
             std::thread::spawn(move || work(&waiting));

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use ::http::StatusCode;
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use tenantry_core::host::Host;
 use tenantry_core::redirect::ReturnTo;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::http::{Caller, Form, Query, see_other};
-use tenantry_platform::page::{Field, render_with};
+use tenantry_platform::page::{Field, policy, render_with};
 use tenantry_platform::problem::Problem;
 
 use super::page::SignIn;
 use super::sign_in::REFUSED;
 use crate::Identity;
-use crate::sessions::http::{HANDOFF_PATH, Target, with_cookies};
+use crate::sessions::http::{Target, with_cookies};
 use crate::sessions::{SignedIn, StaffSession};
 
 /// Marks the answer to a failed sign-in, for the budget that failures are charged to.
@@ -43,10 +42,13 @@ pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedI
 }
 
 /// `POST /-/sign-in` on the central host.
-pub async fn sign_in(State(identity): State<Arc<Identity>>, caller: Caller, Form(sent): Form<Credentials>) -> Result<Response, Problem> {
+pub async fn sign_in(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(sent): Form<Credentials>) -> Result<Response, Problem> {
     let target = ReturnTo::parse(&sent.return_to).unwrap_or_else(|_| ReturnTo::home());
     match identity.sign_in(&sent.email, sent.password.expose_secret(), caller.origin()).await {
-        Ok(signed) => Ok(with_cookies(see_other(&onward(&signed.session, &target)), signed.cookies)),
+        Ok(proven) => {
+            identity.sessions.leave_previous(&headers, &caller.public_origin, caller.origin()).await;
+            Ok(with_cookies(see_other(&onward(&proven.session, &target)), proven.cookies))
+        }
         Err(problem) if problem.code == REFUSED => {
             let mut again = page(&identity, &caller, &target, Field::filled(sent.email), &problem.detail);
             again.extensions_mut().insert(SignInFailed);
@@ -66,19 +68,19 @@ pub(crate) fn onward(session: &StaffSession, target: &ReturnTo) -> String {
 
 fn page(identity: &Identity, caller: &Caller, target: &ReturnTo, email: Field, refused: &str) -> Response {
     let status = if refused.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let onward = identity.sessions.on_the_way_to(target);
+    let visit = identity.visit(caller);
     let page = SignIn {
-        chrome: identity.visit(caller).page(SignIn::TITLE),
+        chrome: visit.page(SignIn::TITLE),
         email,
         refused: refused.to_owned(),
         return_to: target.to_string(),
-        workspace: sent_by(target).unwrap_or_default(),
+        // The address that the person typed: nothing of its tenant.
+        workspace: onward.as_deref().and_then(|origin| origin.split("://").nth(1)).unwrap_or_default().to_owned(),
     };
-    render_with(status, &page)
-}
-
-/// The host that sent the person here, as they typed it: nothing of its tenant.
-fn sent_by(target: &ReturnTo) -> Option<String> {
-    let query = target.as_str().strip_prefix(HANDOFF_PATH)?.strip_prefix('?')?;
-    let (_, host) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "host")?;
-    Host::parse(host.as_bytes()).ok().map(|host| host.name.into_owned())
+    let mut answer = render_with(status, &page);
+    if let Some(Ok(policy)) = onward.map(|origin| HeaderValue::try_from(policy(&visit.nonce, &[&origin]))) {
+        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
 }

@@ -15,6 +15,6 @@ mod store;
 
 pub use hashing::{Hasher, Verdict};
 pub use http::SignInFailed;
-pub use sign_in::{REFUSED, SignedIn};
+pub use sign_in::{Proven, REFUSED};
 
 pub(crate) use store::person_by_email;

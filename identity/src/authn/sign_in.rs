@@ -16,14 +16,14 @@ use tenantry_platform::record::Act;
 use super::Verdict;
 use super::store::{self, StoredPassword};
 use crate::Identity;
-use crate::sessions::{StaffSession, created, record_everywhere};
+use crate::sessions::{BY_PASSWORD, StaffSession, created, record_everywhere};
 
 /// The `code` of the one refusal.
 pub const REFUSED: &str = "sign_in_refused";
 
 /// Somebody who proved who they are.
 #[derive(Debug)]
-pub struct SignedIn {
+pub struct Proven {
     /// Their central session.
     pub session: Arc<StaffSession>,
     /// `Set-Cookie` for the central host.
@@ -35,7 +35,7 @@ impl Identity {
     ///
     /// # Errors
     /// One and the same refusal, with the code [`REFUSED`], whatever was wrong; 503 when too many sign in at once.
-    pub async fn sign_in(&self, email: &str, password: &str, origin: Origin) -> Result<SignedIn, Problem> {
+    pub async fn sign_in(&self, email: &str, password: &str, origin: Origin) -> Result<Proven, Problem> {
         // What is no address, or could never have been accepted as a password, is nobody's.
         let (Ok(email), Ok(password)) = (EmailAddress::parse(email), Password::present(password)) else { return Err(refused()) };
         let (person, stored) = self.look_up(&email, &origin).await?;
@@ -65,10 +65,10 @@ impl Identity {
         Ok((found, stored))
     }
 
-    async fn let_in(&self, stored: &StoredPassword, newer: Option<SecretString>, origin: Origin) -> Result<SignedIn, Problem> {
+    async fn let_in(&self, stored: &StoredPassword, newer: Option<SecretString>, origin: Origin) -> Result<Proven, Problem> {
         let context = Context { tenant: None, person: Some(stored.person.id) };
         let mut tx = Permit::<Authenticate, Control>::system(context, Actor::person(&stored.person), origin).begin(&self.ground);
-        let opened = self.sessions.open_root(&mut tx, stored.person.id).await?.ok_or_else(refused)?;
+        let opened = self.sessions.open_root(&mut tx, stored.person.id, BY_PASSWORD).await?.ok_or_else(refused)?;
         // The person's row is held now: a password that was changed meanwhile shows here.
         if !store::is_still(&mut tx, stored).await? {
             return Err(refused());
@@ -79,7 +79,7 @@ impl Identity {
         record_everywhere(&self.ground, &mut tx, &created(opened.key, &self.options.central_origin())).await?;
         tx.commit().await?;
         let session = self.sessions.find(opened.key).await?.ok_or_else(refused)?;
-        Ok(SignedIn { session, cookies: opened.cookies })
+        Ok(Proven { session, cookies: opened.cookies })
     }
 
     /// Into the log of each tenant of the person, after the answer. An unknown address is nobody's business.

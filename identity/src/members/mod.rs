@@ -7,9 +7,11 @@
 //!   door that reads the tenant of the transaction (AC-5).
 
 pub mod http;
+mod join;
 mod standing;
 mod store;
 
+pub(crate) use join::join;
 pub use standing::{Standing, permissions_of, standing};
 pub use store::Member;
 

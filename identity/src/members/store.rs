@@ -2,7 +2,7 @@
 
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::PersonId;
-use tenantry_platform::db::{Control, DbFault, Row};
+use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permit, Permission, ReadMembers};
 use uuid::Uuid;
@@ -10,6 +10,9 @@ use uuid::Uuid;
 tenantry_platform::sql! {
     AsDoor OnlyControl MEMBERS = "
         select person_id, name, email, status, role, created_at from doors.members_of_tenant($1)";
+    AsTenant OnlyControl JOIN = "
+        insert into memberships (tenant_id, person_id, role, created_at) values ($1, $2, $3, $4)
+        on conflict (tenant_id, person_id) do update set role = excluded.role where memberships.tenant_id = $1";
     AsTenant OnlyControl ROLE = "select role from memberships where tenant_id = $1 and person_id = $2";
 }
 
@@ -37,6 +40,11 @@ pub(super) async fn list(permit: &Permit<ReadMembers, Control>, ground: &Ground,
 /// The role's name of a person in the permit's tenant.
 pub(super) async fn role<P: Permission>(permit: &Permit<P, Control>, ground: &Ground, person: PersonId) -> Result<Option<String>, DbFault> {
     Ok(permit.read(ground, &ROLE, &[&person.uuid()]).await?.first().map(|row| row.get("role")))
+}
+
+/// Adds a person to the transaction's tenant, or changes their role.
+pub(super) async fn join(tx: &mut TenantTx<Control>, person: PersonId, role: &str, at: Timestamp) -> Result<(), DbFault> {
+    tx.execute(&JOIN, &[&person.uuid(), &role, &at]).await
 }
 
 fn read(row: &Row) -> Member {

@@ -2,7 +2,7 @@
 
 use ::http::{HeaderMap, HeaderValue};
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::{PersonId, SessionId};
+use tenantry_core::ids::PersonId;
 use tenantry_platform::db::{Context, Control, DbFault, Jobs, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
@@ -34,6 +34,14 @@ impl Sessions {
         Ok(no_cookies())
     }
 
+    /// Ends the session that this browser had, after somebody signed in anew (ASVS 7.2.4). They are signed in
+    /// either way: what fails here is logged, and ends by the clock.
+    pub(crate) async fn leave_previous(&self, headers: &HeaderMap, host_origin: &str, origin: Origin) {
+        if let Err(problem) = self.sign_out(headers, host_origin, origin).await {
+            tracing::warn!(%problem, "the previous session of a browser could not be ended");
+        }
+    }
+
     /// Ends every session of the transaction's person, commits, and answers when no cache believes them. For the
     /// verbs that take access away: deactivation, a changed password.
     ///
@@ -57,11 +65,11 @@ impl Sessions {
     }
 
     async fn end(&self, mut tx: TenantTx<Control>, key: Key) -> Result<(), DbFault> {
-        let Some(standing) = store::find_rotation(&mut tx, key.session).await?.filter(|standing| !standing.ended) else {
+        let Some(standing) = store::find_rotation(&mut tx, key.session).await? else { return tx.commit().await };
+        let root = standing.rotation.root;
+        if !store::end_tree(&mut tx, root, self.ground.now(), "sign_out").await? {
             return tx.commit().await;
-        };
-        let root: SessionId = standing.rotation.root;
-        store::end_tree(&mut tx, root, self.ground.now(), "sign_out").await?;
+        }
         record_everywhere(&self.ground, &mut tx, &Act::new("session.ended", "session", key.session)).await?;
         tx.announce(&self.ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
         tx.commit_and_fence(&self.ground).await.map(drop)

@@ -28,6 +28,7 @@ use url::form_urlencoded::Serializer;
 
 use super::open::created;
 use super::staff::{Key, StaffSession};
+use super::http::HANDOFF_PATH;
 use super::store;
 use super::{Opened, Sessions};
 use crate::tenants;
@@ -199,8 +200,17 @@ impl Sessions {
         serde_json::from_slice(&plain).map(Some).map_err(Problem::internal)
     }
 
+    /// The origin that a hand-off on the way leads to: the sign-in form's policy has to name it, because browsers
+    /// hold redirects of a form to it as well.
+    pub(crate) fn on_the_way_to(&self, target: &ReturnTo) -> Option<String> {
+        let query = target.as_str().strip_prefix(HANDOFF_PATH)?.strip_prefix('?')?;
+        let (_, host) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "host")?;
+        let (slug, mode) = self.tenant_host(&host)?;
+        Some(self.options.hosts.origin(&self.options.hosts.tenant(&slug, mode)))
+    }
+
     /// A tenant's host as configuration names it. Custom domains come with their proof, in a later room.
-    pub(super) fn tenant_host(&self, host: &str) -> Option<(Slug, Mode)> {
+    fn tenant_host(&self, host: &str) -> Option<(Slug, Mode)> {
         match self.options.names.resolve(host) {
             HostName::Tenant { slug, mode } => Some((Slug::from_stored(slug).ok()?, mode)),
             HostName::Central | HostName::Api | HostName::Other(_) => None,

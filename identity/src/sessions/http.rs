@@ -16,7 +16,7 @@ use tenantry_platform::problem::Problem;
 use url::form_urlencoded::Serializer;
 
 use super::handoff::Offer;
-use super::page::{Handoff, HiddenField};
+use super::page::{Handoff, HiddenField, SignedOut};
 use super::staff::StaffSession;
 use crate::Identity;
 
@@ -120,8 +120,11 @@ pub async fn redeem(
 /// `POST /-/sign-out` on any host: the end of the whole tree.
 pub async fn sign_out(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
     let cookies = identity.sessions.sign_out(&headers, &caller.public_origin, caller.origin()).await?;
-    let onward = if caller.surface == Surface::Central { SIGN_IN_PATH } else { "/" };
-    Ok(with_cookies(see_other(onward), cookies))
+    let answer = match caller.surface {
+        Surface::Central => see_other(SIGN_IN_PATH),
+        Surface::Tenant(_) | Surface::Api => render(&SignedOut { chrome: identity.visit(&caller).page(SignedOut::TITLE) }),
+    };
+    Ok(with_cookies(answer, cookies))
 }
 
 /// Adds `Set-Cookie` headers to an answer.

@@ -31,7 +31,7 @@ pub use open::Opened;
 pub use refresh::{Refreshed, Reuse};
 pub use staff::{Key, Membership, StaffSession};
 
-pub(crate) use open::{created, record_everywhere};
+pub(crate) use open::{BY_PASSWORD, created, record_everywhere};
 
 use std::sync::Arc;
 

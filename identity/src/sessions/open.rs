@@ -19,7 +19,7 @@ use super::store::{self, NewSession, Rotation};
 use super::{ACCESS_COOKIE, REFRESH_COOKIE, Sessions};
 
 /// How somebody proved who they are (RFC 8176).
-const BY_PASSWORD: &str = "pwd";
+pub(crate) const BY_PASSWORD: &str = "pwd";
 
 /// A session that was just opened or refreshed: what the browser gets once the transaction is committed.
 #[derive(Debug)]
@@ -33,13 +33,13 @@ pub struct Opened {
 impl Sessions {
     /// Opens a central session in the caller's transaction, which names the person. `None`: the person is not
     /// active. The person's row is held until the commit, so whoever deactivates them meanwhile ends this one too.
-    pub(crate) async fn open_root(&self, tx: &mut TenantTx<Control>, person: PersonId) -> Result<Option<Opened>, Problem> {
+    pub(crate) async fn open_root(&self, tx: &mut TenantTx<Control>, person: PersonId, amr: &str) -> Result<Option<Opened>, Problem> {
         if store::lock_person(tx, person).await?.is_none() {
             return Ok(None);
         }
         let (now, id) = (self.ground.now(), SessionId::new(&self.ground.clock, &self.ground.entropy));
         let expires_at = now.checked_add(self.options.sessions.absolute).unwrap_or(Timestamp::MAX);
-        let proof = store::Parent { root: id, auth_time: now, amr: vec![BY_PASSWORD.to_owned()], expires_at };
+        let proof = store::Parent { root: id, auth_time: now, amr: vec![amr.to_owned()], expires_at };
         let host = self.access.issuer().to_owned();
         self.insert(tx, id, None, &proof, &host, None).await?;
         let first = Rotation { root: id, tenant: None, expires_at, counter: 0 };
@@ -48,7 +48,7 @@ impl Sessions {
 
     /// Opens a child on a tenant's host, under the context of that tenant and person. `None`: the parent is over,
     /// or the person no longer active.
-    pub(super) async fn open_child(
+    pub(crate) async fn open_child(
         &self,
         tx: &mut TenantTx<Control>,
         parent: Key,

@@ -3,20 +3,30 @@
 use askama::Template;
 use tenantry_platform::page::Chrome;
 
-/// A form that sends itself to the tenant's host; its button is for browsers without JavaScript.
-/// Its answer is made by `page::render_posting_to`, so that the policy names the tenant's origin.
+/// A form, on the tenant's host, that sends itself back to it; its button is for browsers without JavaScript.
 #[derive(Debug, Template)]
 #[template(path = "sessions/handoff.html")]
 pub struct Handoff {
     pub chrome: Chrome,
     pub workspace: String,
-    /// `https://acme.example.com/-/handoff`.
+    /// `/-/handoff`.
     pub action: String,
     pub fields: Vec<HiddenField>,
 }
 
 impl Handoff {
     pub const TITLE: &'static str = "handoff.submit";
+}
+
+/// The end, on a tenant's host. A page rather than a way on: the next request would only begin to sign in again.
+#[derive(Debug, Template)]
+#[template(path = "sessions/signed_out.html")]
+pub struct SignedOut {
+    pub chrome: Chrome,
+}
+
+impl SignedOut {
+    pub const TITLE: &'static str = "signed_out.title";
 }
 
 /// Asked at the first use of a custom domain: "Continue to … as …".

@@ -118,7 +118,9 @@ impl Sessions {
     async fn end_reused(&self, mut tx: TenantTx<Control>, token: &RefreshToken, standing: &Standing) -> Result<(), DbFault> {
         let root = standing.rotation.root;
         tracing::warn!(session = %token.key.session, %root, "an old refresh token was presented; every session of its tree is ended");
-        store::end_tree(&mut tx, root, self.ground.now(), "reuse").await?;
+        if !store::end_tree(&mut tx, root, self.ground.now(), "reuse").await? {
+            return tx.commit().await;
+        }
         let facts = json!({ "presented": token.counter, "newest": standing.rotation.counter, "host": standing.host });
         let act = Act::new("session.reuse_detected", "session", token.key.session).with(facts);
         record_everywhere(&self.ground, &mut tx, &act).await?;

@@ -37,7 +37,8 @@ sql! {
         update sessions set successor_used_at = $4
         where person_id = $1 and id = $2 and counter = $3 and successor_used_at is null";
     AsPerson OnlyControl END_ROOT = "
-        update sessions set ended_at = $3, end_reason = $4 where person_id = $1 and id = $2 and ended_at is null";
+        update sessions set ended_at = $3, end_reason = $4
+        where person_id = $1 and id = $2 and ended_at is null returning true";
     AsPerson OnlyControl END_TREE = "
         update sessions set ended_at = $3, end_reason = $4
         where person_id = $1 and root_id = $2 and ended_at is null";
@@ -202,10 +203,12 @@ pub(super) async fn mark_used(tx: &mut TenantTx<Control>, id: SessionId, counter
     tx.execute(&MARK_USED, &[&id.uuid(), &counter, &at]).await
 }
 
-/// The root first, alone: a child that is being born holds it, and is seen by the second statement.
-pub(super) async fn end_tree(tx: &mut TenantTx<Control>, root: SessionId, at: Timestamp, reason: &str) -> Result<(), DbFault> {
-    tx.execute(&END_ROOT, &[&root.uuid(), &at, &reason]).await?;
-    tx.execute(&END_TREE, &[&root.uuid(), &at, &reason]).await
+/// The root first, alone: a child that is being born holds it, and is seen by the second statement. `false`:
+/// somebody else has ended it.
+pub(super) async fn end_tree(tx: &mut TenantTx<Control>, root: SessionId, at: Timestamp, reason: &str) -> Result<bool, DbFault> {
+    let ended = tx.query_opt(&END_ROOT, &[&root.uuid(), &at, &reason]).await?.is_some();
+    tx.execute(&END_TREE, &[&root.uuid(), &at, &reason]).await?;
+    Ok(ended)
 }
 
 pub(super) async fn end_all(tx: &mut TenantTx<Control>, at: Timestamp, reason: &str) -> Result<(), DbFault> {

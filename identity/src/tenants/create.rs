@@ -7,7 +7,7 @@ use tenantry_platform::db::{Control, DbFault, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{TenantRef, TenantStatus};
-use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::store;
@@ -40,7 +40,8 @@ pub async fn create(
     new: NewTenant,
 ) -> Result<TenantRef, Problem> {
     let at = ground.now();
-    store::insert(tx, &new.slug, &new.name, FIRST_PLAN, at).await?;
+    // Two links of one browser carry one id: the first that is used makes the tenant.
+    store::insert(tx, &new.slug, &new.name, FIRST_PLAN, at).await.on_constraint("tenants_pkey", taken)?;
     if !store::claim(tx, &new.slug, new.id).await? {
         return Err(taken());
     }

@@ -52,7 +52,7 @@ pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedI
 pub async fn sign_up(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(draft): Form<Draft>) -> Result<Response, Problem> {
     let account = match draft.check(&identity.options) {
         Ok(account) => account,
-        Err(form) => return Ok(page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, form)),
+        Err(form) => return Ok(page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, *form)),
     };
     let browser = Browser::known(&identity.ground, &headers).unwrap_or_else(|| Browser::fresh(&identity.ground));
     let email = account.email.as_str().to_owned();
@@ -73,7 +73,10 @@ pub async fn look(State(identity): State<Arc<Identity>>, caller: Caller, headers
 pub async fn verify(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(sent): Form<Confirmation>) -> Result<Response, Problem> {
     let password = sent.password.as_ref().filter(|password| !password.expose_secret().is_empty());
     match identity.verify(&sent.token, password, &headers, caller.origin()).await {
-        Ok(verified) => Ok(with_cookies(see_other(&format!("/-/console/{}", verified.tenant.slug)), verified.cookies)),
+        Ok(verified) => {
+            identity.sessions.leave_previous(&headers, &caller.public_origin, caller.origin()).await;
+            Ok(with_cookies(see_other(&format!("/-/console/{}", verified.tenant.slug)), verified.cookies))
+        }
         Err(NotVerified::Password(shown, why)) => {
             Ok(confirm_page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, sent.token, shown, why))
         }

@@ -17,9 +17,11 @@ pub mod http;
 mod link;
 pub mod page;
 mod sign_up;
+mod stand_in;
 mod store;
 mod verify;
 
 pub use draft::{Account, Draft};
 pub use enrol::Enrolled;
+pub use stand_in::DevSession;
 pub use verify::Shown;

@@ -33,7 +33,9 @@ impl Identity {
         let hash = self.hasher.hash(account.password.clone()).await?;
         let mut tx = permit.begin(&self.ground);
         self.hold(&mut tx, account, hash, browser, known).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        self.wake_queue();
+        Ok(())
     }
 
     async fn hold(

@@ -14,7 +14,7 @@ use super::enrol::Enrolment;
 use super::link::{Pending, Token};
 use super::store;
 use crate::Identity;
-use crate::sessions::created;
+use crate::sessions::{BY_PASSWORD, created};
 
 /// What the page shows of a link.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Identity {
         // Of several that confirm at once, one gets the link.
         store::use_link(&mut tx, &token.digest(), self.ground.now()).await?.ok_or_else(gone)?;
         let enrolled = self.enrol(&mut tx, new).await?;
-        let opened = self.sessions.open_root(&mut tx, enrolled.person.id).await?.ok_or_else(gone)?;
+        let opened = self.sessions.open_root(&mut tx, enrolled.person.id, BY_PASSWORD).await?.ok_or_else(gone)?;
         record::append(&mut tx, &self.ground, created(opened.key, &self.options.central_origin())).await?;
         tx.commit_and_fence(&self.ground).await?;
         let mut cookies = opened.cookies;

@@ -1,0 +1,65 @@
+//! A member by request: for an app's own tests against `tenantry dev`. Nothing that serves strangers mounts it.
+
+use ::http::HeaderValue;
+use tenantry_core::email::EmailAddress;
+use tenantry_core::ids::{PersonId, TenantId};
+use tenantry_core::mode::Mode;
+use tenantry_core::slug::Slug;
+use tenantry_platform::db::{Context, Control, TenantTx};
+use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, PersonRef, TenantRef};
+use tenantry_platform::problem::{Kind, Problem};
+
+use super::store;
+use crate::Identity;
+use crate::authn::person_by_email;
+use crate::members;
+
+/// A person of `tenantry dev`, signed in on two hosts.
+#[derive(Debug)]
+pub struct DevSession {
+    /// The tenant's host in live mode, as browsers see it.
+    pub host: String,
+    /// `Set-Cookie` for it.
+    pub tenant_cookies: Vec<HeaderValue>,
+    /// `Set-Cookie` for the central host.
+    pub central_cookies: Vec<HeaderValue>,
+}
+
+/// How they proved who they are: they did not.
+const BY_REQUEST: &str = "dev";
+
+impl Identity {
+    /// Makes the person if there is none, gives them the role, and signs them in without a password, on the central
+    /// host and on the tenant's.
+    ///
+    /// # Errors
+    /// 422 for a role that the configuration does not know; 409 for a person who is deactivated.
+    pub async fn dev_session(&self, email: &EmailAddress, tenant: &TenantRef, role: &str, origin: Origin) -> Result<DevSession, Problem> {
+        self.options.roles.find(role).ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
+        let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
+        let anybody = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("dev", "stand_in"), origin.clone());
+        let found = person_by_email(&anybody, &self.ground, email.lookup()).await?;
+        let id = found.unwrap_or_else(|| PersonId::new(&self.ground.clock, &self.ground.entropy));
+        let person = PersonRef { id, email: email.as_str().to_owned(), name: email.as_str().to_owned(), operator: false };
+        let context = Context { tenant: Some(tenant.id), person: Some(id) };
+        let mut tx = Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
+        if found.is_none() {
+            store::insert_person(&mut tx, email, &person.name, self.ground.now()).await?;
+            if !store::claim_email(&mut tx, email, id).await? {
+                return Err(Problem::new(Kind::Conflict, "Somebody made this person meanwhile. Ask again."));
+            }
+        }
+        members::join(&mut tx, &self.ground, id, role).await?;
+        let opened = self.open_both(&mut tx, id, (tenant.id, &slug)).await?;
+        tx.commit_and_fence(&self.ground).await?;
+        Ok(opened)
+    }
+
+    async fn open_both(&self, tx: &mut TenantTx<Control>, person: PersonId, (tenant, slug): (TenantId, &Slug)) -> Result<DevSession, Problem> {
+        let host = self.options.hosts.origin(&self.options.hosts.tenant(slug, Mode::Live));
+        let deactivated = || Problem::new(Kind::Conflict, "This person is deactivated.");
+        let central = self.sessions.open_root(tx, person, BY_REQUEST).await?.ok_or_else(deactivated)?;
+        let child = self.sessions.open_child(tx, central.key, &host, (tenant, Mode::Live)).await?.ok_or_else(deactivated)?;
+        Ok(DevSession { host, tenant_cookies: child.cookies, central_cookies: central.cookies })
+    }
+}

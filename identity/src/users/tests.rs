@@ -1,0 +1,199 @@
+//! Stories of new people (ID-3, ID-4).
+
+use http::StatusCode;
+
+use crate::house::{Answer, Browser, CENTRAL, House, PASSWORD, Sent, fields};
+
+const OTHER_PASSWORD: &str = "seven kettles orbit a plum";
+
+async fn sign_up(browser: &mut Browser<'_>, fields: &[(&str, String)]) -> Answer {
+    browser.post(&format!("{CENTRAL}/-/sign-up"), fields).await
+}
+
+fn link_in(mail: &Sent) -> String {
+    let start = mail.text.find(&format!("{CENTRAL}/-/verify?token=")).expect("a link");
+    mail.text[start..].split_whitespace().next().expect("a link").to_owned()
+}
+
+fn token_in(link: &str) -> [(&'static str, String); 1] {
+    [("token", link.split_once("token=").expect("a token").1.to_owned())]
+}
+
+async fn confirm(browser: &mut Browser<'_>, link: &str) -> Answer {
+    browser.post(&format!("{CENTRAL}/-/verify"), &token_in(link)).await
+}
+
+async fn only_link(house: &House) -> String {
+    let mails = house.mails().await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    link_in(&mails[0])
+}
+
+async fn count(house: &House, table: &str) -> i64 {
+    let sql = format!("select count(*) from control.{table}");
+    house.db.administrator().await.query_one(sql.as_str(), &[]).await.expect("a row").get(0)
+}
+
+#[tokio::test]
+async fn whoever_signs_up_and_confirms_has_a_workspace_and_is_signed_in() {
+    let house = House::new().await;
+    let mut browser = house.browser();
+    let answer = sign_up(&mut browser, &fields("acme")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.body.contains("ada@acme.example") && !browser.is_signed_in(CENTRAL).await);
+    let link = only_link(&house).await;
+    let page = browser.get(&link).await;
+    assert!(page.status == StatusCode::OK && !page.body.contains("type=\"password\""), "the same browser chooses no password again");
+    let confirmed = confirm(&mut browser, &link).await;
+    assert_eq!(confirmed.location(), "/-/console/acme");
+    assert!(browser.is_signed_in(CENTRAL).await);
+    let actions = house.actions().await;
+    for action in ["tenant.created", "member.added", "person.verified", "session.created"] {
+        assert_eq!(actions.get(action), Some(&1), "{actions:?}");
+    }
+    assert_eq!(house.browser().sign_in("ADA@acme.example", PASSWORD).await.location(), "/-/console/acme");
+}
+
+#[tokio::test]
+async fn looking_at_a_link_changes_nothing() {
+    let house = House::new().await;
+    let mut browser = house.browser();
+    sign_up(&mut browser, &fields("acme")).await;
+    let link = only_link(&house).await;
+    for _ in 0..3 {
+        assert_eq!(house.browser().get(&link).await.status, StatusCode::OK);
+    }
+    assert_eq!(count(&house, "persons").await, 0, "nobody is anybody before they confirm");
+    assert_eq!(confirm(&mut browser, &link).await.location(), "/-/console/acme");
+}
+
+#[tokio::test]
+async fn a_link_works_once_also_when_two_confirm_at_the_same_time() {
+    let house = House::new().await;
+    let mut browser = house.browser();
+    sign_up(&mut browser, &fields("acme")).await;
+    let link = only_link(&house).await;
+    let (mut left, mut right) = (browser.clone(), browser.clone());
+    let (left, right) = tokio::join!(confirm(&mut left, &link), confirm(&mut right, &link));
+    let mut statuses = [left.status, right.status];
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::SEE_OTHER, StatusCode::NOT_FOUND]);
+    assert_eq!(confirm(&mut browser, &link).await.code(), "link_gone");
+    assert_eq!(count(&house, "persons").await, 1);
+}
+
+#[tokio::test]
+async fn a_link_ends_and_its_slug_is_free_again() {
+    let house = House::new().await;
+    let mut browser = house.browser();
+    sign_up(&mut browser, &fields("acme")).await;
+    let link = only_link(&house).await;
+    house.advance(24 * 3_600 + 1);
+    assert_eq!(browser.get(&link).await.code(), "link_gone");
+    assert_eq!(confirm(&mut browser, &link).await.code(), "link_gone");
+    let mut late = fields("acme");
+    late[1].1 = "grace@works.example".to_owned();
+    assert_eq!(sign_up(&mut house.browser(), &late).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn in_another_browser_only_a_new_password_opens_the_account() {
+    let house = House::new().await;
+    let (mut stranger, mut owner) = (house.browser(), house.browser());
+    sign_up(&mut stranger, &fields("acme")).await;
+    let link = only_link(&house).await;
+    assert!(owner.get(&link).await.body.contains("type=\"password\""));
+    let refused = confirm(&mut owner, &link).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "without a password nothing is confirmed");
+    let [token] = token_in(&link);
+    let confirmed = owner.post(&format!("{CENTRAL}/-/verify"), &[token, ("password", OTHER_PASSWORD.to_owned())]).await;
+    assert_eq!(confirmed.location(), "/-/console/acme");
+    assert_eq!(stranger.sign_in("ada@acme.example", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(house.browser().sign_in("ada@acme.example", OTHER_PASSWORD).await.location(), "/-/console/acme");
+}
+
+#[tokio::test]
+async fn a_known_address_gets_the_same_answer_for_the_same_work() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let (mut unknown, mut known) = (fields("first"), fields("second"));
+    unknown[1].1 = "eve@acme.example".to_owned();
+    known[1].1 = "Ada@ACME.example".to_owned();
+    let mut seen = Vec::new();
+    for form in [unknown, known] {
+        let before = house.work();
+        let answer = sign_up(&mut house.browser(), &form).await;
+        let after = house.work();
+        let body = answer.body.replace(&form[1].1.replace("ACME", "acme"), "(address)");
+        let names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+        seen.push((answer.status, body, names, after.0 - before.0, after.1 - before.1));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].4, 1, "one hash");
+    let mails = house.mails().await;
+    assert_eq!(mails.len(), 2);
+    let to_owner = mails.iter().find(|mail| mail.to == "Ada@acme.example").expect("the owner hears of it");
+    assert!(!to_owner.text.contains("token="), "the owner's mail opens nothing");
+    assert_ne!(mails[0].subject, mails[1].subject);
+}
+
+#[tokio::test]
+async fn a_slug_is_held_for_whoever_asked_first_and_renewed_for_them_alone() {
+    let house = House::new().await;
+    let (mut first, mut second) = (house.browser(), house.browser());
+    sign_up(&mut first, &fields("acme")).await;
+    let taken = sign_up(&mut second, &fields("acme")).await;
+    assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(taken.body.contains("taken") && taken.body.contains("value=\"ada@acme.example\"") && !taken.body.contains(PASSWORD));
+    assert_eq!(sign_up(&mut first, &fields("acme")).await.status, StatusCode::OK, "no mail came: once more");
+    let (mails, mut other_tab) = (house.mails().await, first.clone());
+    assert_eq!(confirm(&mut first, &link_in(&mails[0])).await.location(), "/-/console/acme", "either link will do");
+    assert_eq!(confirm(&mut other_tab, &link_in(&mails[1])).await.code(), "address_in_use");
+}
+
+#[tokio::test]
+async fn of_two_addresses_that_one_browser_tried_one_gets_the_workspace() {
+    let house = House::new().await;
+    let mut browser = house.browser();
+    let mut mistyped = fields("acme");
+    mistyped[1].1 = "ida@acme.example".to_owned();
+    sign_up(&mut browser, &mistyped).await;
+    sign_up(&mut browser, &fields("acme")).await;
+    let (mails, mut other_tab) = (house.mails().await, browser.clone());
+    assert_eq!(confirm(&mut browser, &link_in(&mails[0])).await.location(), "/-/console/acme");
+    assert_eq!(confirm(&mut other_tab, &link_in(&mails[1])).await.code(), "slug_taken");
+    assert_eq!((count(&house, "persons").await, count(&house, "tenants").await), (1, 1));
+}
+
+#[tokio::test]
+async fn an_unproven_sign_up_keeps_nobody_from_their_own_address() {
+    let house = House::new().await;
+    let (mut stranger, mut owner) = (house.browser(), house.browser());
+    sign_up(&mut stranger, &fields("acme")).await;
+    house.mails().await;
+    let mut own = fields("mine");
+    own[1].1 = "ada@acme.example".to_owned();
+    sign_up(&mut owner, &own).await;
+    let link = only_link(&house).await;
+    assert_eq!(confirm(&mut owner, &link).await.location(), "/-/console/mine");
+}
+
+#[tokio::test]
+async fn a_form_says_what_is_wrong_at_each_field_and_never_shows_the_password() {
+    let house = House::new().await;
+    let bad = [("name", " "), ("email", "ada"), ("password", "hunter2hunter2"), ("workspace", "W\u{7}"), ("slug", "api")];
+    let answer = house.browser().post(&format!("{CENTRAL}/-/sign-up"), &bad).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for field in ["name", "email", "password", "workspace", "slug"] {
+        assert!(answer.body.contains(&format!("id=\"{field}-error\"")), "{field}");
+    }
+    assert!(!answer.body.contains("hunter2"));
+    assert_eq!(house.work(), (0, 0), "a bad form costs no statement and no hash");
+}
+
+#[tokio::test]
+async fn where_sign_up_is_closed_nobody_signs_up() {
+    let house = House::with("[sign_up]\nopen = false\n").await;
+    assert_eq!(house.browser().get(&format!("{CENTRAL}/-/sign-up")).await.code(), "sign_up_closed");
+    assert_eq!(sign_up(&mut house.browser(), &fields("acme")).await.code(), "sign_up_closed");
+}

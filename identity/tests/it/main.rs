@@ -1,0 +1,17 @@
+//! The tests of WHO, room by room.
+
+#![cfg(test)] // tells clippy that the set-up beside the tests is test code too
+
+mod calls;
+mod house;
+
+#[path = "../../src/authn/tests.rs"]
+mod authn;
+#[path = "../../src/sessions/tests/mod.rs"]
+mod sessions;
+#[path = "../../src/users/tests.rs"]
+mod users;
+#[path = "../../src/apikeys/tests.rs"]
+mod apikeys;
+#[path = "../../src/tenants/tests.rs"]
+mod tenants;
