@@ -17,7 +17,6 @@ use std::sync::{Arc, OnceLock};
 use tenantry_core::host::{HostNames, HostNamesFault};
 use tenantry_core::password::PasswordPolicy;
 use tenantry_platform::config::{self, Config};
-use tenantry_platform::db::DbFault;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::words::Words;
@@ -139,16 +138,6 @@ impl Identity {
         if let Some(bell) = self.bell.get() {
             bell.notify_one();
         }
-    }
-
-    /// Deletes what is over: links, codes, reservations, and sessions of long ago. Run daily.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn sweep(&self) -> Result<(), DbFault> {
-        let gone = sessions::sweep(&self.ground).await?;
-        tracing::info!(gone, "links, codes, reservations and sessions that are over were deleted");
-        Ok(())
     }
 
     /// What a page of ours knows of the request that it answers.

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::Response;
-use ::http::StatusCode;
 use serde::Deserialize;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};
@@ -166,7 +166,12 @@ impl Filled {
                 "name" => filled.name = value,
                 "scopes" => filled.scopes.push(value),
                 "expires" => filled.expires = value,
-                _ => return Err(Problem::new(Kind::Malformed, "The form has an unknown field. Load the page again and send it once more.")),
+                _ => {
+                    return Err(Problem::new(
+                        Kind::Malformed,
+                        "The form has an unknown field. Load the page again and send it once more.",
+                    ));
+                }
             }
         }
         Ok(filled)
@@ -186,10 +191,16 @@ fn end_of(days: &str, now: Timestamp) -> Option<Timestamp> {
     now.checked_add(DAY * days).ok()
 }
 
-fn draw_form<M: Mode>(identity: &Identity, caller: &Caller, filled: &Filled, problem: Option<&Problem>) -> Result<Response, Problem> {
+fn draw_form<M: Mode>(
+    identity: &Identity,
+    caller: &Caller,
+    filled: &Filled,
+    problem: Option<&Problem>,
+) -> Result<Response, Problem> {
     let here = base::<M>(caller)?;
     let chrome = console(&identity.visit(caller), caller, Create::TITLE, NAV);
-    let wrong = |field: &str| problem.and_then(|problem| problem.fields.iter().find(|fault| fault.field.starts_with(field)));
+    let wrong =
+        |field: &str| problem.and_then(|problem| problem.fields.iter().find(|fault| fault.field.starts_with(field)));
     let message = |field: &str| wrong(field).map(|fault| fault.message.clone()).unwrap_or_default();
     // What names no field of the form is about the scopes: more than the person may do.
     let about_scopes = problem.filter(|problem| problem.fields.is_empty()).map(|problem| problem.detail.to_string());
@@ -236,7 +247,12 @@ fn choice(value: String, label: String, chosen: &str) -> Choice {
     Choice { selected: value == chosen, value, label, hint: String::new() }
 }
 
-fn show_once<M: Mode>(identity: &Identity, caller: &Caller, key: Key, plaintext: &SecretString) -> Result<Response, Problem> {
+fn show_once<M: Mode>(
+    identity: &Identity,
+    caller: &Caller,
+    key: Key,
+    plaintext: &SecretString,
+) -> Result<Response, Problem> {
     let api = identity.options.hosts.origin(&identity.options.hosts.api());
     let secret = plaintext.expose_secret().to_owned();
     Ok(render(&Created {
@@ -250,7 +266,12 @@ fn show_once<M: Mode>(identity: &Identity, caller: &Caller, key: Key, plaintext:
     }))
 }
 
-async fn draw_confirmation<M: Mode>(identity: &Identity, caller: &Caller, key: Key, confirm: Field) -> Result<Response, Problem> {
+async fn draw_confirmation<M: Mode>(
+    identity: &Identity,
+    caller: &Caller,
+    key: Key,
+    confirm: Field,
+) -> Result<Response, Problem> {
     let here = base::<M>(caller)?;
     let names = maker_names(identity, caller).await?;
     let chrome = console(&identity.visit(caller), caller, Revoke::TITLE, NAV);
@@ -293,7 +314,9 @@ impl Drawing<'_> {
 
 /// Names of the people who may have made keys, for whoever may see the members.
 async fn maker_names(identity: &Identity, caller: &Caller) -> Result<HashMap<PersonId, String>, Problem> {
-    let Ok(permit) = caller.principal()?.control_permit::<ReadMembers>(&caller.origin()) else { return Ok(HashMap::new()) };
+    let Ok(permit) = caller.principal()?.control_permit::<ReadMembers>(&caller.origin()) else {
+        return Ok(HashMap::new());
+    };
     let members = members::list(&permit, &identity.ground, None).await?;
     Ok(members.into_iter().map(|member| (member.id, member.name)).collect())
 }

@@ -55,6 +55,8 @@ pub(super) fn event(key: &Key, mut facts: serde_json::Value) -> serde_json::Valu
 }
 
 fn too_many() -> Problem {
-    let text = format!("The workspace has {KEYS_MOST} keys that work in this mode, as many as it may have. Revoke one that nobody uses.");
+    let text = format!(
+        "The workspace has {KEYS_MOST} keys that work in this mode, as many as it may have. Revoke one that nobody uses."
+    );
     Problem::new(Kind::Conflict, text).code("too_many_keys")
 }

@@ -13,6 +13,8 @@ use crate::Options;
 pub const KEYS_MOST: i64 = 1_000;
 /// A name fits a table cell; the database keeps no more.
 pub const KEY_NAME_CHARS_MOST: usize = 100;
+/// As many words as a configuration may declare: more are repetitions.
+const SCOPES_MOST: usize = 512;
 
 /// What was asked for.
 #[derive(Clone, Debug, Default)]
@@ -86,20 +88,22 @@ fn check_scopes(words: &[String], known: &Permissions, fault: &mut impl FnMut(St
         Ok(scope) if known.contains(word) => Some(scope),
         _ => {
             let shown: String = word.chars().filter(|c| !c.is_control()).take(64).collect();
-            fault(format!("scopes[{at}]"), format!("`{shown}` is no scope here. Choose from the permissions in the configuration."));
+            fault(
+                format!("scopes[{at}]"),
+                format!("`{shown}` is no scope here. Choose from the permissions in the configuration."),
+            );
             None
         }
     };
     words.iter().take(SCOPES_MOST).enumerate().filter_map(read).collect()
 }
 
-/// As many words as a configuration may declare: more are repetitions.
-const SCOPES_MOST: usize = 512;
-
 fn check_expiry(at: Option<Timestamp>, longest: Option<Duration>, now: Timestamp) -> Result<(), String> {
     match (at, longest) {
         (Some(at), _) if at <= now => Err("Choose a time that is still to come.".to_owned()),
-        (Some(at), Some(longest)) if at > now.saturating_add(longest).unwrap_or(Timestamp::MAX) => Err(too_long(longest)),
+        (Some(at), Some(longest)) if at > now.saturating_add(longest).unwrap_or(Timestamp::MAX) => {
+            Err(too_long(longest))
+        }
         (None, Some(longest)) => Err(too_long(longest)),
         _ => Ok(()),
     }
@@ -110,6 +114,9 @@ fn too_long(longest: Duration) -> String {
 }
 
 fn above_ceiling(above: &AboveCeiling) -> Problem {
-    Problem::new(Kind::Forbidden, format!("A key may do no more than you may yourself: {above}. Leave these scopes out, or ask an owner."))
-        .code("above_ceiling")
+    Problem::new(
+        Kind::Forbidden,
+        format!("A key may do no more than you may yourself: {above}. Leave these scopes out, or ask an owner."),
+    )
+    .code("above_ceiling")
 }

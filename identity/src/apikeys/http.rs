@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use ::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};

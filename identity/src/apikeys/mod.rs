@@ -23,7 +23,7 @@ mod uses;
 mod verify;
 
 pub use create::{CreatedKey, create};
-pub use draft::{Draft, KEYS_MOST, KEY_NAME_CHARS_MOST, NewKey};
+pub use draft::{Draft, KEY_NAME_CHARS_MOST, KEYS_MOST, NewKey};
 pub use revoke::revoke;
 pub use store::{Key, KeyState};
 pub use verify::{ApiKeys, Counts, Pending, Presented, Refusal, VerifiedKey};

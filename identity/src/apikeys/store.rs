@@ -5,7 +5,7 @@ use tenantry_core::ids::{KeyId, PersonId};
 use tenantry_core::keyformat::KeyDigest;
 use tenantry_platform::db::{Database, DbFault, HasStore, Mode, Row, TenantBatch, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Permit, Permission};
+use tenantry_platform::permit::{Permission, Permit};
 use uuid::Uuid;
 
 use super::draft::NewKey;
@@ -95,18 +95,18 @@ pub(super) async fn count_live<M: Mode>(tx: &mut TenantTx<M>, now: Timestamp) ->
     Ok(tx.query_one(&COUNT, &[&now]).await?.get(0))
 }
 
-pub(super) async fn count<P: Permission, M: Mode>(permit: &Permit<P, M>, ground: &Ground, now: Timestamp) -> Result<i64, DbFault>
+pub(super) async fn count<P: Permission, M: Mode>(
+    permit: &Permit<P, M>,
+    ground: &Ground,
+    now: Timestamp,
+) -> Result<i64, DbFault>
 where
     Database: HasStore<M>,
 {
     Ok(permit.read(ground, &COUNT, &[&now]).await?.first().map_or(0, |row| row.get(0)))
 }
 
-pub(super) async fn insert<M: Mode>(
-    tx: &mut TenantTx<M>,
-    key: &Key,
-    digest: &KeyDigest,
-) -> Result<(), DbFault> {
+pub(super) async fn insert<M: Mode>(tx: &mut TenantTx<M>, key: &Key, digest: &KeyDigest) -> Result<(), DbFault> {
     let created_by = key.created_by.map(PersonId::uuid);
     tx.execute(
         &INSERT,
@@ -137,7 +137,11 @@ where
     Ok(permit.read(ground, &LIST, &[&before, &most]).await?.iter().map(read).collect())
 }
 
-pub(super) async fn find<P: Permission, M: Mode>(permit: &Permit<P, M>, ground: &Ground, id: KeyId) -> Result<Option<Key>, DbFault>
+pub(super) async fn find<P: Permission, M: Mode>(
+    permit: &Permit<P, M>,
+    ground: &Ground,
+    id: KeyId,
+) -> Result<Option<Key>, DbFault>
 where
     Database: HasStore<M>,
 {

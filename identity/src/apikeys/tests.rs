@@ -42,7 +42,10 @@ async fn a_created_key_works_in_its_tenant_and_mode_and_is_kept_nowhere() {
     let (key, token) = house.key::<Test>(&acme).await;
     let principal = house.principal(&token).await;
     let parts = principal.parts();
-    assert_eq!((parts.tenant.as_ref().map(|tenant| tenant.id), parts.mode), (Some(acme.tenant.id), Some(ModeWord::Test)));
+    assert_eq!(
+        (parts.tenant.as_ref().map(|tenant| tenant.id), parts.mode),
+        (Some(acme.tenant.id), Some(ModeWord::Test))
+    );
     assert_eq!((parts.permissions.to_string().as_str(), parts.person.is_none()), ("orders:read", true));
     let kept: String = house
         .one("select string_agg(t::text, '') from (select k::text from test.api_keys k union all select a::text from test.audit a
@@ -84,7 +87,8 @@ async fn revoking_again_gives_the_same_answer_and_one_audit_row() {
 async fn a_key_ends_when_its_time_is_over_though_memory_holds_it() {
     let (house, acme) = house().await;
     let in_an_hour = house.db.ground.now().checked_add(Duration::from_secs(3_600)).expect("in range");
-    let draft = Draft { name: "Short".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at: Some(in_an_hour) };
+    let draft =
+        Draft { name: "Short".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at: Some(in_an_hour) };
     let (_, token) = house.key_from::<Live>(&acme, &draft).await;
     house.principal(&token).await;
     house.advance(3_599);
@@ -115,10 +119,21 @@ async fn nobody_gives_a_key_more_than_they_may_do_or_words_that_nobody_knows() {
         let ceiling: PermissionSet = held.split(' ').map(|word| word.parse().expect("a permission")).collect();
         NewKey::check(draft, &ceiling, &house.identity.options, house.db.ground.now()).map(drop)
     };
-    let scopes = |words: &[&str]| Draft { name: "Sync".to_owned(), scopes: words.iter().map(|word| (*word).to_owned()).collect(), expires_at: None };
+    let scopes = |words: &[&str]| Draft {
+        name: "Sync".to_owned(),
+        scopes: words.iter().map(|word| (*word).to_owned()).collect(),
+        expires_at: None,
+    };
     let above = check(&scopes(&["orders:read", "orders:write"]), "orders:read").expect_err("above");
-    assert!(above.code == "above_ceiling" && above.detail.contains("orders:write") && !above.detail.contains("orders:read"), "{above}");
-    let bad = Draft { name: " \n ".to_owned(), expires_at: Some(house.db.ground.now()), ..scopes(&["orders:read", "orders:*"]) };
+    assert!(
+        above.code == "above_ceiling" && above.detail.contains("orders:write") && !above.detail.contains("orders:read"),
+        "{above}"
+    );
+    let bad = Draft {
+        name: " \n ".to_owned(),
+        expires_at: Some(house.db.ground.now()),
+        ..scopes(&["orders:read", "orders:*"])
+    };
     let wrong = check(&bad, "orders:read").expect_err("wrong").fields;
     assert_eq!(wrong.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["name", "scopes[1]", "expires_at"]);
     assert_eq!(check(&scopes(&[]), "orders:read").expect_err("no scope").fields[0].field, "scopes");
@@ -170,7 +185,10 @@ async fn many_who_miss_together_ask_once() {
 async fn made_up_keys_fill_a_bounded_corner_and_push_no_real_key_out() {
     let (house, acme) = house().await;
     let (_, token) = house.key::<Live>(&acme).await;
-    let (keys, now) = (ApiKeys::bounded(&house.db.ground, &house.identity.options, &house.identity.tenants, 256), house.db.ground.now());
+    let (keys, now) = (
+        ApiKeys::bounded(&house.db.ground, &house.identity.options, &house.identity.tenants, 256),
+        house.db.ground.now(),
+    );
     let present = async |token: &str| match keys.known(token, now) {
         Presented::NeedsFill(pending) => keys.fill(&pending, now).await.expect("an answer"),
         known => known,
@@ -189,7 +207,10 @@ async fn more_keys_than_memory_holds_all_work_and_memory_stays_bounded() {
     let (house, acme) = house().await;
     let tokens: Vec<String> = (0..ROWS).map(|_| made_up(&house, &acme)).collect();
     insert_all(&house, &acme, &tokens).await;
-    let (keys, now) = (ApiKeys::bounded(&house.db.ground, &house.identity.options, &house.identity.tenants, 256), house.db.ground.now());
+    let (keys, now) = (
+        ApiKeys::bounded(&house.db.ground, &house.identity.options, &house.identity.tenants, 256),
+        house.db.ground.now(),
+    );
     for token in &tokens {
         let Presented::NeedsFill(pending) = keys.known(token, now) else { panic!("nobody asked for it yet") };
         assert!(matches!(keys.fill(&pending, now).await, Ok(Presented::Verified(_))));
@@ -201,7 +222,8 @@ async fn more_keys_than_memory_holds_all_work_and_memory_stays_bounded() {
 async fn insert_all(house: &House, of: &Enrolled, tokens: &[String]) {
     let parsed: Vec<_> = tokens.iter().map(|token| ApiKey::parse(token).expect("a key")).collect();
     let digests: Vec<Vec<u8>> = parsed.iter().map(|key| key.digest().as_bytes().to_vec()).collect();
-    let ids: Vec<Uuid> = tokens.iter().map(|_| KeyId::new(&house.db.ground.clock, &house.db.ground.entropy).uuid()).collect();
+    let ids: Vec<Uuid> =
+        tokens.iter().map(|_| KeyId::new(&house.db.ground.clock, &house.db.ground.entropy).uuid()).collect();
     let sql = "insert into live.api_keys (tenant_id, id, name, digest, start, scopes, created_at)
                select $1, id, 'Many', digest, 'abcdefgh', '{orders:read}', $4 from unnest($2::uuid[], $3::bytea[]) as t(id, digest)";
     let admin = house.db.administrator().await;
@@ -214,7 +236,8 @@ async fn the_last_free_place_is_given_once() {
     let tokens: Vec<String> = (1..KEYS_MOST).map(|_| made_up(&house, &acme)).collect();
     insert_all(&house, &acme, &tokens).await;
     let draft = Draft { name: "Last".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at: None };
-    let new = NewKey::check(&draft, &all(&house.identity), &house.identity.options, house.db.ground.now()).expect("good");
+    let new =
+        NewKey::check(&draft, &all(&house.identity), &house.identity.options, house.db.ground.now()).expect("good");
     let make = async || {
         let mut tx = house.permit::<ManageKeys, Live>(&acme).begin(&house.db.ground);
         apikeys::create(&mut tx, &house.db.ground, &new).await?;
@@ -246,15 +269,25 @@ async fn programs_make_list_and_revoke_keys() {
     let asked = json!({ "name": "Child", "scopes": ["orders:read"], "expires_at": "2026-07-01T00:00:00Z" });
     let made = house.ask(&program, Method::POST, "/-/api/v1/keys", asked).await;
     assert_eq!(made.status, 201, "{}", made.body);
-    let (child, id) = (made.json()["secret"].as_str().expect("the key").to_owned(), made.json()["key"]["id"].as_str().expect("its id").to_owned());
+    let (child, id) = (
+        made.json()["secret"].as_str().expect("the key").to_owned(),
+        made.json()["key"]["id"].as_str().expect("its id").to_owned(),
+    );
     house.principal(&child).await;
     let page = house.read(&program, "/-/api/v1/keys?limit=1").await;
     let next = page.json()["next_after"].as_str().expect("there is another").to_owned();
     assert!(!page.body.contains(&child) && page.json()["data"][0]["id"] == id.as_str(), "{}", page.body);
     let last = house.read(&program, &format!("/-/api/v1/keys?after={next}")).await;
-    assert!(last.json()["data"].as_array().is_some_and(|keys| keys.len() == 1) && last.json().get("next_after").is_none(), "{}", last.body);
+    assert!(
+        last.json()["data"].as_array().is_some_and(|keys| keys.len() == 1) && last.json().get("next_after").is_none(),
+        "{}",
+        last.body
+    );
     let revoked = house.ask(&program, Method::DELETE, &format!("/-/api/v1/keys/{id}"), "").await;
-    assert_eq!((revoked.json()["key"]["state"].as_str(), &revoked.json()["reach"]), (Some("revoked"), &json!({ "applied": 1 })));
+    assert_eq!(
+        (revoked.json()["key"]["state"].as_str(), &revoked.json()["reach"]),
+        (Some("revoked"), &json!({ "applied": 1 }))
+    );
     assert_eq!(refusal(&house.present(&child).await), Some(&Refusal::Unknown));
 }
 
@@ -270,10 +303,17 @@ async fn programs_are_told_what_is_wrong() {
     assert_eq!(house.read(&manager, "/-/api/v1/keys?limit=0").await.problem().0, 422);
     assert_eq!(house.read(&manager, "/-/api/v1/keys?mode=test").await.problem().0, 400);
     let post = async |body| house.ask(&manager, Method::POST, "/-/api/v1/keys", body).await;
-    assert_eq!(post(json!({ "name": "x", "scopes": ["orders:read"] })).await.problem(), (403, "above_ceiling".to_owned()));
+    assert_eq!(
+        post(json!({ "name": "x", "scopes": ["orders:read"] })).await.problem(),
+        (403, "above_ceiling".to_owned())
+    );
     let wrong = post(json!({ "name": "", "scopes": ["nobody:knows"], "expires_at": "2020-01-01T00:00:00Z" })).await;
     assert_eq!(wrong.json()["errors"].as_array().map(Vec::len), Some(3), "{}", wrong.body);
-    for malformed in [json!({ "name": "x", "scopes": [], "admin": true }), json!({ "name": 1, "scopes": [] }), json!({ "name": "x", "scopes": [], "expires_at": "soon" })] {
+    for malformed in [
+        json!({ "name": "x", "scopes": [], "admin": true }),
+        json!({ "name": 1, "scopes": [] }),
+        json!({ "name": "x", "scopes": [], "expires_at": "soon" }),
+    ] {
         assert_eq!(post(malformed).await.problem().0, 422);
     }
     let rows: i64 = house.one("select count(*) from live.api_keys").await;
@@ -289,13 +329,23 @@ async fn a_person_makes_a_key_sees_it_once_and_revokes_it_by_name() {
     let form = house.read(&ada, &format!("{keys}/new")).await;
     assert!(form.body.contains("orders:read") && !form.body.contains("orders:write"), "what she holds: {}", form.body);
     let refused = house.ask(&ada, Method::POST, &format!("{keys}/new"), "name=&scopes=orders%3Aread&expires=30").await;
-    assert!(refused.status == 422 && refused.body.contains("aria-invalid") && refused.body.contains("checked"), "{}", refused.body);
-    let made = house.ask(&ada, Method::POST, &format!("{keys}/new"), "name=Sync&scopes=orders%3Aread&scopes=keys%3Aread&expires=30").await;
+    assert!(
+        refused.status == 422 && refused.body.contains("aria-invalid") && refused.body.contains("checked"),
+        "{}",
+        refused.body
+    );
+    let made = house
+        .ask(&ada, Method::POST, &format!("{keys}/new"), "name=Sync&scopes=orders%3Aread&scopes=keys%3Aread&expires=30")
+        .await;
     let at = made.body.find("sk_test_").expect("the key is shown");
     let token = made.body[at..at + 68].to_owned();
     house.principal(&token).await;
     let list = house.read(&ada, keys).await;
-    assert!(list.body.contains("Ada Example") && list.body.contains("sk_test_…") && !list.body.contains(&token), "{}", list.body);
+    assert!(
+        list.body.contains("Ada Example") && list.body.contains("sk_test_…") && !list.body.contains(&token),
+        "{}",
+        list.body
+    );
     let id: Uuid = house.one("select id from test.api_keys").await;
     let wrong = house.ask(&ada, Method::POST, &format!("{keys}/{id}/revoke"), "confirm=Sink").await;
     assert!(wrong.status == 422 && matches!(house.present(&token).await, Presented::Verified(_)));
@@ -323,7 +373,11 @@ async fn a_million_keys_in_the_database_change_nothing_in_memory() {
         assert!(matches!(keys.fill(&pending, now).await, Ok(Presented::Verified(_))));
     }
     let after = resident_kib();
-    eprintln!("{} of 50,000 presented keys held; {} KiB more resident, {after} in all", keys.held(), after.saturating_sub(before));
+    eprintln!(
+        "{} of 50,000 presented keys held; {} KiB more resident, {after} in all",
+        keys.held(),
+        after.saturating_sub(before)
+    );
     assert!(keys.held() <= 20_032);
 }
 

@@ -51,7 +51,8 @@ impl Uses {
     /// Writes what was noted since the last time. What fails is lost: it is a convenience, not evidence.
     pub(super) async fn flush(&self, ground: &Ground) -> Result<(), DbFault> {
         let keys: Vec<KeyId> = self.0.iter().map(|entry| *entry.key()).collect();
-        let noted: Vec<(ModeWord, Use)> = keys.iter().filter_map(|key| self.0.remove(key)).map(|(_, noted)| noted).collect();
+        let noted: Vec<(ModeWord, Use)> =
+            keys.iter().filter_map(|key| self.0.remove(key)).map(|(_, noted)| noted).collect();
         let of = |mode| noted.iter().filter(move |(of, _)| *of == mode).map(|(_, used)| *used).collect::<Vec<_>>();
         write::<Live>(ground, of(ModeWord::Live)).await?;
         write::<Test>(ground, of(ModeWord::Test)).await

@@ -102,11 +102,7 @@ pub async fn whoami(caller: Caller) -> Result<Json<WhoAmI>, Problem> {
 fn describe(principal: &Principal) -> WhoAmI {
     let (parts, actor) = (principal.parts(), principal.actor());
     WhoAmI {
-        actor: ActorDocument {
-            kind: parts.credential.kind(),
-            id: actor.id,
-            name: actor.name,
-        },
+        actor: ActorDocument { kind: parts.credential.kind(), id: actor.id, name: actor.name },
         tenant: parts.tenant.as_ref().map(TenantDocument::from),
         mode: parts.mode.map(tenantry_core::mode::Mode::as_str),
         roles: parts.roles.iter().map(|role| role.as_str().to_owned()).collect(),

@@ -10,7 +10,12 @@ use tenantry_platform::record::{self, Act};
 use super::store;
 
 /// Adds a person to the transaction's tenant in a role, or gives them another one. Their sessions are loaded anew.
-pub(crate) async fn join(tx: &mut TenantTx<Control>, ground: &Ground, person: PersonId, role: &str) -> Result<(), DbFault> {
+pub(crate) async fn join(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    person: PersonId,
+    role: &str,
+) -> Result<(), DbFault> {
     store::join(tx, person, role, ground.now()).await?;
     record::append(tx, ground, Act::new("member.added", "person", person).with(json!({ "role": role }))).await?;
     record::emit(tx, ground, "member.added", json!({ "person_id": person, "role": role })).await?;

@@ -24,7 +24,11 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(permit: &Permit<ReadMembers, Control>, ground: &Ground, after: Option<Uuid>) -> Result<Vec<Member>, DbFault> {
+pub async fn list(
+    permit: &Permit<ReadMembers, Control>,
+    ground: &Ground,
+    after: Option<Uuid>,
+) -> Result<Vec<Member>, DbFault> {
     store::list(permit, ground, after.unwrap_or_default()).await
 }
 

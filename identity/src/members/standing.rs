@@ -24,11 +24,18 @@ pub struct Standing {
 ///
 /// # Errors
 /// What the database says.
-pub async fn standing(ground: &Ground, roles: &Roles, tenant: TenantId, person: PersonId) -> Result<Option<Standing>, DbFault> {
+pub async fn standing(
+    ground: &Ground,
+    roles: &Roles,
+    tenant: TenantId,
+    person: PersonId,
+) -> Result<Option<Standing>, DbFault> {
     let context = Context { tenant: Some(tenant), person: None };
     let permit = Permit::<Resolve, Control>::system(context, Actor::system("gateway", "resolve"), Origin::default());
     let role = store::role(&permit, ground, person).await?;
-    Ok(role.and_then(|role| Some(Standing { permissions: permissions_of(roles, &role), role: RoleName::parse(&role).ok()? })))
+    Ok(role.and_then(|role| {
+        Some(Standing { permissions: permissions_of(roles, &role), role: RoleName::parse(&role).ok()? })
+    }))
 }
 
 /// What a role may do. One that the configuration does not name may do nothing.

@@ -4,7 +4,7 @@ use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::PersonId;
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Permit, Permission, ReadMembers};
+use tenantry_platform::permit::{Permission, Permit, ReadMembers};
 use uuid::Uuid;
 
 tenantry_platform::sql! {
@@ -33,17 +33,30 @@ pub struct Member {
     pub since: Timestamp,
 }
 
-pub(super) async fn list(permit: &Permit<ReadMembers, Control>, ground: &Ground, after: Uuid) -> Result<Vec<Member>, DbFault> {
+pub(super) async fn list(
+    permit: &Permit<ReadMembers, Control>,
+    ground: &Ground,
+    after: Uuid,
+) -> Result<Vec<Member>, DbFault> {
     Ok(permit.read(ground, &MEMBERS, &[&after]).await?.iter().map(read).collect())
 }
 
 /// The role's name of a person in the permit's tenant.
-pub(super) async fn role<P: Permission>(permit: &Permit<P, Control>, ground: &Ground, person: PersonId) -> Result<Option<String>, DbFault> {
+pub(super) async fn role<P: Permission>(
+    permit: &Permit<P, Control>,
+    ground: &Ground,
+    person: PersonId,
+) -> Result<Option<String>, DbFault> {
     Ok(permit.read(ground, &ROLE, &[&person.uuid()]).await?.first().map(|row| row.get("role")))
 }
 
 /// Adds a person to the transaction's tenant, or changes their role.
-pub(super) async fn join(tx: &mut TenantTx<Control>, person: PersonId, role: &str, at: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn join(
+    tx: &mut TenantTx<Control>,
+    person: PersonId,
+    role: &str,
+    at: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&JOIN, &[&person.uuid(), &role, &at]).await
 }
 

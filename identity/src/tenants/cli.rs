@@ -68,14 +68,21 @@ pub async fn set_operator(
     let set = tx.query_one("select doors.set_operator($1, $2)", &[&address.lookup(), &is_operator]).await?.get(0);
     let change = ids::uuid7(&ground.clock, &ground.entropy);
     // Sessions hold what a person may do: they are read again.
-    tx.execute("select doors.announce($1, $2, $3, $4)", &[&change, &ChangeKind::Person.as_str(), &person, &ground.now()]).await?;
+    tx.execute(
+        "select doors.announce($1, $2, $3, $4)",
+        &[&change, &ChangeKind::Person.as_str(), &person, &ground.now()],
+    )
+    .await?;
     tx.commit().await?;
     Ok(set)
 }
 
 async fn find(ground: &Ground, slug: &Slug) -> Result<TenantId, Problem> {
     store::by_slug(ground, slug.as_str()).await?.map(|tenant| tenant.id).ok_or_else(|| {
-        Problem::new(tenantry_platform::problem::Kind::NotFound, format!("There is no workspace {slug}. `tenantry tenants list` names them."))
+        Problem::new(
+            tenantry_platform::problem::Kind::NotFound,
+            format!("There is no workspace {slug}. `tenantry tenants list` names them."),
+        )
     })
 }
 

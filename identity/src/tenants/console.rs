@@ -8,7 +8,9 @@ use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Database, HasStore, Mode};
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::{Chrome, console, render};
-use tenantry_platform::permit::{Parts, ReadAudit, ManageKeys, Permission, ReadKeys, ReadMembers, TenantRef, TenantStatus};
+use tenantry_platform::permit::{
+    ManageKeys, Parts, Permission, ReadAudit, ReadKeys, ReadMembers, TenantRef, TenantStatus,
+};
 use tenantry_platform::problem::Problem;
 
 use super::page::{Home, Person, Step, Tile};
@@ -83,7 +85,8 @@ fn steps<M: Mode>(chrome: &Chrome, parts: &Parts, tenant: &TenantRef, facts: &Fa
     };
     let open = step(("home.open_app", "home.open_app_text", "home.open_app_act"), address.to_owned());
     let key = step(("home.make_key", "home.make_key_text", "home.make_key_act"), format!("{console}/test/keys/new"));
-    let log = step(("home.read_log", "home.read_log_text", "home.read_log_act"), format!("{console}/{}/audit", M::MODE));
+    let log =
+        step(("home.read_log", "home.read_log_text", "home.read_log_act"), format!("{console}/{}/audit", M::MODE));
     let log = holds::<ReadAudit>(parts).then_some(log);
     [open, key].into_iter().chain(log).collect()
 }
@@ -91,7 +94,8 @@ fn steps<M: Mode>(chrome: &Chrome, parts: &Parts, tenant: &TenantRef, facts: &Fa
 fn tiles(chrome: &Chrome, parts: &Parts, facts: &Facts) -> Vec<Tile> {
     let tile = |label: &str, value: String, note: &str| Tile { label: label.to_owned(), value, note: note.to_owned() };
     let role = parts.roles.first().map(|role| tile(chrome.t("home.role"), role.as_str().to_owned(), ""));
-    let people = (!facts.members.is_empty()).then(|| tile(chrome.t("home.people"), facts.members.len().to_string(), ""));
+    let people =
+        (!facts.members.is_empty()).then(|| tile(chrome.t("home.people"), facts.members.len().to_string(), ""));
     let keys = facts.keys.map(|keys| tile(chrome.t("home.keys"), keys.to_string(), chrome.t("home.keys_note")));
     role.into_iter().chain(people).chain(keys).collect()
 }

@@ -70,5 +70,6 @@ async fn note(tx: &mut TenantTx<Control>, ground: &Ground, new: &NewTenant, role
 }
 
 fn taken() -> Problem {
-    Problem::new(Kind::Conflict, "This workspace address was taken meanwhile. Sign up again with another one.").code("slug_taken")
+    Problem::new(Kind::Conflict, "This workspace address was taken meanwhile. Sign up again with another one.")
+        .code("slug_taken")
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ::http::StatusCode;
 use axum::extract::State;
 use axum::response::Response;
-use ::http::StatusCode;
 use serde::Deserialize;
 use tenantry_core::ids::TenantId;
 use tenantry_platform::db::Operator;
@@ -24,8 +24,13 @@ const LIST: &str = "/-/operator/tenants";
 /// The page's entry in the navigation.
 const NAV: &str = "operator-tenants";
 /// Statuses that the list can be narrowed to.
-const STATUSES: [TenantStatus; 5] =
-    [TenantStatus::Active, TenantStatus::PastDue, TenantStatus::Suspended, TenantStatus::Offboarding, TenantStatus::Deactivated];
+const STATUSES: [TenantStatus; 5] = [
+    TenantStatus::Active,
+    TenantStatus::PastDue,
+    TenantStatus::Suspended,
+    TenantStatus::Offboarding,
+    TenantStatus::Deactivated,
+];
 
 /// What the list is narrowed to, and what was just done.
 #[derive(Debug, Deserialize)]
@@ -50,7 +55,11 @@ pub struct Suspension {
 }
 
 /// `GET /-/operator/tenants`
-pub async fn list(caller: Caller, State(identity): State<Arc<Identity>>, Query(query): Query<ListQuery>) -> Result<Response, Problem> {
+pub async fn list(
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
     let permit = permit(&caller, None)?;
     let search = query.search();
     let mut tx = permit.begin(&identity.ground);
@@ -74,7 +83,11 @@ pub async fn list(caller: Caller, State(identity): State<Arc<Identity>>, Query(q
 }
 
 /// `GET /-/operator/tenants/{id}/suspend`
-pub async fn confirm(caller: Caller, State(identity): State<Arc<Identity>>, Path(id): Path<TenantId>) -> Result<Response, Problem> {
+pub async fn confirm(
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<TenantId>,
+) -> Result<Response, Problem> {
     let tenant = find(&identity, &permit(&caller, Some(id))?, id).await?;
     Ok(draw(&identity, &caller, &tenant, Field::default(), Field::default()))
 }
@@ -101,7 +114,11 @@ pub async fn suspend(
 }
 
 /// `POST /-/operator/tenants/{id}/reactivate`
-pub async fn reactivate(caller: Caller, State(identity): State<Arc<Identity>>, Path(id): Path<TenantId>) -> Result<Response, Problem> {
+pub async fn reactivate(
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<TenantId>,
+) -> Result<Response, Problem> {
     let mut tx = permit(&caller, Some(id))?.begin(&identity.ground);
     super::reactivate(&mut tx, &identity.ground).await?;
     tx.commit_and_fence(&identity.ground).await?;
@@ -144,7 +161,13 @@ async fn find(identity: &Identity, permit: &Permit<Operate, Operator>, id: Tenan
     found.into_iter().find(|tenant| tenant.tenant.id == id).ok_or_else(Problem::not_found)
 }
 
-fn refuse(identity: &Identity, caller: &Caller, tenant: &Overview, sent: &Suspension, wrong_reason: Option<&'static str>) -> Response {
+fn refuse(
+    identity: &Identity,
+    caller: &Caller,
+    tenant: &Overview,
+    sent: &Suspension,
+    wrong_reason: Option<&'static str>,
+) -> Response {
     let reason = Field { value: sent.reason.clone(), error: wrong_reason.unwrap_or_default().to_owned() };
     let words = identity.visit(caller).words;
     let is_confirmed = sent.confirm.trim() == tenant.tenant.slug;
@@ -194,8 +217,14 @@ const fn look(status: TenantStatus) -> &'static str {
 }
 
 fn statuses(chrome: &Chrome, chosen: Option<TenantStatus>) -> Vec<Choice> {
-    let choice = |value: &str, label: &str, selected| Choice { value: value.to_owned(), label: label.to_owned(), hint: String::new(), selected };
+    let choice = |value: &str, label: &str, selected| Choice {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        hint: String::new(),
+        selected,
+    };
     let any = choice("", chrome.t("operator.any_status"), chosen.is_none());
-    let each = STATUSES.into_iter().map(|status| choice(status.as_str(), status_word(chrome, status), chosen == Some(status)));
+    let each =
+        STATUSES.into_iter().map(|status| choice(status.as_str(), status_word(chrome, status), chosen == Some(status)));
     std::iter::once(any).chain(each).collect()
 }

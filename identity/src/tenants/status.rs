@@ -75,7 +75,11 @@ pub struct Overview {
 ///
 /// # Errors
 /// What the database says.
-pub async fn list(tx: &mut TenantTx<Operator>, roles: &Roles, mut search: Search) -> Result<(Vec<Overview>, bool), DbFault> {
+pub async fn list(
+    tx: &mut TenantTx<Operator>,
+    roles: &Roles,
+    mut search: Search,
+) -> Result<(Vec<Overview>, bool), DbFault> {
     search.query = search.query.trim().chars().take(QUERY_CHARS_MOST).collect();
     let owner_role = roles.owner().role.name.as_str();
     let one_more = i32::try_from(TENANTS_A_PAGE + 1).unwrap_or(i32::MAX);
@@ -110,7 +114,8 @@ pub async fn reactivate(tx: &mut TenantTx<Operator>, ground: &Ground) -> Result<
     let Some(before) = store::named(tx, id).await? else { return Err(Problem::not_found()) };
     let done = store::reactivate(tx, id, ground.now()).await?;
     let tenant = done.ok_or_else(|| refused(before.status, "reactivated"))?;
-    let act = Act::new("tenant.reactivated", "tenant", id).changed("status", before.status.as_str(), tenant.status.as_str());
+    let act =
+        Act::new("tenant.reactivated", "tenant", id).changed("status", before.status.as_str(), tenant.status.as_str());
     note(tx, ground, &tenant, act).await?;
     Ok(tenant)
 }

@@ -56,7 +56,12 @@ pub(super) async fn insert(
     tx.execute(&INSERT, &[&slug.as_str(), &name, &plan, &at]).await
 }
 
-pub(super) async fn insert_owner(tx: &mut TenantTx<Control>, owner: PersonId, role: &str, at: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn insert_owner(
+    tx: &mut TenantTx<Control>,
+    owner: PersonId,
+    role: &str,
+    at: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&INSERT_OWNER, &[&owner.uuid(), &role, &at]).await
 }
 
@@ -78,7 +83,11 @@ pub(super) async fn suspend(
     Ok(tx.query_opt(&SUSPEND, &[&reason, &at]).await?.map(|row| read(id, &row)))
 }
 
-pub(super) async fn reactivate(tx: &mut TenantTx<Operator>, id: TenantId, at: Timestamp) -> Result<Option<TenantRef>, DbFault> {
+pub(super) async fn reactivate(
+    tx: &mut TenantTx<Operator>,
+    id: TenantId,
+    at: Timestamp,
+) -> Result<Option<TenantRef>, DbFault> {
     Ok(tx.query_opt(&REACTIVATE, &[&at]).await?.map(|row| read(id, &row)))
 }
 
@@ -118,4 +127,3 @@ fn read_overview(row: &Row) -> Overview {
 fn resolving(context: Context) -> Permit<Resolve, Control> {
     Permit::system(context, Actor::system("gateway", "resolve"), Origin::default())
 }
-

@@ -46,8 +46,38 @@ async fn a_suspended_tenant_is_stopped_from_memory_and_its_data_is_not_touched()
     house.advance(60);
     tenants::cli::reactivate(ground, &slug("acme")).await.expect("reactivated");
     house.principal(&token).await;
-    let acts: Vec<String> = house.one("select array_agg(action order by id) from control.audit where actor_kind = 'cli'").await;
+    let acts: Vec<String> =
+        house.one("select array_agg(action order by id) from control.audit where actor_kind = 'cli'").await;
     assert_eq!(acts, ["tenant.suspended", "tenant.reactivated"]);
+}
+
+/// The table for people is the table that is kept.
+const TABLE: &str = include_str!("../../../docs/tenant-status.md");
+
+#[tokio::test]
+async fn each_status_does_what_its_line_in_the_documentation_says() {
+    let house = House::with(WORDS).await;
+    let acme = house.account("acme").await;
+    let (_, token) = house.key::<Live>(&acme).await;
+    let rows: Vec<Vec<&str>> = TABLE
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        let (status, works, code) = (row[1].trim_matches('`'), row[2] == "yes", row[5].split('`').nth(1));
+        assert!(row[2..5].iter().all(|cell| *cell == row[2]), "one answer for every door: {row:?}");
+        let sql = format!("update control.tenants set status = '{status}'");
+        house.db.administrator().await.batch_execute(&sql).await.expect("changed");
+        house.db.ground.feed.void_all();
+        let tenant = house.identity.tenants.find(&slug("acme")).await.expect("an answer").expect("there");
+        assert_eq!(
+            (tenant.status.as_str(), tenants::stopped(&tenant).map(|problem| problem.code.into_owned()).as_deref()),
+            (status, code)
+        );
+        assert_eq!(matches!(house.present(&token).await, Presented::Verified(_)), works, "{status}");
+    }
 }
 
 #[tokio::test]
@@ -159,7 +189,10 @@ async fn programs_are_told_who_and_where_they_are() {
     let (_, other) = house.key_with::<Live>(&acme, &["members:read"]).await;
     let (program, other) = (house.principal(&token).await, house.principal(&other).await);
     let me = house.read(&program, "/-/api/v1/whoami").await.json();
-    assert_eq!((&me["actor"]["id"], &me["tenant"]["slug"], &me["mode"]), (&key.id.to_string().into(), &"acme".into(), &"live".into()));
+    assert_eq!(
+        (&me["actor"]["id"], &me["tenant"]["slug"], &me["mode"]),
+        (&key.id.to_string().into(), &"acme".into(), &"live".into())
+    );
     assert_eq!(house.read(&program, "/-/api/v1/tenant").await.json()["status"], "active");
     assert_eq!(house.read(&program, "/-/api/v1/members").await.problem(), (403, "missing_permission".to_owned()));
     let members = house.read(&other, "/-/api/v1/members").await.json();

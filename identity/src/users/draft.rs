@@ -6,7 +6,6 @@ use tenantry_core::password::{Password, PasswordPolicy};
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_core::slug::{Slug, SlugFault};
 use tenantry_platform::page::Field;
-use tenantry_platform::problem::{Kind, Problem};
 
 use super::page::SignUpForm;
 use crate::Options;
@@ -46,20 +45,8 @@ impl Draft {
     /// # Errors
     /// The form to show again, without the password.
     pub fn check(&self, options: &Options) -> Result<Account, Box<SignUpForm>> {
-        self.read(options, read_slug(&self.slug, options))
-    }
-
-    /// The same for a workspace of the house itself, whose slug may be a reserved word.
-    ///
-    /// # Errors
-    /// 422 with the faults.
-    pub fn check_reserved(&self, options: &Options) -> Result<Account, Problem> {
-        let slug = Slug::from_stored(&self.slug).map_err(|fault| sentence(&fault.to_string()));
-        self.read(options, slug).map_err(|form| form.problem())
-    }
-
-    fn read(&self, options: &Options, slug: Result<Slug, String>) -> Result<Account, Box<SignUpForm>> {
         let (name, workspace) = (name(&self.name), name(&self.workspace));
+        let slug = read_slug(&self.slug, options);
         let email = EmailAddress::parse(&self.email).map_err(|_| "Write an e-mail address, such as name@example.com.");
         let password = accept(&options.password_policy(), &self.password, &[&self.email, &self.name, &self.workspace]);
         match (name, email, password, workspace, slug) {
@@ -83,22 +70,6 @@ impl Draft {
             workspace: field(&self.workspace, ""),
             slug: field(&self.slug, "This address is taken; choose another."),
         }
-    }
-}
-
-impl SignUpForm {
-    /// The faults, for whoever shows no form.
-    fn problem(&self) -> Problem {
-        let faults = [
-            ("name", &self.name.error),
-            ("email", &self.email.error),
-            ("password", &self.password_error),
-            ("workspace", &self.workspace.error),
-            ("slug", &self.slug.error),
-        ];
-        let problem = Problem::new(Kind::Invalid, "Mend the fields named in `errors` and send the request again.");
-        let faulty = faults.into_iter().filter(|(_, error)| !error.is_empty());
-        faulty.fold(problem, |problem, (field, error)| problem.field(field, error.as_str()))
     }
 }
 

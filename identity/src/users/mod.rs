@@ -23,5 +23,4 @@ mod verify;
 
 pub use draft::{Account, Draft};
 pub use enrol::Enrolled;
-pub use stand_in::DevSession;
 pub use verify::Shown;

@@ -13,30 +13,27 @@ use super::store;
 use crate::Identity;
 use crate::authn::person_by_email;
 use crate::members;
-
-/// A person of `tenantry dev`, signed in on two hosts.
-#[derive(Debug)]
-pub struct DevSession {
-    /// The tenant's host in live mode, as browsers see it.
-    pub host: String,
-    /// `Set-Cookie` for it.
-    pub tenant_cookies: Vec<HeaderValue>,
-    /// `Set-Cookie` for the central host.
-    pub central_cookies: Vec<HeaderValue>,
-}
+use crate::sessions::Opened;
 
 /// How they proved who they are: they did not.
 const BY_REQUEST: &str = "dev";
 
 impl Identity {
-    /// Makes the person if there is none, gives them the role, and signs them in without a password, on the central
-    /// host and on the tenant's.
+    /// Makes the person if there is none, gives them the role, and signs them in on the tenant's host without a
+    /// password. Answers the cookies of that host.
     ///
     /// # Errors
     /// 422 for a role that the configuration does not know; 409 for a person who is deactivated.
-    pub async fn dev_session(&self, email: &EmailAddress, tenant: &TenantRef, role: &str, origin: Origin) -> Result<DevSession, Problem> {
+    pub async fn stand_in(
+        &self,
+        (tenant, mode): (&TenantRef, Mode),
+        email: &EmailAddress,
+        role: &str,
+        origin: Origin,
+    ) -> Result<Vec<HeaderValue>, Problem> {
         self.options.roles.find(role).ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
         let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
+        let host = self.options.hosts.origin(&self.options.hosts.tenant(&slug, mode));
         let anybody = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("dev", "stand_in"), origin.clone());
         let found = person_by_email(&anybody, &self.ground, email.lookup()).await?;
         let id = found.unwrap_or_else(|| PersonId::new(&self.ground.clock, &self.ground.entropy));
@@ -50,16 +47,15 @@ impl Identity {
             }
         }
         members::join(&mut tx, &self.ground, id, role).await?;
-        let opened = self.open_both(&mut tx, id, (tenant.id, &slug)).await?;
+        let opened = self.open_both(&mut tx, id, &host, (tenant.id, mode)).await?;
         tx.commit_and_fence(&self.ground).await?;
-        Ok(opened)
+        Ok(opened.cookies)
     }
 
-    async fn open_both(&self, tx: &mut TenantTx<Control>, person: PersonId, (tenant, slug): (TenantId, &Slug)) -> Result<DevSession, Problem> {
-        let host = self.options.hosts.origin(&self.options.hosts.tenant(slug, Mode::Live));
+    /// The central session and its child, of which only the child is given away.
+    async fn open_both(&self, tx: &mut TenantTx<Control>, person: PersonId, host: &str, tenant: (TenantId, Mode)) -> Result<Opened, Problem> {
         let deactivated = || Problem::new(Kind::Conflict, "This person is deactivated.");
-        let central = self.sessions.open_root(tx, person, BY_REQUEST).await?.ok_or_else(deactivated)?;
-        let child = self.sessions.open_child(tx, central.key, &host, (tenant, Mode::Live)).await?.ok_or_else(deactivated)?;
-        Ok(DevSession { host, tenant_cookies: child.cookies, central_cookies: central.cookies })
+        let root = self.sessions.open_root(tx, person, BY_REQUEST).await?.ok_or_else(deactivated)?;
+        self.sessions.open_child(tx, root.key, host, tenant).await?.ok_or_else(deactivated)
     }
 }

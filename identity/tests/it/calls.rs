@@ -76,7 +76,11 @@ impl House {
     where
         Database: HasStore<M>,
     {
-        let draft = Draft { name: "Sync".to_owned(), scopes: scopes.iter().map(|word| (*word).to_owned()).collect(), expires_at: None };
+        let draft = Draft {
+            name: "Sync".to_owned(),
+            scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
+            expires_at: None,
+        };
         self.key_from::<M>(of, &draft).await
     }
 
@@ -86,7 +90,8 @@ impl House {
         Database: HasStore<M>,
     {
         let ground = &self.db.ground;
-        let new = NewKey::check(draft, &all(&self.identity), &self.identity.options, ground.now()).expect("a good draft");
+        let new =
+            NewKey::check(draft, &all(&self.identity), &self.identity.options, ground.now()).expect("a good draft");
         let mut tx = self.permit::<ManageKeys, M>(of).begin(ground);
         let made = apikeys::create(&mut tx, ground, &new).await.expect("a key");
         tx.commit().await.expect("committed");
@@ -122,14 +127,19 @@ impl House {
     pub(crate) async fn ask(&self, who: &Arc<Principal>, method: Method, path: &str, body: impl Into<Sent>) -> Told {
         let body = body.into();
         let mode = who.parts().mode.unwrap_or(ModeWord::Live);
-        let router = if mode == ModeWord::Live { routes::<Live>(&self.identity) } else { routes::<Test>(&self.identity) };
+        let router =
+            if mode == ModeWord::Live { routes::<Live>(&self.identity) } else { routes::<Test>(&self.identity) };
         let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, body.kind);
         let mut request = request.body(Body::from(body.text)).expect("a request");
         request.extensions_mut().insert(caller(who));
         let (parts, body) = router.oneshot(request).await.expect("infallible").into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
         let location = parts.headers.get("location").map(|value| value.to_str().expect("ASCII").to_owned());
-        Told { status: parts.status, location: location.unwrap_or_default(), body: String::from_utf8(bytes.to_vec()).expect("text") }
+        Told {
+            status: parts.status,
+            location: location.unwrap_or_default(),
+            body: String::from_utf8(bytes.to_vec()).expect("text"),
+        }
     }
 
     /// `GET` as the guard hands it over.

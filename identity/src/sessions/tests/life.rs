@@ -125,18 +125,18 @@ async fn signing_in_anew_ends_the_session_that_the_browser_had() {
 }
 
 #[tokio::test]
-async fn a_dev_session_has_the_role_that_was_asked_for() {
+async fn a_stand_in_has_the_role_that_was_asked_for() {
     let house = House::new().await;
     let acme = house.account("acme").await;
     let email = EmailAddress::parse("bob@acme.example").expect("an address");
     let mut browser = house.browser();
     for role in ["ADMIN", "MEMBER"] {
-        let opened = house.identity.dev_session(&email, &acme.tenant, role, Origin::default()).await.expect("a session");
-        browser.take(&opened.host, &opened.tenant_cookies);
+        let cookies = house.identity.stand_in((&acme.tenant, Mode::Live), &email, role, Origin::default()).await.expect("cookies");
+        browser.take(TENANT, &cookies);
         let Known::Verified(session) = browser.known(TENANT).await else { panic!("signed in") };
         assert_eq!(session.principal().parts().roles[0].as_str(), role);
     }
-    let refused = house.identity.dev_session(&email, &acme.tenant, "KING", Origin::default()).await;
+    let refused = house.identity.stand_in((&acme.tenant, Mode::Live), &email, "KING", Origin::default()).await;
     assert_eq!(refused.expect_err("no such role").fields[0].field, "role");
 }
 
