@@ -186,7 +186,8 @@ where
             return Err(Arc::new(DbFault::Retry("it changed while it was read".to_owned())));
         }
         let at = self.0.hasher.hash_one(&key);
-        let (here, there) = if value.is_some() { (&self.0.present, &self.0.absent) } else { (&self.0.absent, &self.0.present) };
+        let (here, there) =
+            if value.is_some() { (&self.0.present, &self.0.absent) } else { (&self.0.absent, &self.0.present) };
         there.of(at).write().remove(&key);
         here.insert(at, key, Entry { generation, subjects, value: value.clone(), touched: AtomicBool::new(true) });
         Ok(value)

@@ -84,6 +84,9 @@ fn check_scopes(words: &[String], known: &Permissions, fault: &mut impl FnMut(St
     if words.is_empty() {
         fault("scopes".to_owned(), "Choose at least one scope: a key without any can do nothing.".to_owned());
     }
+    if words.len() > SCOPES_MOST {
+        fault("scopes".to_owned(), format!("Name each scope once; {SCOPES_MOST} are more than there can be."));
+    }
     let read = |(at, word): (usize, &String)| match Permission::parse(word) {
         Ok(scope) if known.contains(word) => Some(scope),
         _ => {

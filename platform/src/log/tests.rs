@@ -47,13 +47,17 @@ struct Inner(String);
 
 fn plant_everywhere(key: &str) {
     let fault = Outer(Inner(format!("{EMAIL} with {key}")));
-    let span = tracing::info_span!("request", request_id = "req-1", who = EMAIL, token = PLAIN, later = tracing::field::Empty);
+    let span =
+        tracing::info_span!("request", request_id = "req-1", who = EMAIL, token = PLAIN, later = tracing::field::Empty);
     let _within = span.enter();
     span.record("later", JWT);
     tracing::info!("{EMAIL} paid with {CARD}, sent {key} and {JWT}");
     tracing::warn!(error = &fault as &(dyn std::error::Error + 'static), "an error with a cause");
     tracing::info!(password = PLAIN, cookie = PLAIN, authorization = %format!("Bearer {PLAIN}"), session_token = 987_654_u64, "named");
-    tracing::info!(header = "__Host-tenantry=canary-plain-word; theme=dark", "a cookie line in Cookie: __Host-session=canary-plain-word");
+    tracing::info!(
+        header = "__Host-tenantry=canary-plain-word; theme=dark",
+        "a cookie line in Cookie: __Host-session=canary-plain-word"
+    );
     tracing::debug!(list = ?vec![EMAIL, key], url = "https://example.com/a?code=canary-plain-word&x=canary-plain-word", "in lists and addresses");
 }
 
@@ -109,7 +113,10 @@ fn an_access_line_keeps_neither_query_nor_household() {
     };
     let line: Value = serde_json::from_str(&logged(Style::Json, || access.log())).expect("an object");
     let fields = &line["fields"];
-    assert_eq!((&fields["ip"], &fields["status"], &fields["duration_us"]), (&"2001:db8:1::".into(), &200.into(), &1_500.into()));
+    assert_eq!(
+        (&fields["ip"], &fields["status"], &fields["duration_us"]),
+        (&"2001:db8:1::".into(), &200.into(), &1_500.into())
+    );
     let path = fields["path"].as_str().expect("a path");
     assert!(path.starts_with("/orders/") && !path.contains('?') && !path.contains("canary"), "{path}");
     assert_eq!(cut("::ffff:192.0.2.77".parse().expect("an address")).to_string(), "192.0.2.0");

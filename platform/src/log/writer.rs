@@ -89,6 +89,9 @@ fn write_one(out: &mut impl Write, message: Message, losses: &AtomicU64) {
 fn tell_losses(out: &mut impl Write, losses: &AtomicU64) -> std::io::Result<()> {
     match losses.swap(0, Ordering::Relaxed) {
         0 => Ok(()),
-        count => writeln!(out, r#"{{"level":"WARN","target":"log","message":"log lines were dropped: nobody read them in time","fields":{{"count":{count}}}}}"#),
+        count => writeln!(
+            out,
+            r#"{{"level":"WARN","target":"log","message":"log lines were dropped: nobody read them in time","fields":{{"count":{count}}}}}"#
+        ),
     }
 }

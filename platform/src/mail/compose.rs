@@ -13,7 +13,8 @@ const SUBJECT_MOST: usize = 200;
 
 /// The message of a queued mail: the same bytes each time.
 pub(super) fn compose(queued: &Queued, from: &Mailbox) -> Result<Message, String> {
-    let to = queued.mail.to.as_str().parse().map_err(|_| "the address is none that a mail can be sent to".to_owned())?;
+    let to =
+        queued.mail.to.as_str().parse().map_err(|_| "the address is none that a mail can be sent to".to_owned())?;
     let body = MultiPart::alternative()
         .boundary(format!("part-{}", queued.id.simple()))
         .singlepart(SinglePart::plain(queued.mail.text.clone()))
@@ -31,5 +32,8 @@ pub(super) fn compose(queued: &Queued, from: &Mailbox) -> Result<Message, String
 
 /// Control characters, line ends among them, become spaces: nothing written by a person starts a new header.
 fn one_line(text: &str) -> String {
-    text.chars().take(SUBJECT_MOST).map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
+    text.chars()
+        .take(SUBJECT_MOST)
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
+        .collect()
 }

@@ -79,7 +79,8 @@ fn read(id: u64, to: Vec<String>, bytes: &[u8], at: Timestamp) -> Received {
     let message = MessageParser::default().parse(bytes).unwrap_or_default();
     let text = message.body_text(0).unwrap_or_else(|| String::from_utf8_lossy(bytes));
     let is_html = |part: &u32| message.parts.get(*part as usize).is_some_and(mail_parser::MessagePart::is_text_html);
-    let html = message.html_body.first().filter(|part| is_html(part)).and_then(|_| message.body_html(0)).unwrap_or_default();
+    let html =
+        message.html_body.first().filter(|part| is_html(part)).and_then(|_| message.body_html(0)).unwrap_or_default();
     Received {
         id,
         to,

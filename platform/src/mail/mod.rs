@@ -64,7 +64,11 @@ struct Queued {
 ///
 /// # Errors
 /// What the database says; the transaction is lost then.
-pub async fn enqueue<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Ground, mail: Mail) -> Result<JobId, DbFault> {
+pub async fn enqueue<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    mail: Mail,
+) -> Result<JobId, DbFault> {
     let id = ids::uuid7(&ground.clock, &ground.entropy);
     jobs::enqueue(tx, ground, JOB, &Queued { id, at: ground.now(), mail }).await
 }

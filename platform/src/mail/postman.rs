@@ -49,7 +49,8 @@ impl Postman {
     /// [`MailFault`], without the URL: it holds a password.
     pub fn new(config: &config::Mail, url: &SecretString) -> Result<Self, MailFault> {
         let from = config.from.parse().map_err(|_| MailFault::From)?;
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(|_| MailFault::Url)?;
+        let builder =
+            AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(|_| MailFault::Url)?;
         Ok(Self { transport: builder.timeout(Some(config.timeout)).build(), from })
     }
 

@@ -70,7 +70,8 @@ async fn accept(listener: TcpListener, mailbox: Mailbox, clock: Clock) {
     // The semaphore is never closed, so a place always comes.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let mut session = Session { mailbox: mailbox.clone(), clock: clock.clone(), sender: false, recipients: Vec::new() };
+        let mut session =
+            Session { mailbox: mailbox.clone(), clock: clock.clone(), sender: false, recipients: Vec::new() };
         tokio::spawn(async move {
             let _place = place;
             // A peer that goes away in the middle leaves nothing behind.
@@ -195,7 +196,9 @@ async fn read_line<R: AsyncRead + Unpin>(read: &mut BufReader<R>, most: usize) -
     let mut line = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX);
     let mut limited = read.take(limit);
-    tokio::time::timeout(IDLE, limited.read_until(b'\n', &mut line)).await.map_err(|_| std::io::ErrorKind::TimedOut)??;
+    tokio::time::timeout(IDLE, limited.read_until(b'\n', &mut line))
+        .await
+        .map_err(|_| std::io::ErrorKind::TimedOut)??;
     if line.is_empty() {
         return Ok(None);
     }
@@ -220,5 +223,7 @@ fn path<'a>(rest: &'a str, word: &str) -> Option<&'a str> {
 }
 
 fn parameter<'a>(rest: &'a str, name: &str) -> Option<&'a str> {
-    rest.split(' ').find_map(|word| word.get(..name.len()).filter(|head| head.eq_ignore_ascii_case(name)).map(|_| &word[name.len()..]))
+    rest.split(' ').find_map(|word| {
+        word.get(..name.len()).filter(|head| head.eq_ignore_ascii_case(name)).map(|_| &word[name.len()..])
+    })
 }

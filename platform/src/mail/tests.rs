@@ -36,7 +36,8 @@ fn runner(db: &TestDb, url: &str) -> Runner {
 }
 
 async fn ask(db: &TestDb, mail: Mail) -> tenantry_platform::db::TenantTx<Control> {
-    let permit = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("test", "test"), Origin::default());
+    let permit =
+        Permit::<Authenticate, Control>::system(Context::default(), Actor::system("test", "test"), Origin::default());
     let mut tx = permit.begin(&db.ground);
     mail::enqueue(&mut tx, &db.ground, mail).await.expect("enqueued");
     tx
@@ -52,7 +53,10 @@ async fn a_mail_arrives_once_its_change_is_committed() {
     assert_eq!(runner.run_due().await.expect("the queue is read"), 1);
     let mails = sink.mailbox().to("ADA@example.com");
     let [mail] = mails.as_slice() else { panic!("one mail, not {}", mails.len()) };
-    assert_eq!((mail.subject.as_str(), mail.from.as_str()), ("Confirm your address for Acme <b>", "Acme <no-reply@example.com>"));
+    assert_eq!(
+        (mail.subject.as_str(), mail.from.as_str()),
+        ("Confirm your address for Acme <b>", "Acme <no-reply@example.com>")
+    );
     assert_eq!(mail.links, [LINK]);
     assert!(mail.text.contains("Héllo & Co") && mail.html.contains("H\u{e9}llo &#38; Co"), "{}", mail.html);
 }
@@ -67,7 +71,10 @@ async fn what_a_person_wrote_adds_no_header_and_no_recipient() {
     runner(&db, &sink.url()).run_due().await.expect("the queue is read");
     let mails = sink.mailbox().newest_first();
     assert_eq!((mails.len(), &mails[0].to), (1, &vec!["ada@example.com".to_owned()]));
-    assert_eq!((mails[0].subject.as_str(), mails[0].text.trim_end()), ("Hello  Bcc: mallory@example.com    body", text.trim_end()));
+    assert_eq!(
+        (mails[0].subject.as_str(), mails[0].text.trim_end()),
+        ("Hello  Bcc: mallory@example.com    body", text.trim_end())
+    );
 }
 
 #[tokio::test]
@@ -101,8 +108,22 @@ async fn the_sink_refuses_what_is_too_large_or_out_of_order() {
     let sink = Sink::start(Clock::fixed(kit::start())).await.expect("loopback");
     let huge = "x".repeat(998) + "\r\n";
     let body = huge.repeat(MESSAGE_BYTES_MOST / huge.len() + 1);
-    let told = talk(&sink, &["RCPT TO:<a@b.example>\r\n", "MAIL FROM:<a@b.example> SIZE=99999999\r\n", "MAIL FROM:<a@b.example>\r\n",
-        "DATA\r\n", "RCPT TO:<a@b.example>\r\n", "DATA\r\n", &body, ".\r\n", "NOOP\r\n", "QUIT\r\n"]).await;
+    let told = talk(
+        &sink,
+        &[
+            "RCPT TO:<a@b.example>\r\n",
+            "MAIL FROM:<a@b.example> SIZE=99999999\r\n",
+            "MAIL FROM:<a@b.example>\r\n",
+            "DATA\r\n",
+            "RCPT TO:<a@b.example>\r\n",
+            "DATA\r\n",
+            &body,
+            ".\r\n",
+            "NOOP\r\n",
+            "QUIT\r\n",
+        ],
+    )
+    .await;
     assert_eq!(told, ["220", "503", "552", "250", "503", "250", "354", "552", "250", "221"]);
     assert!(sink.mailbox().newest_first().is_empty());
 }
@@ -110,8 +131,15 @@ async fn the_sink_refuses_what_is_too_large_or_out_of_order() {
 /// Both letters, so that a change of their words is read by a person.
 #[test]
 fn the_letters_read_well() {
-    let known = AddressInUse { brand: "Acme", sign_in: "https://app.example.com/-/sign-in" }.mail(to("ada@example.com"));
-    insta::assert_snapshot!(format!("{}\n\n{}\n=====\n{}\n\n{}", verify().subject, verify().text, known.subject, known.text));
+    let known =
+        AddressInUse { brand: "Acme", sign_in: "https://app.example.com/-/sign-in" }.mail(to("ada@example.com"));
+    insta::assert_snapshot!(format!(
+        "{}\n\n{}\n=====\n{}\n\n{}",
+        verify().subject,
+        verify().text,
+        known.subject,
+        known.text
+    ));
 }
 
 /// The codes of every reply to these lines.
