@@ -1,10 +1,13 @@
-//! What holds right now, and since when: the newest verdicts of this process.
+//! What holds right now, and since when.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tenantry_core::clock::Timestamp;
+use tenantry_platform::db::{Context, Control, DbFault};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Actor, Attest, Origin, Permit};
 use tokio::sync::watch;
 
 use super::CONTROLS;
@@ -18,6 +21,10 @@ pub(super) const EVERY: Duration = Duration::from_secs(5 * 60);
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(11);
 /// After the start, until what is checked serves.
 const FIRST_AFTER: Duration = Duration::from_secs(2);
+
+tenantry_platform::sql! {
+    AsDoor OnlyControl NOTE_VERDICT = "select doors.note_verdict($1, $2, $3)";
+}
 
 /// The newest finding of a control.
 #[derive(Clone, Debug)]
@@ -50,22 +57,39 @@ impl Standing {
         self.0.load().iter().filter(holds).cloned().collect()
     }
 
-    /// Takes a run's findings in. An outcome that did not change keeps the time since when it stands.
-    pub fn take(&self, findings: Vec<Finding>) {
+    /// Takes a run's findings in, each with the time since when it stands.
+    pub fn take(&self, held: Vec<Held>) {
         let before = self.0.load();
-        let held = findings.into_iter().map(|finding| {
-            let known = before.iter().find(|held| held.finding.control.id == finding.control.id);
-            let same = known.filter(|held| held.finding.verdict.outcome == finding.verdict.outcome);
-            report_change(&finding, known);
-            Held { since: same.map_or(finding.at, |held| held.since), finding }
-        });
-        let held = held.collect();
+        for now in &held {
+            report_change(&now.finding, before.iter().find(|held| held.finding.control.id == now.finding.control.id));
+        }
         self.0.store(Arc::new(held));
     }
 
     /// Runs every control now.
     pub async fn renew(&self, probe: &Arc<Probe>) {
-        self.take(run_all(CONTROLS, probe).await);
+        let findings = run_all(CONTROLS, probe).await;
+        let mut held = Vec::with_capacity(findings.len());
+        for finding in findings {
+            let since = match note(&probe.ground, &finding).await {
+                Ok(since) => since,
+                Err(fault) => {
+                    tracing::debug!(%fault, "a verdict could not be noted; the time since when it stands is this process's");
+                    self.since(&finding)
+                }
+            };
+            held.push(Held { finding, since });
+        }
+        self.take(held);
+    }
+
+    /// Since when this process finds the same.
+    fn since(&self, finding: &Finding) -> Timestamp {
+        let before = self.0.load();
+        let same = before.iter().find(|held| {
+            held.finding.control.id == finding.control.id && held.finding.verdict.outcome == finding.verdict.outcome
+        });
+        same.map_or(finding.at, |held| held.since)
     }
 
     /// Runs every control by the schedule until `stop` says so.
@@ -83,6 +107,15 @@ impl Standing {
             wait = EVERY;
         }
     }
+}
+
+/// Writes the verdict down and answers since when it stands: a restart does not begin a claim anew.
+async fn note(ground: &Ground, finding: &Finding) -> Result<Timestamp, DbFault> {
+    let permit = Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
+    let mut tx = permit.begin(ground);
+    let since = tx.query_one(&NOTE_VERDICT, &[&finding.control.id, &finding.verdict.outcome.as_str(), &finding.at]).await?.get(0);
+    tx.commit().await?;
+    Ok(since)
 }
 
 /// A claim that no longer holds is for the operator's alarm; one that holds again is news as well.

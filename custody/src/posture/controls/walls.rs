@@ -103,7 +103,7 @@ const fn touches_nothing(tried: &Tried) -> bool {
 
 /// The first wall: what serves requests says whose rows it means. Parsed in full by a test of the build.
 fn unscoped_statements() -> Vec<String> {
-    let is_scoped = |text: &str| text.contains("tenant_id = $1") || (text.trim_start().starts_with("insert") && text.contains("values ($1"));
+    let is_scoped = |text: &str| ["tenant_id = $1", "values ($1", "select $1"].iter().any(|term| text.contains(term));
     let bad = registered().filter(|statement| statement.scope == "tenant" && !is_scoped(statement.text));
     bad.map(|statement| format!("the statement {} does not name its tenant", statement.name)).collect()
 }

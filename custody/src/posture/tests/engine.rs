@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenantry_custody::posture::{CONTROLS, Control, Finding, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one, run_within};
+use tenantry_custody::posture::{CONTROLS, Control, Finding, Held, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one, run_within};
 use tenantry_platform::kit::TestDb;
 
 use super::{control, probe};
@@ -66,27 +66,37 @@ async fn the_report_has_the_fields_that_programs_read() {
 #[tokio::test]
 async fn a_claim_leaves_the_page_when_it_fails_and_begins_anew_when_it_returns() {
     let db = TestDb::new().await;
-    let (standing, clock) = (Standing::default(), &db.ground.clock);
-    let find = |outcome| Finding { control: control("modes-apart"), verdict: Verdict { outcome, evidence: String::new() }, at: clock.now() };
-    let start = clock.now();
-    standing.take(vec![find(Outcome::Pass)]);
+    let (probe, outside, clock) = (probe(&db, None), db.administrator().await, &db.ground.clock);
+    let since = |standing: &Standing| {
+        let held = standing.in_force(clock.now());
+        held.iter().find(|held| held.finding.control.id == "rls-coverage").map(|held| held.since)
+    };
+    let (standing, start) = (Standing::default(), clock.now());
+    standing.renew(&probe).await;
     clock.advance(Duration::from_secs(300));
-    standing.take(vec![find(Outcome::Pass)]);
-    assert_eq!(standing.in_force(clock.now())[0].since, start);
-    standing.take(vec![find(Outcome::Fail)]);
-    assert!(standing.in_force(clock.now()).is_empty());
-    standing.take(vec![find(Outcome::Unknown)]);
-    assert!(standing.in_force(clock.now()).is_empty());
-    standing.take(vec![find(Outcome::Pass)]);
-    assert_eq!(standing.in_force(clock.now())[0].since, clock.now());
+    standing.renew(&probe).await;
+    assert_eq!(since(&standing), Some(start));
+
+    let restarted = Standing::default();
+    restarted.renew(&probe).await;
+    assert_eq!(since(&restarted), Some(start), "a restart begins nothing anew");
+
+    outside.batch_execute("alter table live.audit no force row level security").await.unwrap();
+    standing.renew(&probe).await;
+    assert_eq!(since(&standing), None);
+    outside.batch_execute("alter table live.audit force row level security").await.unwrap();
+    clock.advance(Duration::from_secs(300));
+    standing.renew(&probe).await;
+    assert_eq!(since(&standing), Some(clock.now()));
 }
 
 #[tokio::test]
 async fn a_verdict_that_nobody_renewed_is_no_longer_in_force() {
     let db = TestDb::new().await;
     let standing = Standing::default();
-    let verdict = Verdict::pass("");
-    standing.take(vec![Finding { control: control("modes-apart"), verdict, at: db.ground.now() }]);
+    let finding = Finding { control: control("modes-apart"), verdict: Verdict::pass(""), at: db.ground.now() };
+    standing.take(vec![Held { finding, since: db.ground.now() }]);
+    assert_eq!(standing.in_force(db.ground.now()).len(), 1);
     db.ground.clock.advance(Duration::from_secs(12 * 60));
     assert!(standing.in_force(db.ground.now()).is_empty());
 }

@@ -146,6 +146,14 @@ create table control.canary (
     created_at timestamptz not null
 );
 
+create table control.verdicts (
+    control text primary key,
+    outcome text not null check (outcome in ('pass', 'fail', 'unknown')),
+    since   timestamptz not null,
+    at      timestamptz not null
+);
+comment on table control.verdicts is 'What each posture control found last, and since when it finds that.';
+
 create table control.change (
     xid     xid8 not null default pg_current_xact_id(),
     id      uuid not null,

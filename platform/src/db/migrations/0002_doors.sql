@@ -197,6 +197,17 @@ language sql stable security definer set search_path = '' as $$
     from control.identities i where i.kind = 'password' and i.secret is not null group by 1
 $$;
 
+-- Since when a control finds what it finds. After an hour in which nobody looked, the time starts anew.
+create function doors.note_verdict(of_control text, found text, found_at timestamptz) returns timestamptz
+language sql strict security definer set search_path = '' as $$
+    insert into control.verdicts as v (control, outcome, since, at) values (of_control, found, found_at, found_at)
+    on conflict (control) do update set
+        since = case when v.outcome = excluded.outcome and v.at > excluded.at - interval '1 hour' then v.since else excluded.at end,
+        outcome = excluded.outcome,
+        at = excluded.at
+    returning v.since
+$$;
+
 -- For the owner's login alone: `tenantry operators`.
 create function doors.set_operator(address text, wanted boolean) returns boolean
 language sql strict security definer set search_path = '' as $$
@@ -244,6 +255,7 @@ begin
         ('sweep', 'codes', 'select, delete'),
         ('sweep', 'slugs', 'select, delete'),
         ('sweep', 'sessions', 'select, delete'),
+        ('note_verdict', 'verdicts', 'select, insert, update'),
         ('password_hash_kinds', 'identities', 'select (kind, secret)'),
         ('set_operator', 'emails', 'select'),
         ('set_operator', 'persons', 'select, update')
@@ -269,7 +281,8 @@ grant execute on function
     doors.signing_keys(timestamptz),
     doors.add_signing_key(uuid, text, text, jsonb, bytea, timestamptz, timestamptz, timestamptz, timestamptz, bigint),
     doors.canary(), doors.plant_canary(bytea, timestamptz),
-    doors.changes_since(xid8, integer), doors.password_hash_kinds()
+    doors.changes_since(xid8, integer), doors.password_hash_kinds(),
+    doors.note_verdict(text, text, timestamptz)
 to tenantry_control;
 
 grant execute on function
