@@ -222,7 +222,10 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// `Set-Cookie` for a host-only cookie: `__Host-`, HttpOnly, Secure, SameSite=Lax (ID-5).
 pub fn set_cookie(name: &str, value: &str, max_age_s: u64) -> HeaderValue {
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={max_age_s}");
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    // Its `Debug` shows nothing then.
+    header.set_sensitive(true);
+    header
 }
 
 /// `Set-Cookie` that takes it away.

@@ -79,7 +79,14 @@ impl Hasher {
         let (queue, waiting) = sync_channel(usize::from(options.queue));
         // Any tag will do: nobody knows a password for it.
         let decoy = phc(&recipe, &entropy.bytes(), &entropy.bytes()).into();
-        Self(Arc::new(Pool { queue, waiting: Arc::new(Mutex::new(waiting)), recipe, decoy, computed: Arc::default(), entropy }))
+        Self(Arc::new(Pool {
+            queue,
+            waiting: Arc::new(Mutex::new(waiting)),
+            recipe,
+            decoy,
+            computed: Arc::default(),
+            entropy,
+        }))
     }
 
     /// Adds workers.
@@ -96,7 +103,8 @@ impl Hasher {
     /// 503 with Retry-After when the queue is full.
     pub async fn hash(&self, password: Password) -> Result<SecretString, Problem> {
         let (recipe, salt) = (self.0.recipe.clone(), self.0.entropy.bytes::<SALT_BYTES>());
-        let made = self.run(move |memory| tag(&recipe, &password, &salt, memory).map(|tag| phc(&recipe, &salt, &tag))).await?;
+        let made =
+            self.run(move |memory| tag(&recipe, &password, &salt, memory).map(|tag| phc(&recipe, &salt, &tag))).await?;
         made.map(SecretString::from).ok_or_else(|| Problem::internal("argon2 refused its own recipe"))
     }
 
@@ -178,5 +186,12 @@ fn phc(recipe: &Params, salt: &[u8; SALT_BYTES], tag: &[u8; HASH_BYTES]) -> Stri
     // Invariant: salt, tag and parameters have lengths that the format allows.
     let params = ParamsString::try_from(recipe).expect("argon2's own parameters");
     let (salt, hash) = (Salt::new(salt).expect("16 bytes"), Output::new(tag).expect("32 bytes"));
-    PasswordHash { algorithm: ARGON2ID_IDENT, version: Some(Version::V0x13.into()), params, salt: Some(salt), hash: Some(hash) }.to_string()
+    PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params,
+        salt: Some(salt),
+        hash: Some(hash),
+    }
+    .to_string()
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::extract::State;
 use axum::response::Response;
-use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tenantry_core::redirect::ReturnTo;
 use tenantry_core::secret::{ExposeSecret, SecretString};
@@ -33,7 +33,12 @@ pub struct Credentials {
 }
 
 /// `GET /-/sign-in` on the central host.
-pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedIn(session): SignedIn, Query(target): Query<Target>) -> Response {
+pub async fn form(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+    Query(target): Query<Target>,
+) -> Response {
     let target = target.checked();
     if let Some(session) = session {
         return see_other(&onward(&session, &target));
@@ -42,7 +47,12 @@ pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedI
 }
 
 /// `POST /-/sign-in` on the central host.
-pub async fn sign_in(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(sent): Form<Credentials>) -> Result<Response, Problem> {
+pub async fn sign_in(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Form(sent): Form<Credentials>,
+) -> Result<Response, Problem> {
     let target = ReturnTo::parse(&sent.return_to).unwrap_or_else(|_| ReturnTo::home());
     match identity.sign_in(&sent.email, sent.password.expose_secret(), caller.origin()).await {
         Ok(proven) => {

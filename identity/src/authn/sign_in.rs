@@ -37,7 +37,9 @@ impl Identity {
     /// One and the same refusal, with the code [`REFUSED`], whatever was wrong; 503 when too many sign in at once.
     pub async fn sign_in(&self, email: &str, password: &str, origin: Origin) -> Result<Proven, Problem> {
         // What is no address, or could never have been accepted as a password, is nobody's.
-        let (Ok(email), Ok(password)) = (EmailAddress::parse(email), Password::present(password)) else { return Err(refused()) };
+        let (Ok(email), Ok(password)) = (EmailAddress::parse(email), Password::present(password)) else {
+            return Err(refused());
+        };
         let (person, stored) = self.look_up(&email, &origin).await?;
         let hash = stored.as_ref().map(|stored| stored.hash.clone());
         let verdict = self.hasher.verify(password.clone(), hash).await?;
@@ -54,7 +56,11 @@ impl Identity {
     }
 
     /// Two statements, whoever is asked for: the second one looks for nobody where there is nobody.
-    async fn look_up(&self, email: &EmailAddress, origin: &Origin) -> Result<(Option<PersonId>, Option<StoredPassword>), DbFault> {
+    async fn look_up(
+        &self,
+        email: &EmailAddress,
+        origin: &Origin,
+    ) -> Result<(Option<PersonId>, Option<StoredPassword>), DbFault> {
         let asking = |person| {
             let context = Context { tenant: None, person };
             Permit::<Authenticate, Control>::system(context, nobody(), origin.clone())
@@ -65,9 +71,15 @@ impl Identity {
         Ok((found, stored))
     }
 
-    async fn let_in(&self, stored: &StoredPassword, newer: Option<SecretString>, origin: Origin) -> Result<Proven, Problem> {
+    async fn let_in(
+        &self,
+        stored: &StoredPassword,
+        newer: Option<SecretString>,
+        origin: Origin,
+    ) -> Result<Proven, Problem> {
         let context = Context { tenant: None, person: Some(stored.person.id) };
-        let mut tx = Permit::<Authenticate, Control>::system(context, Actor::person(&stored.person), origin).begin(&self.ground);
+        let mut tx =
+            Permit::<Authenticate, Control>::system(context, Actor::person(&stored.person), origin).begin(&self.ground);
         let opened = self.sessions.open_root(&mut tx, stored.person.id, BY_PASSWORD).await?.ok_or_else(refused)?;
         // The person's row is held now: a password that was changed meanwhile shows here.
         if !store::is_still(&mut tx, stored).await? {
@@ -98,7 +110,14 @@ impl Identity {
 
 /// Whoever it was, nobody knows.
 fn nobody() -> Actor {
-    Actor { system: false, kind: "anonymous", id: "anonymous".to_owned(), subject: uuid::Uuid::nil(), name: None, email: None }
+    Actor {
+        system: false,
+        kind: "anonymous",
+        id: "anonymous".to_owned(),
+        subject: uuid::Uuid::nil(),
+        name: None,
+        email: None,
+    }
 }
 
 fn refused() -> Problem {

@@ -28,13 +28,21 @@ pub(super) struct StoredPassword {
 }
 
 /// Who has this address.
-pub(crate) async fn person_by_email(permit: &Permit<Authenticate, Control>, ground: &Ground, address: &str) -> Result<Option<PersonId>, DbFault> {
+pub(crate) async fn person_by_email(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+    address: &str,
+) -> Result<Option<PersonId>, DbFault> {
     let rows = permit.read(ground, &PERSON_BY_EMAIL, &[&address]).await?;
     Ok(rows.first().map(|row| PersonId::from_uuid(row.get(0))))
 }
 
 /// The password of the permit's person, if they are active.
-pub(super) async fn password_of(permit: &Permit<Authenticate, Control>, ground: &Ground, id: PersonId) -> Result<Option<StoredPassword>, DbFault> {
+pub(super) async fn password_of(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+    id: PersonId,
+) -> Result<Option<StoredPassword>, DbFault> {
     let rows = permit.read(ground, &PASSWORD_OF, &[]).await?;
     Ok(rows.first().and_then(|row| {
         let hash: Option<String> = row.get(1);
@@ -52,6 +60,11 @@ pub(super) async fn is_still(tx: &mut TenantTx<Control>, stored: &StoredPassword
 }
 
 /// Replaces the hash by a newer one of the same password.
-pub(super) async fn rehash(tx: &mut TenantTx<Control>, stored: &StoredPassword, hash: &SecretString, at: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn rehash(
+    tx: &mut TenantTx<Control>,
+    stored: &StoredPassword,
+    hash: &SecretString,
+    at: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&REHASH, &[&stored.identity.uuid(), &stored.hash.expose_secret(), &hash.expose_secret(), &at]).await
 }

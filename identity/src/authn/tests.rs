@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::response::IntoResponse as _;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
-use axum::response::IntoResponse as _;
 use tenantry_core::password::Password;
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::ExposeSecret as _;
@@ -36,16 +36,29 @@ async fn unknown_addresses_and_wrong_passwords_get_one_answer_for_the_same_work(
     assert_eq!((seen[0].0, seen[0].3), (StatusCode::UNPROCESSABLE_ENTITY, 1));
     assert!(seen[0].1.contains("E-mail address or password is wrong."));
     house.identity.afterwards.settle().await;
-    assert_eq!(house.actions().await.get("session.refused"), Some(&1), "the tenant hears of the known one, after the answer");
+    assert_eq!(
+        house.actions().await.get("session.refused"),
+        Some(&1),
+        "the tenant hears of the known one, after the answer"
+    );
 }
 
 #[tokio::test]
 async fn whoever_is_deactivated_is_told_no_more_than_a_stranger() {
     let house = House::new().await;
     house.account("acme").await;
-    house.db.administrator().await.batch_execute("update control.persons set status = 'deactivated'").await.expect("an update");
+    house
+        .db
+        .administrator()
+        .await
+        .batch_execute("update control.persons set status = 'deactivated'")
+        .await
+        .expect("an update");
     let answer = house.browser().sign_in("ada@acme.example", PASSWORD).await;
-    assert!(answer.status == StatusCode::UNPROCESSABLE_ENTITY && answer.body.contains("E-mail address or password is wrong."));
+    assert!(
+        answer.status == StatusCode::UNPROCESSABLE_ENTITY
+            && answer.body.contains("E-mail address or password is wrong.")
+    );
 }
 
 #[tokio::test]
@@ -58,7 +71,10 @@ async fn what_the_queue_cannot_hold_is_told_to_come_back() {
     let waiting = [ask(&hasher), ask(&hasher)];
     tokio::task::yield_now().await;
     let refused = hasher.verify(password(PASSWORD), None).await.expect_err("the queue holds two").into_response();
-    assert_eq!((refused.status(), refused.headers()[RETRY_AFTER].as_bytes()), (StatusCode::SERVICE_UNAVAILABLE, b"2".as_slice()));
+    assert_eq!(
+        (refused.status(), refused.headers()[RETRY_AFTER].as_bytes()),
+        (StatusCode::SERVICE_UNAVAILABLE, b"2".as_slice())
+    );
     hasher.employ(1);
     for answer in waiting {
         assert_eq!(answer.await.expect("no panic").expect("an answer"), Verdict::Wrong);
@@ -94,8 +110,16 @@ async fn signing_in_leads_back_to_a_place_of_ours_and_nowhere_else() {
     let house = House::new().await;
     house.account("acme").await;
     let form = [("email", "ada@acme.example"), ("password", PASSWORD)];
-    for (target, lands) in [("/-/operator/tenants", "/-/operator/tenants"), ("https://evil.example/", "/-/console/acme"), ("//evil.example", "/-/console/acme"), ("/\\evil.example", "/-/console/acme")] {
-        let answer = house.browser().post(&format!("{CENTRAL}/-/sign-in"), &[form.as_slice(), &[("return_to", target)]].concat()).await;
+    for (target, lands) in [
+        ("/-/operator/tenants", "/-/operator/tenants"),
+        ("https://evil.example/", "/-/console/acme"),
+        ("//evil.example", "/-/console/acme"),
+        ("/\\evil.example", "/-/console/acme"),
+    ] {
+        let answer = house
+            .browser()
+            .post(&format!("{CENTRAL}/-/sign-in"), &[form.as_slice(), &[("return_to", target)]].concat())
+            .await;
         assert_eq!(answer.location(), lands, "{target}");
     }
 }

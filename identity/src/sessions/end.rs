@@ -25,7 +25,12 @@ impl Sessions {
     ///
     /// # Errors
     /// When the database does not answer; the person is still signed in then.
-    pub async fn sign_out(&self, headers: &HeaderMap, host_origin: &str, origin: Origin) -> Result<Vec<HeaderValue>, Problem> {
+    pub async fn sign_out(
+        &self,
+        headers: &HeaderMap,
+        host_origin: &str,
+        origin: Origin,
+    ) -> Result<Vec<HeaderValue>, Problem> {
         if let Some((key, actor)) = self.who_leaves(headers, host_origin).await? {
             let context = Context { tenant: None, person: Some(key.person) };
             let tx = Permit::<Authenticate, Control>::system(context, actor, origin).begin(&self.ground);

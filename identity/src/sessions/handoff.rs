@@ -7,9 +7,9 @@
 //! The challenge covers the target too, so neither it nor the code is worth anything in another browser, at
 //! another host, or for another page.
 
+use ::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ::http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -26,9 +26,9 @@ use tenantry_platform::problem::{Kind, Problem};
 use tenantry_platform::record;
 use url::form_urlencoded::Serializer;
 
+use super::http::HANDOFF_PATH;
 use super::open::created;
 use super::staff::{Key, StaffSession};
-use super::http::HANDOFF_PATH;
 use super::store;
 use super::{Opened, Sessions};
 use crate::tenants;
@@ -90,7 +90,13 @@ struct Ticket {
 
 impl Sessions {
     /// Step 1, on a tenant's host.
-    pub(super) fn ask(&self, headers: &HeaderMap, tenant: &TenantRef, mode: Mode, return_to: &ReturnTo) -> Result<Asked, Problem> {
+    pub(super) fn ask(
+        &self,
+        headers: &HeaderMap,
+        tenant: &TenantRef,
+        mode: Mode,
+        return_to: &ReturnTo,
+    ) -> Result<Asked, Problem> {
         // A second tab goes on with the first one's verifier: both can then come back.
         let held = cookie(headers, VERIFIER_COOKIE).filter(|text| is_secret(text)).map(str::to_owned);
         let verifier = held.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(self.ground.entropy.bytes::<SECRET_BYTES>()));
@@ -114,7 +120,11 @@ impl Sessions {
     pub async fn offer(&self, session: &StaffSession, offer: &Offer, origin: Origin) -> Result<String, Problem> {
         let not_yours = || not_a_member(&offer.host, session.person());
         let (slug, mode) = self.tenant_host(&offer.host).ok_or_else(not_yours)?;
-        let membership = session.memberships().iter().find(|membership| membership.tenant.slug == slug.as_str()).ok_or_else(not_yours)?;
+        let membership = session
+            .memberships()
+            .iter()
+            .find(|membership| membership.tenant.slug == slug.as_str())
+            .ok_or_else(not_yours)?;
         if let Some(stopped) = tenants::stopped(&membership.tenant) {
             return Err(stopped);
         }
@@ -159,9 +169,11 @@ impl Sessions {
 
     /// A child session, if the person is still a member and the parent still lives.
     async fn open_from(&self, ticket: &Ticket, origin: Origin) -> Result<Opened, Problem> {
-        let person = PersonRef { id: ticket.person, name: ticket.name.clone(), email: ticket.email.clone(), operator: false };
+        let person =
+            PersonRef { id: ticket.person, name: ticket.name.clone(), email: ticket.email.clone(), operator: false };
         let context = Context { tenant: Some(ticket.tenant), person: Some(ticket.person) };
-        let mut tx = Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
+        let mut tx =
+            Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
         let member = store::memberships(&mut tx).await?.into_iter().find(|found| found.tenant.id == ticket.tenant);
         let tenant = member.ok_or_else(|| not_a_member(&ticket.host, &person))?.tenant;
         if let Some(stopped) = tenants::stopped(&tenant) {
@@ -219,7 +231,8 @@ impl Sessions {
 }
 
 fn challenge(verifier: &str, target: &ReturnTo) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::new().chain_update(verifier).chain_update(b".").chain_update(target.as_str()).finalize())
+    URL_SAFE_NO_PAD
+        .encode(Sha256::new().chain_update(verifier).chain_update(b".").chain_update(target.as_str()).finalize())
 }
 
 fn is_secret(text: &str) -> bool {

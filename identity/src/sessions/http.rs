@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, State};
-use axum::response::{IntoResponse, Response};
 use ::http::request::Parts;
 use ::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tenantry_core::mode::Mode;
 use tenantry_core::redirect::ReturnTo;
@@ -87,7 +87,11 @@ pub async fn offer(
 }
 
 /// `GET /-/handoff` on a tenant's host: a page whose form redeems the code. Looking at it changes nothing.
-pub async fn arrive(State(identity): State<Arc<Identity>>, caller: Caller, Query(Code { code }): Query<Code>) -> Result<Response, Problem> {
+pub async fn arrive(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    Query(Code { code }): Query<Code>,
+) -> Result<Response, Problem> {
     let (tenant, _) = tenant_of(&caller)?;
     let page = Handoff {
         chrome: identity.visit(&caller).page(Handoff::TITLE),
@@ -118,11 +122,17 @@ pub async fn redeem(
 }
 
 /// `POST /-/sign-out` on any host: the end of the whole tree.
-pub async fn sign_out(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub async fn sign_out(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let cookies = identity.sessions.sign_out(&headers, &caller.public_origin, caller.origin()).await?;
     let answer = match caller.surface {
         Surface::Central => see_other(SIGN_IN_PATH),
-        Surface::Tenant(_) | Surface::Api => render(&SignedOut { chrome: identity.visit(&caller).page(SignedOut::TITLE) }),
+        Surface::Tenant(_) | Surface::Api => {
+            render(&SignedOut { chrome: identity.visit(&caller).page(SignedOut::TITLE) })
+        }
     };
     Ok(with_cookies(answer, cookies))
 }

@@ -33,7 +33,12 @@ pub struct Opened {
 impl Sessions {
     /// Opens a central session in the caller's transaction, which names the person. `None`: the person is not
     /// active. The person's row is held until the commit, so whoever deactivates them meanwhile ends this one too.
-    pub(crate) async fn open_root(&self, tx: &mut TenantTx<Control>, person: PersonId, amr: &str) -> Result<Option<Opened>, Problem> {
+    pub(crate) async fn open_root(
+        &self,
+        tx: &mut TenantTx<Control>,
+        person: PersonId,
+        amr: &str,
+    ) -> Result<Option<Opened>, Problem> {
         if store::lock_person(tx, person).await?.is_none() {
             return Ok(None);
         }

@@ -65,7 +65,9 @@ impl Sessions {
         let mut tx = Permit::<Authenticate, Control>::system(context, actor, origin).begin(&self.ground);
         let now = self.ground.now();
         let seen_after = now.checked_sub(self.options.sessions.idle).unwrap_or(Timestamp::MIN);
-        if let Some(rotation) = store::rotate(&mut tx, token.key.session, token.counter, host_origin, now, seen_after).await? {
+        if let Some(rotation) =
+            store::rotate(&mut tx, token.key.session, token.counter, host_origin, now, seen_after).await?
+        {
             tx.commit().await?;
             return self.give(&token, &rotation, host_origin).await;
         }
@@ -102,7 +104,8 @@ impl Sessions {
     fn decide(&self, token: &RefreshToken, standing: &Standing, host_origin: &str, seen_after: Timestamp) -> Decision {
         let now = self.ground.now();
         let over = standing.ended || standing.rotation.expires_at <= now || standing.last_seen_at <= seen_after;
-        let grace_over = |used: Timestamp| used.checked_add(self.options.sessions.refresh_grace).is_ok_and(|until| until < now);
+        let grace_over =
+            |used: Timestamp| used.checked_add(self.options.sessions.refresh_grace).is_ok_and(|until| until < now);
         let behind = standing.rotation.counter.checked_sub(token.counter);
         if over || standing.host != host_origin {
             return Decision::Over;
@@ -115,7 +118,12 @@ impl Sessions {
         }
     }
 
-    async fn end_reused(&self, mut tx: TenantTx<Control>, token: &RefreshToken, standing: &Standing) -> Result<(), DbFault> {
+    async fn end_reused(
+        &self,
+        mut tx: TenantTx<Control>,
+        token: &RefreshToken,
+        standing: &Standing,
+    ) -> Result<(), DbFault> {
         let root = standing.rotation.root;
         tracing::warn!(session = %token.key.session, %root, "an old refresh token was presented; every session of its tree is ended");
         if !store::end_tree(&mut tx, root, self.ground.now(), "reuse").await? {
@@ -152,7 +160,12 @@ impl Sessions {
     }
 }
 
-async fn mark_used(ground: &tenantry_platform::ground::Ground, session: &StaffSession, rotation: i64, at: Timestamp) -> Result<(), DbFault> {
+async fn mark_used(
+    ground: &tenantry_platform::ground::Ground,
+    session: &StaffSession,
+    rotation: i64,
+    at: Timestamp,
+) -> Result<(), DbFault> {
     let context = Context { tenant: None, person: Some(session.person().id) };
     let actor = Actor::system("session", session.id.to_string());
     let mut tx = Permit::<Authenticate, Control>::system(context, actor, Origin::default()).begin(ground);

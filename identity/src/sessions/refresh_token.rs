@@ -46,7 +46,8 @@ impl RefreshTokens {
     pub(super) fn read(&self, text: &str) -> Option<RefreshToken> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == NAMED_BYTES + TAG_BYTES)?;
         let (named, tag) = bytes.split_at(NAMED_BYTES);
-        let genuine = [Some(&self.current), self.previous.as_ref()].into_iter().flatten().any(|key| key.verify(&[named], tag));
+        let genuine =
+            [Some(&self.current), self.previous.as_ref()].into_iter().flatten().any(|key| key.verify(&[named], tag));
         parse(named).filter(|_| genuine)
     }
 }
@@ -64,7 +65,10 @@ fn parse(named: &[u8]) -> Option<RefreshToken> {
     let (version, rest) = named.split_first()?;
     let (person, rest) = rest.split_first_chunk::<16>()?;
     let (session, rest) = rest.split_first_chunk::<16>()?;
-    let key = Key { person: PersonId::from_uuid(Uuid::from_bytes(*person)), session: SessionId::from_uuid(Uuid::from_bytes(*session)) };
+    let key = Key {
+        person: PersonId::from_uuid(Uuid::from_bytes(*person)),
+        session: SessionId::from_uuid(Uuid::from_bytes(*session)),
+    };
     let counter = i64::from_be_bytes(rest.try_into().ok()?);
     (*version == VERSION).then_some(RefreshToken { key, counter })
 }

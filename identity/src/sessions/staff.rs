@@ -11,7 +11,9 @@ use tenantry_platform::cache::Depends;
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Context, Control, DbFault};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Actor, Authenticate, Credential, Origin, Parts, Permit, PersonRef, Principal, Realm, TenantRef};
+use tenantry_platform::permit::{
+    Actor, Authenticate, Credential, Origin, Parts, Permit, PersonRef, Principal, Realm, TenantRef,
+};
 use uuid::Uuid;
 
 use super::store::{self, Stored, StoredMembership};
@@ -86,7 +88,8 @@ impl StaffSession {
 
     /// Whether the use of this rotation still has to be recorded. Asked once a request, true once a rotation.
     pub(super) fn is_first_use(&self, rotation: i64) -> bool {
-        rotation > self.recorded.load(Ordering::Relaxed) && self.recorded.fetch_max(rotation, Ordering::Relaxed) < rotation
+        rotation > self.recorded.load(Ordering::Relaxed)
+            && self.recorded.fetch_max(rotation, Ordering::Relaxed) < rotation
     }
 
     /// The record failed: the next request tries again.
@@ -109,7 +112,11 @@ impl Depends for StaffSession {
 /// Reads a session with what it may do. `None`: there is none, it is over, or its tenant let the person go.
 pub(super) async fn load(ground: Ground, roles: Arc<Roles>, key: Key) -> Result<Option<StaffSession>, DbFault> {
     let context = Context { tenant: None, person: Some(key.person) };
-    let permit = Permit::<Authenticate, Control>::system(context, Actor::system("session", key.session.to_string()), Origin::default());
+    let permit = Permit::<Authenticate, Control>::system(
+        context,
+        Actor::system("session", key.session.to_string()),
+        Origin::default(),
+    );
     let Some(stored) = store::find(&permit, &ground, key.person, key.session).await? else { return Ok(None) };
     let memberships = store::read_memberships(&permit, &ground).await?;
     Ok(assemble(key.session, stored, memberships, &roles))
@@ -125,7 +132,8 @@ fn assemble(id: SessionId, stored: Stored, memberships: Vec<StoredMembership>, r
     };
     let principal = Arc::new(Principal::vouch(parts(id, &stored.person, (stored.auth_time, &stored.amr), place)));
     // The first token of a session has no predecessor: there is nothing to record for it.
-    let recorded = if stored.successor_used_at.is_some() || stored.counter == 0 { stored.counter } else { stored.counter - 1 };
+    let recorded =
+        if stored.successor_used_at.is_some() || stored.counter == 0 { stored.counter } else { stored.counter - 1 };
     Some(StaffSession {
         id,
         root: stored.root,
@@ -145,7 +153,12 @@ fn with_permissions(membership: StoredMembership, roles: &Roles) -> Membership {
     Membership { tenant: membership.tenant, role: membership.role, permissions: Arc::new(permissions) }
 }
 
-fn parts(id: SessionId, person: &PersonRef, proof: (Timestamp, &[String]), place: Option<(&Membership, Mode)>) -> Parts {
+fn parts(
+    id: SessionId,
+    person: &PersonRef,
+    proof: (Timestamp, &[String]),
+    place: Option<(&Membership, Mode)>,
+) -> Parts {
     let role = place.and_then(|(membership, _)| RoleName::parse(&membership.role).ok());
     Parts {
         realm: Realm::Staff,

@@ -126,7 +126,11 @@ pub(super) async fn lock_all(tx: &mut TenantTx<Control>) -> Result<(), DbFault> 
 }
 
 /// A living central session, held as it is until the end of the transaction.
-pub(super) async fn lock_parent(tx: &mut TenantTx<Control>, id: SessionId, now: Timestamp) -> Result<Option<Parent>, DbFault> {
+pub(super) async fn lock_parent(
+    tx: &mut TenantTx<Control>,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<Option<Parent>, DbFault> {
     let row = tx.query_opt(&LOCK_PARENT, &[&id.uuid(), &now]).await?;
     Ok(row.map(|row| Parent {
         root: SessionId::from_uuid(row.get(0)),
@@ -160,7 +164,12 @@ pub(super) async fn insert(tx: &mut TenantTx<Control>, new: &NewSession<'_>) -> 
     .await
 }
 
-pub(super) async fn find(permit: &Permit<Authenticate, Control>, ground: &Ground, person: PersonId, id: SessionId) -> Result<Option<Stored>, DbFault> {
+pub(super) async fn find(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+    person: PersonId,
+    id: SessionId,
+) -> Result<Option<Stored>, DbFault> {
     let rows = permit.read(ground, &FIND, &[&id.uuid()]).await?;
     Ok(rows.first().map(|row| Stored {
         root: SessionId::from_uuid(row.get(0)),
@@ -199,13 +208,23 @@ pub(super) async fn find_rotation(tx: &mut TenantTx<Control>, id: SessionId) -> 
     }))
 }
 
-pub(super) async fn mark_used(tx: &mut TenantTx<Control>, id: SessionId, counter: i64, at: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn mark_used(
+    tx: &mut TenantTx<Control>,
+    id: SessionId,
+    counter: i64,
+    at: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&MARK_USED, &[&id.uuid(), &counter, &at]).await
 }
 
 /// The root first, alone: a child that is being born holds it, and is seen by the second statement. `false`:
 /// somebody else has ended it.
-pub(super) async fn end_tree(tx: &mut TenantTx<Control>, root: SessionId, at: Timestamp, reason: &str) -> Result<bool, DbFault> {
+pub(super) async fn end_tree(
+    tx: &mut TenantTx<Control>,
+    root: SessionId,
+    at: Timestamp,
+    reason: &str,
+) -> Result<bool, DbFault> {
     let ended = tx.query_opt(&END_ROOT, &[&root.uuid(), &at, &reason]).await?.is_some();
     tx.execute(&END_TREE, &[&root.uuid(), &at, &reason]).await?;
     Ok(ended)
@@ -219,16 +238,28 @@ pub(super) async fn memberships(tx: &mut TenantTx<Control>) -> Result<Vec<Stored
     Ok(tx.query(&MEMBERSHIPS, &[]).await?.iter().map(membership_of).collect())
 }
 
-pub(super) async fn read_memberships(permit: &Permit<Authenticate, Control>, ground: &Ground) -> Result<Vec<StoredMembership>, DbFault> {
+pub(super) async fn read_memberships(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+) -> Result<Vec<StoredMembership>, DbFault> {
     Ok(permit.read(ground, &MEMBERSHIPS, &[]).await?.iter().map(membership_of).collect())
 }
 
-pub(super) async fn put_code(tx: &mut TenantTx<Control>, digest: &[u8], sealed: &[u8], expires_at: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn put_code(
+    tx: &mut TenantTx<Control>,
+    digest: &[u8],
+    sealed: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&PUT_CODE, &[&digest, &sealed, &expires_at]).await
 }
 
 /// The code, which is gone then: whoever comes second finds nothing.
-pub(super) async fn take_code(tx: &mut TenantTx<Control>, digest: &[u8], now: Timestamp) -> Result<Option<Vec<u8>>, DbFault> {
+pub(super) async fn take_code(
+    tx: &mut TenantTx<Control>,
+    digest: &[u8],
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, DbFault> {
     Ok(tx.query_opt(&TAKE_CODE, &[&digest, &now]).await?.map(|row| row.get(0)))
 }
 

@@ -1,8 +1,8 @@
 //! The browser that signed up, recognised when it comes back with the link.
 
+use ::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ::http::{HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tenantry_core::ids::TenantId;
@@ -14,7 +14,8 @@ use uuid::Uuid;
 /// The cookie, on the central host.
 const COOKIE: &str = "__Host-tenantry-sign-up";
 const SECRET_BYTES: usize = 32;
-const PLACE: Place<'_> = Place { label: "sign-up-browser", scope: "control", table: "cookie", column: "value", row: b"" };
+const PLACE: Place<'_> =
+    Place { label: "sign-up-browser", scope: "control", table: "cookie", column: "value", row: b"" };
 
 /// A secret that the browser keeps, and the id that the workspace will have: with it, somebody who signs up
 /// again because no mail came keeps the slug that they reserved.

@@ -50,7 +50,9 @@ impl Draft {
         let email = EmailAddress::parse(&self.email).map_err(|_| "Write an e-mail address, such as name@example.com.");
         let password = accept(&options.password_policy(), &self.password, &[&self.email, &self.name, &self.workspace]);
         match (name, email, password, workspace, slug) {
-            (Ok(name), Ok(email), Ok(password), Ok(workspace), Ok(slug)) => Ok(Account { name, email, password, workspace, slug }),
+            (Ok(name), Ok(email), Ok(password), Ok(workspace), Ok(slug)) => {
+                Ok(Account { name, email, password, workspace, slug })
+            }
             (name, email, password, workspace, slug) => Err(Box::new(SignUpForm {
                 name: field(&self.name, name.err().unwrap_or_default()),
                 email: field(&self.email, email.err().unwrap_or_default()),

@@ -68,7 +68,8 @@ impl Identity {
         let now = self.ground.now();
         // A hold that is over at once: it is claimed in this very transaction.
         if !store::reserve_slug(&mut tx, &new.slug, new.tenant, now, now).await? {
-            return Err(Problem::new(Kind::Conflict, "This workspace address is taken; choose another.").code(super::sign_up::SLUG_TAKEN));
+            return Err(Problem::new(Kind::Conflict, "This workspace address is taken; choose another.")
+                .code(super::sign_up::SLUG_TAKEN));
         }
         let enrolled = self.enrol(&mut tx, new).await?;
         tx.commit_and_fence(&self.ground).await?;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ::http::{HeaderMap, StatusCode};
 use axum::extract::State;
 use axum::response::Response;
-use ::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::http::{Caller, Form, Query, see_other};
@@ -38,7 +38,11 @@ pub struct Confirmation {
 }
 
 /// `GET /-/sign-up`
-pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedIn(session): SignedIn) -> Result<Response, Problem> {
+pub async fn form(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+) -> Result<Response, Problem> {
     if session.is_some() {
         return Ok(see_other("/"));
     }
@@ -49,7 +53,12 @@ pub async fn form(State(identity): State<Arc<Identity>>, caller: Caller, SignedI
 }
 
 /// `POST /-/sign-up`
-pub async fn sign_up(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(draft): Form<Draft>) -> Result<Response, Problem> {
+pub async fn sign_up(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Form(draft): Form<Draft>,
+) -> Result<Response, Problem> {
     let account = match draft.check(&identity.options) {
         Ok(account) => account,
         Err(form) => return Ok(page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, *form)),
@@ -58,19 +67,31 @@ pub async fn sign_up(State(identity): State<Arc<Identity>>, caller: Caller, head
     let email = account.email.as_str().to_owned();
     match identity.sign_up(account, &browser, caller.origin()).await {
         Ok(()) => Ok(check_mail(&identity, &caller, &browser, email)),
-        Err(problem) if problem.code == SLUG_TAKEN => Ok(page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, draft.slug_taken())),
+        Err(problem) if problem.code == SLUG_TAKEN => {
+            Ok(page(&identity, &caller, StatusCode::UNPROCESSABLE_ENTITY, draft.slug_taken()))
+        }
         Err(problem) => Err(problem),
     }
 }
 
 /// `GET /-/verify`: looking changes nothing, so a mail scanner that follows links does no harm.
-pub async fn look(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Query(Linked { token }): Query<Linked>) -> Result<Response, Problem> {
+pub async fn look(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Query(Linked { token }): Query<Linked>,
+) -> Result<Response, Problem> {
     let shown = identity.look_at_link(&token, &headers, caller.origin()).await?;
     Ok(confirm_page(&identity, &caller, StatusCode::OK, token, shown, String::new()))
 }
 
 /// `POST /-/verify`
-pub async fn verify(State(identity): State<Arc<Identity>>, caller: Caller, headers: HeaderMap, Form(sent): Form<Confirmation>) -> Result<Response, Problem> {
+pub async fn verify(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Form(sent): Form<Confirmation>,
+) -> Result<Response, Problem> {
     let password = sent.password.as_ref().filter(|password| !password.expose_secret().is_empty());
     match identity.verify(&sent.token, password, &headers, caller.origin()).await {
         Ok(verified) => {
@@ -105,7 +126,14 @@ fn check_mail(identity: &Identity, caller: &Caller, browser: &Browser, email: St
     with_cookies(render(&page), vec![browser.cookie(&identity.ground, lifetime_s)])
 }
 
-fn confirm_page(identity: &Identity, caller: &Caller, status: StatusCode, token: String, shown: Shown, why: String) -> Response {
+fn confirm_page(
+    identity: &Identity,
+    caller: &Caller,
+    status: StatusCode,
+    token: String,
+    shown: Shown,
+    why: String,
+) -> Response {
     let page = Verify {
         chrome: identity.visit(caller).page(Verify::TITLE),
         token,

@@ -57,7 +57,10 @@ impl Pending {
     }
 
     pub(super) fn open(ground: &Ground, link: LinkId, sealed: &[u8]) -> Result<Self, DbFault> {
-        let plain = ground.sealer.open(&place(link.uuid().as_bytes()), sealed).map_err(|fault| DbFault::Refused(fault.to_string()))?;
+        let plain = ground
+            .sealer
+            .open(&place(link.uuid().as_bytes()), sealed)
+            .map_err(|fault| DbFault::Refused(fault.to_string()))?;
         serde_json::from_slice(&plain).map_err(|error| DbFault::Refused(error.to_string()))
     }
 }

@@ -28,7 +28,8 @@ impl Identity {
         if !self.options.sign_up.is_open {
             return Err(closed());
         }
-        let permit = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("sign_up", "sign_up"), origin);
+        let permit =
+            Permit::<Authenticate, Control>::system(Context::default(), Actor::system("sign_up", "sign_up"), origin);
         let known = person_by_email(&permit, &self.ground, account.email.lookup()).await?.is_some();
         let hash = self.hasher.hash(account.password.clone()).await?;
         let mut tx = permit.begin(&self.ground);
@@ -49,7 +50,9 @@ impl Identity {
         let now = self.ground.now();
         let until = now.checked_add(self.options.sign_up.link_lifetime).unwrap_or(now);
         if !store::reserve_slug(tx, &account.slug, browser.tenant, until, now).await? {
-            return Err(Problem::new(Kind::Conflict, "This workspace address is taken; choose another.").code(SLUG_TAKEN));
+            return Err(
+                Problem::new(Kind::Conflict, "This workspace address is taken; choose another.").code(SLUG_TAKEN)
+            );
         }
         let (token, link) = (Token::fresh(&self.ground.entropy), LinkId::new(&self.ground.clock, &self.ground.entropy));
         let pending = Pending {

@@ -31,15 +31,24 @@ impl Identity {
         role: &str,
         origin: Origin,
     ) -> Result<Vec<HeaderValue>, Problem> {
-        self.options.roles.find(role).ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
+        self.options
+            .roles
+            .find(role)
+            .ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
         let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
         let host = self.options.hosts.origin(&self.options.hosts.tenant(&slug, mode));
-        let anybody = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("dev", "stand_in"), origin.clone());
+        let anybody = Permit::<Authenticate, Control>::system(
+            Context::default(),
+            Actor::system("dev", "stand_in"),
+            origin.clone(),
+        );
         let found = person_by_email(&anybody, &self.ground, email.lookup()).await?;
         let id = found.unwrap_or_else(|| PersonId::new(&self.ground.clock, &self.ground.entropy));
-        let person = PersonRef { id, email: email.as_str().to_owned(), name: email.as_str().to_owned(), operator: false };
+        let person =
+            PersonRef { id, email: email.as_str().to_owned(), name: email.as_str().to_owned(), operator: false };
         let context = Context { tenant: Some(tenant.id), person: Some(id) };
-        let mut tx = Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
+        let mut tx =
+            Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
         if found.is_none() {
             store::insert_person(&mut tx, email, &person.name, self.ground.now()).await?;
             if !store::claim_email(&mut tx, email, id).await? {
@@ -53,7 +62,13 @@ impl Identity {
     }
 
     /// The central session and its child, of which only the child is given away.
-    async fn open_both(&self, tx: &mut TenantTx<Control>, person: PersonId, host: &str, tenant: (TenantId, Mode)) -> Result<Opened, Problem> {
+    async fn open_both(
+        &self,
+        tx: &mut TenantTx<Control>,
+        person: PersonId,
+        host: &str,
+        tenant: (TenantId, Mode),
+    ) -> Result<Opened, Problem> {
         let deactivated = || Problem::new(Kind::Conflict, "This person is deactivated.");
         let root = self.sessions.open_root(tx, person, BY_REQUEST).await?.ok_or_else(deactivated)?;
         self.sessions.open_child(tx, root.key, host, tenant).await?.ok_or_else(deactivated)

@@ -37,7 +37,13 @@ pub(super) struct StoredLink {
 }
 
 /// Holds a slug. `false`: somebody has it, or holds it.
-pub(super) async fn reserve_slug(tx: &mut TenantTx<Control>, slug: &Slug, tenant: TenantId, until: Timestamp, now: Timestamp) -> Result<bool, DbFault> {
+pub(super) async fn reserve_slug(
+    tx: &mut TenantTx<Control>,
+    slug: &Slug,
+    tenant: TenantId,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<bool, DbFault> {
     Ok(tx.query_one(&RESERVE_SLUG, &[&slug.as_str(), &tenant.uuid(), &until, &now]).await?.get(0))
 }
 
@@ -52,26 +58,49 @@ pub(super) async fn create_link(
 }
 
 /// A link that can still be used, left as it is.
-pub(super) async fn peek_link(permit: &Permit<Authenticate, Control>, ground: &Ground, digest: &[u8; 32]) -> Result<Option<StoredLink>, DbFault> {
+pub(super) async fn peek_link(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+    digest: &[u8; 32],
+) -> Result<Option<StoredLink>, DbFault> {
     let rows = permit.read(ground, &PEEK_LINK, &[&digest.as_slice(), &VERIFY, &ground.now()]).await?;
     Ok(rows.first().map(link_of))
 }
 
 /// Uses a link. `None`: it was used, is over, or never was.
-pub(super) async fn use_link(tx: &mut TenantTx<Control>, digest: &[u8; 32], now: Timestamp) -> Result<Option<StoredLink>, DbFault> {
+pub(super) async fn use_link(
+    tx: &mut TenantTx<Control>,
+    digest: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<StoredLink>, DbFault> {
     Ok(tx.query_opt(&USE_LINK, &[&digest.as_slice(), &VERIFY, &now]).await?.as_ref().map(link_of))
 }
 
 /// Takes an address for a person. `false`: somebody has it.
-pub(super) async fn claim_email(tx: &mut TenantTx<Control>, email: &EmailAddress, person: PersonId) -> Result<bool, DbFault> {
+pub(super) async fn claim_email(
+    tx: &mut TenantTx<Control>,
+    email: &EmailAddress,
+    person: PersonId,
+) -> Result<bool, DbFault> {
     Ok(tx.query_one(&CLAIM_EMAIL, &[&email.lookup(), &person.uuid()]).await?.get(0))
 }
 
-pub(super) async fn insert_person(tx: &mut TenantTx<Control>, email: &EmailAddress, name: &str, now: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn insert_person(
+    tx: &mut TenantTx<Control>,
+    email: &EmailAddress,
+    name: &str,
+    now: Timestamp,
+) -> Result<(), DbFault> {
     tx.execute(&INSERT_PERSON, &[&email.as_str(), &email.lookup(), &name, &now]).await
 }
 
-pub(super) async fn insert_password(tx: &mut TenantTx<Control>, id: IdentityId, person: PersonId, hash: &SecretString, now: Timestamp) -> Result<(), DbFault> {
+pub(super) async fn insert_password(
+    tx: &mut TenantTx<Control>,
+    id: IdentityId,
+    person: PersonId,
+    hash: &SecretString,
+    now: Timestamp,
+) -> Result<(), DbFault> {
     let subject = person.to_string();
     tx.execute(&INSERT_IDENTITY, &[&id.uuid(), &OURSELVES, &subject, &hash.expose_secret(), &now]).await
 }

@@ -43,7 +43,10 @@ async fn whoever_signs_up_and_confirms_has_a_workspace_and_is_signed_in() {
     assert!(answer.body.contains("ada@acme.example") && !browser.is_signed_in(CENTRAL).await);
     let link = only_link(&house).await;
     let page = browser.get(&link).await;
-    assert!(page.status == StatusCode::OK && !page.body.contains("type=\"password\""), "the same browser chooses no password again");
+    assert!(
+        page.status == StatusCode::OK && !page.body.contains("type=\"password\""),
+        "the same browser chooses no password again"
+    );
     let confirmed = confirm(&mut browser, &link).await;
     assert_eq!(confirmed.location(), "/-/console/acme");
     assert!(browser.is_signed_in(CENTRAL).await);
@@ -144,7 +147,11 @@ async fn a_slug_is_held_for_whoever_asked_first_and_renewed_for_them_alone() {
     sign_up(&mut first, &fields("acme")).await;
     let taken = sign_up(&mut second, &fields("acme")).await;
     assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(taken.body.contains("taken") && taken.body.contains("value=\"ada@acme.example\"") && !taken.body.contains(PASSWORD));
+    assert!(
+        taken.body.contains("taken")
+            && taken.body.contains("value=\"ada@acme.example\"")
+            && !taken.body.contains(PASSWORD)
+    );
     assert_eq!(sign_up(&mut first, &fields("acme")).await.status, StatusCode::OK, "no mail came: once more");
     let (mails, mut other_tab) = (house.mails().await, first.clone());
     assert_eq!(confirm(&mut first, &link_in(&mails[0])).await.location(), "/-/console/acme", "either link will do");
@@ -181,7 +188,8 @@ async fn an_unproven_sign_up_keeps_nobody_from_their_own_address() {
 #[tokio::test]
 async fn a_form_says_what_is_wrong_at_each_field_and_never_shows_the_password() {
     let house = House::new().await;
-    let bad = [("name", " "), ("email", "ada"), ("password", "hunter2hunter2"), ("workspace", "W\u{7}"), ("slug", "api")];
+    let bad =
+        [("name", " "), ("email", "ada"), ("password", "hunter2hunter2"), ("workspace", "W\u{7}"), ("slug", "api")];
     let answer = house.browser().post(&format!("{CENTRAL}/-/sign-up"), &bad).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     for field in ["name", "email", "password", "workspace", "slug"] {

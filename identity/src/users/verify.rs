@@ -50,7 +50,12 @@ impl<E: Into<Problem>> From<E> for NotVerified {
 
 impl Identity {
     /// Looks at a link and changes nothing.
-    pub(super) async fn look_at_link(&self, token: &str, headers: &HeaderMap, origin: Origin) -> Result<Shown, Problem> {
+    pub(super) async fn look_at_link(
+        &self,
+        token: &str,
+        headers: &HeaderMap,
+        origin: Origin,
+    ) -> Result<Shown, Problem> {
         let pending = self.peek(&Token::presented(token), origin).await?;
         Ok(shown(&pending, self.is_same_browser(&pending, headers)))
     }
@@ -68,13 +73,20 @@ impl Identity {
         let hash = if self.is_same_browser(&pending, headers) {
             pending.hash.clone().into()
         } else {
-            let password = self.chosen(&pending, password).map_err(|why| NotVerified::Password(shown(&pending, false), why))?;
+            let password =
+                self.chosen(&pending, password).map_err(|why| NotVerified::Password(shown(&pending, false), why))?;
             self.hasher.hash(password).await?
         };
         Ok(self.confirm(&token, pending, hash, origin).await?)
     }
 
-    async fn confirm(&self, token: &Token, pending: Pending, hash: SecretString, origin: Origin) -> Result<Verified, Problem> {
+    async fn confirm(
+        &self,
+        token: &Token,
+        pending: Pending,
+        hash: SecretString,
+        origin: Origin,
+    ) -> Result<Verified, Problem> {
         let new = Enrolment {
             person: pending.person,
             tenant: pending.tenant,
@@ -97,7 +109,8 @@ impl Identity {
     }
 
     async fn peek(&self, token: &Token, origin: Origin) -> Result<Pending, Problem> {
-        let permit = Permit::<Authenticate, Control>::system(Context::default(), Actor::system("sign_up", "verify"), origin);
+        let permit =
+            Permit::<Authenticate, Control>::system(Context::default(), Actor::system("sign_up", "verify"), origin);
         let link = store::peek_link(&permit, &self.ground, &token.digest()).await?.ok_or_else(gone)?;
         Ok(Pending::open(&self.ground, link.id, &link.sealed)?)
     }
@@ -113,7 +126,11 @@ impl Identity {
 }
 
 fn shown(pending: &Pending, same_browser: bool) -> Shown {
-    Shown { email: pending.email.as_str().to_owned(), workspace: pending.workspace.clone(), asks_password: !same_browser }
+    Shown {
+        email: pending.email.as_str().to_owned(),
+        workspace: pending.workspace.clone(),
+        asks_password: !same_browser,
+    }
 }
 
 fn gone() -> Problem {

@@ -55,7 +55,8 @@ impl House {
     pub(crate) async fn with(settings: &str) -> Self {
         let db = TestDb::new().await;
         load_signing_key(&db);
-        let config = Config::for_dev("tenantry.toml", &format!("{SETTINGS}{settings}"), &Dev { port: 8600, upstream: None });
+        let config =
+            Config::for_dev("tenantry.toml", &format!("{SETTINGS}{settings}"), &Dev { port: 8600, upstream: None });
         let options = Options::from_config(&config.expect("a configuration")).expect("host names");
         let identity = Identity::start(db.ground.clone(), options);
         let central = Router::new()
@@ -86,7 +87,11 @@ impl House {
         let kept = Arc::clone(&sent);
         runner.on(tenantry_platform::mail::JOB, move |_, job: serde_json::Value| {
             let field = |name: &str| job["mail"][name].as_str().expect("a text").to_owned();
-            kept.lock().expect("no panic").push(Sent { to: field("to"), subject: field("subject"), text: field("text") });
+            kept.lock().expect("no panic").push(Sent {
+                to: field("to"),
+                subject: field("subject"),
+                text: field("text"),
+            });
             async { Ok(()) }
         });
         runner.run_due().await.expect("the queue");
@@ -96,7 +101,12 @@ impl House {
 
     /// How often each action stands in the log of all tenants.
     pub(crate) async fn actions(&self) -> BTreeMap<String, i64> {
-        let rows = self.db.administrator().await.query("select action, count(*) from control.audit group by action", &[]).await;
+        let rows = self
+            .db
+            .administrator()
+            .await
+            .query("select action, count(*) from control.audit group by action", &[])
+            .await;
         rows.expect("rows").iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
@@ -120,17 +130,27 @@ impl House {
         let (surface, tenant) = match self.identity.options.names.resolve(&name) {
             HostName::Central => (Surface::Central, None),
             HostName::Tenant { slug, mode } => {
-                let found = self.identity.tenants.find(&Slug::from_stored(slug).expect("a slug")).await.expect("an answer");
+                let found =
+                    self.identity.tenants.find(&Slug::from_stored(slug).expect("a slug")).await.expect("an answer");
                 (Surface::Tenant(mode), found)
             }
             HostName::Api | HostName::Other(_) => panic!("no story is told at {name}"),
         };
         let mut cookies = Vec::new();
         let safe = request.method() == Method::GET;
-        let session = match self.identity.sessions.fill(request.headers(), origin).await.expect("an answer") {
+        let known = match self.identity.sessions.known(request.headers(), origin) {
+            Known::NeedsFill => self.identity.sessions.fill(request.headers(), origin).await.expect("an answer"),
+            known => known,
+        };
+        let session = match known {
             Known::Verified(session) => Some(session),
             Known::Refused(refusal) if refusal.may_refresh() && safe => {
-                let refreshed = self.identity.sessions.refresh(request.headers(), origin, Origin::default()).await.expect("an answer");
+                let refreshed = self
+                    .identity
+                    .sessions
+                    .refresh(request.headers(), origin, Origin::default())
+                    .await
+                    .expect("an answer");
                 cookies = refreshed.cookies;
                 refreshed.session
             }
@@ -174,14 +194,25 @@ pub(crate) fn draft(slug: &str) -> Draft {
 /// The same as the form's fields.
 pub(crate) fn fields(slug: &str) -> Vec<(&'static str, String)> {
     let draft = draft(slug);
-    vec![("name", draft.name), ("email", draft.email), ("password", PASSWORD.to_owned()), ("workspace", draft.workspace), ("slug", draft.slug)]
+    vec![
+        ("name", draft.name),
+        ("email", draft.email),
+        ("password", PASSWORD.to_owned()),
+        ("workspace", draft.workspace),
+        ("slug", draft.slug),
+    ]
 }
 
 fn load_signing_key(db: &TestDb) {
     let now = db.ground.now();
     let year = std::time::Duration::from_secs(366 * 24 * 3_600);
     let (from, until) = (now.checked_sub(year).expect("in range"), now.checked_add(year).expect("in range"));
-    let key = LoadedKey { key: Arc::new(SigningKey::generate(Algorithm::EdDsa, "k1")), signs_from: from, signs_until: until, verifies_until: until };
+    let key = LoadedKey {
+        key: Arc::new(SigningKey::generate(Algorithm::EdDsa, "k1")),
+        signs_from: from,
+        signs_until: until,
+        verifies_until: until,
+    };
     db.ground.signing.load([(Purpose::StaffAccess, key)]);
 }
 
@@ -277,7 +308,8 @@ impl Browser<'_> {
     async fn send(&mut self, method: Method, url: &str, body: String) -> Answer {
         let slash = url["http://".len()..].find('/').expect("a path") + "http://".len();
         let (origin, path) = url.split_at(slash);
-        let mut request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request =
+            Request::builder().method(method).uri(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         request.headers_mut().expect("a good request").extend(self.headers(origin));
         let response = self.house.serve(origin, request.body(Body::from(body)).expect("a request")).await;
         let (parts, body) = response.into_parts();

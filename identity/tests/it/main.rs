@@ -5,13 +5,13 @@
 mod calls;
 mod house;
 
+#[path = "../../src/apikeys/tests.rs"]
+mod apikeys;
 #[path = "../../src/authn/tests.rs"]
 mod authn;
 #[path = "../../src/sessions/tests/mod.rs"]
 mod sessions;
-#[path = "../../src/users/tests.rs"]
-mod users;
-#[path = "../../src/apikeys/tests.rs"]
-mod apikeys;
 #[path = "../../src/tenants/tests.rs"]
 mod tenants;
+#[path = "../../src/users/tests.rs"]
+mod users;

@@ -33,18 +33,27 @@ async fn somebody_who_asks_for_a_page_of_their_tenant_signs_in_and_is_back_on_it
     let form = browser.get(&format!("{CENTRAL}{}", first.location())).await;
     assert!(form.body.contains("acme.localhost") && form.body.contains("type=\"password\""));
     let policy = form.headers[CONTENT_SECURITY_POLICY].to_str().expect("ASCII");
-    assert!(policy.contains(&format!("form-action 'self' {TENANT};")), "browsers hold a form's redirects to its policy: {policy}");
+    assert!(
+        policy.contains(&format!("form-action 'self' {TENANT};")),
+        "browsers hold a form's redirects to its policy: {policy}"
+    );
     let target = form.field("return_to").replace("&#38;", "&");
     let proof = [("email", "ada@acme.example"), ("password", PASSWORD), ("return_to", target.as_str())];
     let signed = browser.post(&format!("{CENTRAL}/-/sign-in"), &proof).await;
     let offered = browser.get(&format!("{CENTRAL}{}", signed.location())).await;
     let page = browser.get(offered.location()).await;
-    assert!(page.body.contains("data-autosubmit") && page.body.contains("type=\"submit\""), "with and without JavaScript");
+    assert!(
+        page.body.contains("data-autosubmit") && page.body.contains("type=\"submit\""),
+        "with and without JavaScript"
+    );
     let back = redeem(&mut browser, TENANT, &page.field("code")).await;
     assert_eq!(back.location(), "/orders?page=2");
     let Known::Verified(session) = browser.known(TENANT).await else { panic!("signed in") };
     let parts = session.principal().parts();
-    assert_eq!((parts.tenant.as_ref().map(|tenant| tenant.slug.as_str()), parts.mode), (Some("acme"), Some(Mode::Live)));
+    assert_eq!(
+        (parts.tenant.as_ref().map(|tenant| tenant.slug.as_str()), parts.mode),
+        (Some("acme"), Some(Mode::Live))
+    );
     assert!(parts.permissions.contains("keys:manage") && session.principal_in("acme", Mode::Live).is_none());
 }
 
@@ -67,7 +76,11 @@ async fn a_code_is_worth_nothing_in_another_browser() {
     assert_eq!(redeem(&mut thief, TENANT, &code).await.code(), "handoff_refused", "without a verifier");
     thief.get(&format!("{TENANT}/-/sign-in?return_to=/orders")).await.location();
     assert_eq!(redeem(&mut thief, TENANT, &code).await.code(), "handoff_refused", "with another verifier");
-    assert_eq!(redeem(&mut browser, TENANT, &code).await.code(), "handoff_refused", "and the thief's try has used it up");
+    assert_eq!(
+        redeem(&mut browser, TENANT, &code).await.code(),
+        "handoff_refused",
+        "and the thief's try has used it up"
+    );
     assert!(!thief.is_signed_in(TENANT).await);
 }
 
@@ -134,8 +147,17 @@ async fn whoever_is_no_member_learns_not_even_whether_the_tenant_exists() {
 async fn hosts_that_are_no_tenants_get_no_code() {
     let house = House::new().await;
     let mut browser = signed_in(&house).await;
-    for host in ["app.localhost", "api.localhost", "evil.example", "acme.localhost.evil.example", "acme.localhost:8600", "acme.localhost%2F@evil.example", ""] {
-        let answer = browser.get(&format!("{CENTRAL}/-/handoff?host={host}&challenge={}&return_to=/", "A".repeat(43))).await;
+    for host in [
+        "app.localhost",
+        "api.localhost",
+        "evil.example",
+        "acme.localhost.evil.example",
+        "acme.localhost:8600",
+        "acme.localhost%2F@evil.example",
+        "",
+    ] {
+        let answer =
+            browser.get(&format!("{CENTRAL}/-/handoff?host={host}&challenge={}&return_to=/", "A".repeat(43))).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{host}");
     }
 }
@@ -145,7 +167,13 @@ async fn a_suspended_tenant_is_not_entered() {
     let house = House::new().await;
     let mut browser = signed_in(&house).await;
     let code = code_for(&mut browser, TENANT).await;
-    house.db.administrator().await.batch_execute("update control.tenants set status = 'suspended'").await.expect("an update");
+    house
+        .db
+        .administrator()
+        .await
+        .batch_execute("update control.tenants set status = 'suspended'")
+        .await
+        .expect("an update");
     assert_eq!(redeem(&mut browser, TENANT, &code).await.code(), "tenant_suspended");
 }
 

@@ -48,7 +48,8 @@ async fn a_token_of_one_host_is_refused_at_another() {
     assert!(browser.is_signed_in(CENTRAL).await, "the token is known now, and still of one host");
     assert_eq!(refusal(&browser.known(TENANT).await), Some(Refusal::Token(TokenFault::Audience)));
     browser.forget(TENANT, ACCESS_COOKIE);
-    let refreshed = house.identity.sessions.refresh(&browser.headers(TENANT), TENANT, Origin::default()).await.expect("an answer");
+    let refreshed =
+        house.identity.sessions.refresh(&browser.headers(TENANT), TENANT, Origin::default()).await.expect("an answer");
     assert!(refreshed.session.is_none(), "nor does the refresh token open it");
     assert!(browser.is_signed_in(CENTRAL).await);
 }
@@ -99,7 +100,10 @@ async fn signing_out_anywhere_signs_out_everywhere() {
     let thief = browser.clone();
     let gone = browser.post::<&str>(&format!("{TENANT}/-/sign-out"), &[]).await;
     assert_eq!(gone.status, StatusCode::OK, "a page: the next request would only begin to sign in again");
-    assert!(!thief.is_signed_in(TENANT).await && !thief.is_signed_in(CENTRAL).await, "copies of the cookies are worth nothing");
+    assert!(
+        !thief.is_signed_in(TENANT).await && !thief.is_signed_in(CENTRAL).await,
+        "copies of the cookies are worth nothing"
+    );
     assert!(browser.cookie(TENANT, REFRESH_COOKIE).is_none());
     assert_eq!(house.actions().await.get("session.ended"), Some(&1));
 }
@@ -111,7 +115,8 @@ async fn signing_out_works_after_the_access_token_is_over() {
     let thief = browser.clone();
     house.advance(16 * MINUTE_S);
     browser.post::<&str>(&format!("{CENTRAL}/-/sign-out"), &[]).await.location();
-    let refreshed = house.identity.sessions.refresh(&thief.headers(CENTRAL), CENTRAL, Origin::default()).await.expect("an answer");
+    let refreshed =
+        house.identity.sessions.refresh(&thief.headers(CENTRAL), CENTRAL, Origin::default()).await.expect("an answer");
     assert!(refreshed.session.is_none());
 }
 
@@ -131,7 +136,11 @@ async fn a_stand_in_has_the_role_that_was_asked_for() {
     let email = EmailAddress::parse("bob@acme.example").expect("an address");
     let mut browser = house.browser();
     for role in ["ADMIN", "MEMBER"] {
-        let cookies = house.identity.stand_in((&acme.tenant, Mode::Live), &email, role, Origin::default()).await.expect("cookies");
+        let cookies = house
+            .identity
+            .stand_in((&acme.tenant, Mode::Live), &email, role, Origin::default())
+            .await
+            .expect("cookies");
         browser.take(TENANT, &cookies);
         let Known::Verified(session) = browser.known(TENANT).await else { panic!("signed in") };
         assert_eq!(session.principal().parts().roles[0].as_str(), role);
@@ -162,7 +171,8 @@ async fn a_look_up_that_began_before_the_end_brings_nothing_back() {
     hold.batch_execute("lock table control.memberships in access exclusive mode").await.expect("a lock");
     let late = async { browser.known(CENTRAL).await };
     let ending = async {
-        let waits = "select exists (select from pg_locks where not granted and relation = 'control.memberships'::regclass)";
+        let waits =
+            "select exists (select from pg_locks where not granted and relation = 'control.memberships'::regclass)";
         // The look-up has read the session and stands before the memberships.
         while !hold.query_one(waits, &[]).await.expect("a row").get::<_, bool>(0) {}
         end_all(&house).await;
@@ -193,7 +203,14 @@ async fn what_is_long_over_is_swept_and_what_lives_stays() {
 }
 
 async fn end_all(house: &House) {
-    let person = house.db.administrator().await.query_one("select person_id from control.persons", &[]).await.expect("one person").get(0);
+    let person = house
+        .db
+        .administrator()
+        .await
+        .query_one("select person_id from control.persons", &[])
+        .await
+        .expect("one person")
+        .get(0);
     let person = tenantry_core::ids::PersonId::from_uuid(person);
     let context = Context { tenant: None, person: Some(person) };
     let permit = Permit::<Authenticate, Control>::system(context, Actor::system("test", "test"), Origin::default());
