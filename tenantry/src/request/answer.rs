@@ -84,8 +84,8 @@ impl Visit {
         self.site.as_ref().is_some_and(|site| site.surface == Surface::Central)
     }
 
-    pub(super) fn place(&self) -> Place {
-        self.site.as_ref().map_or(Place { tenant: None, mode: None }, Site::place)
+    pub(super) fn place(&self, principal: Option<&Principal>) -> Place {
+        self.site.as_ref().map_or(Place { tenant: None, mode: None }, |site| site.place(principal))
     }
 
     /// The tenant that the host or the credential names.

@@ -164,13 +164,13 @@ impl Visit {
 
     /// Whether the host belongs to a tenant.
     pub(super) fn is_tenant_host(&self) -> bool {
-        self.mode().is_some()
+        self.site.as_ref().is_some_and(|site| site.mode().is_some())
     }
 
-    /// The mode that the host or the credential names.
+    /// The mode that the credential names, or else the host.
     pub(super) fn mode(&self) -> Option<Mode> {
-        let of_host = self.site.as_ref().and_then(super::host::Site::mode);
-        of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().mode))
+        let of_credential = self.principal.as_ref().and_then(|principal| principal.parts().mode);
+        of_credential.or_else(|| self.site.as_ref().and_then(super::host::Site::mode))
     }
 }
 

@@ -11,7 +11,7 @@ use tenantry_edge::gateway::Place;
 use tenantry_identity::tenants;
 use tenantry_platform::cache::Known;
 use tenantry_platform::http::Surface;
-use tenantry_platform::permit::TenantRef;
+use tenantry_platform::permit::{Credential, Principal, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
 
 use crate::app::App;
@@ -28,9 +28,12 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// What a credential must agree with.
-    pub(super) fn place(&self) -> Place {
-        Place { tenant: self.tenant.as_ref().map(|tenant| tenant.id), mode: self.mode() }
+    /// What a credential must agree with. A session lives on its mode's own host. A key names its mode by its
+    /// prefix, so only the test host, which names a mode itself, binds it (AC-14).
+    pub(super) fn place(&self, principal: Option<&Principal>) -> Place {
+        let is_key = principal.is_some_and(|principal| matches!(principal.parts().credential, Credential::Key(_)));
+        let mode = self.mode().filter(|mode| !is_key || *mode == Mode::Test);
+        Place { tenant: self.tenant.as_ref().map(|tenant| tenant.id), mode }
     }
 
     /// The mode that the host names.

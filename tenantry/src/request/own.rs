@@ -85,7 +85,7 @@ async fn session(app: &App, visit: &mut Visit, method: &Method, headers: &Header
 
 /// A key of the host's own tenant and mode, with the scope.
 fn admit_key(visit: &mut Visit, principal: Arc<Principal>, permission: Option<&str>) -> Result<(), Problem> {
-    let place = visit.place();
+    let place = visit.place(Some(&principal));
     let parts = principal.parts();
     let is_elsewhere = place.tenant.is_some_and(|tenant| parts.tenant.as_ref().map(|tenant| tenant.id) != Some(tenant));
     let is_otherwise = place.mode.is_some() && place.mode != parts.mode;
