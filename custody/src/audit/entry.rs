@@ -108,7 +108,8 @@ impl Entry {
     fn computed_hash(&self) -> Option<Hash> {
         let personal: Vec<(&str, Hash)> =
             self.digests.iter().map(|(field, digest)| Some((field.as_str(), unhex(digest)?))).collect::<Option<_>>()?;
-        let personal: Vec<_> = personal.iter().map(|(field, digest)| leaf::Personal { field, digest: *digest }).collect();
+        let personal: Vec<_> =
+            personal.iter().map(|(field, digest)| leaf::Personal { field, digest: *digest }).collect();
         let leaf = Leaf {
             id: self.id,
             tenant: Some(self.tenant),

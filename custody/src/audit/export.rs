@@ -75,7 +75,12 @@ where
 }
 
 /// Committed before the first line leaves: whoever has lines, has left a row.
-async fn record_export<M: Mode>(ground: &Ground, readers: &Readers<ExportAudit, M>, filter: &Filter, span: &Span) -> Result<AuditId, DbFault>
+async fn record_export<M: Mode>(
+    ground: &Ground,
+    readers: &Readers<ExportAudit, M>,
+    filter: &Filter,
+    span: &Span,
+) -> Result<AuditId, DbFault>
 where
     Database: HasStore<M>,
 {

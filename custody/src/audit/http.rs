@@ -92,10 +92,19 @@ where
         return Err(Problem::invalid("limit", format!("Write a number from 1 to {}.", super::list::MOST)));
     }
     let cursor = query.cursor.map(AuditId::from_uuid);
-    let filter = Filter { since: query.since, until: query.until, actor: query.actor, action: query.action, entity: query.entity };
+    let filter = Filter {
+        since: query.since,
+        until: query.until,
+        actor: query.actor,
+        action: query.action,
+        entity: query.entity,
+    };
     let readers = Readers { mode, control: control.0 };
     let found = super::list(&custody.ground, &readers, &filter, cursor, limit).await?;
-    Ok(Json(AuditPage { data: found.entries.iter().map(Line::from).collect(), next_cursor: found.next.map(AuditId::uuid) }))
+    Ok(Json(AuditPage {
+        data: found.entries.iter().map(Line::from).collect(),
+        next_cursor: found.next.map(AuditId::uuid),
+    }))
 }
 
 /// The audit log as JSON Lines, oldest first. A transfer that breaks off is incomplete: send it again.
@@ -112,7 +121,13 @@ pub async fn export<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let filter = Filter { since: query.since, until: query.until, actor: query.actor, action: query.action, entity: query.entity };
+    let filter = Filter {
+        since: query.since,
+        until: query.until,
+        actor: query.actor,
+        action: query.action,
+        entity: query.entity,
+    };
     send(&custody, Readers { mode, control: control.0 }, &filter).await
 }
 
@@ -143,7 +158,11 @@ where
     send(&custody, Readers { mode, control: control.0 }, &query.filter()).await
 }
 
-async fn send<M: Mode>(custody: &Custody, readers: Readers<ExportAudit, M>, filter: &Filter) -> Result<Response, Problem>
+async fn send<M: Mode>(
+    custody: &Custody,
+    readers: Readers<ExportAudit, M>,
+    filter: &Filter,
+) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {

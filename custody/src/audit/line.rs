@@ -88,7 +88,11 @@ impl From<&Entry> for Line {
             tenant_id: entry.tenant.uuid(),
             plane: entry.plane,
             at: entry.at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-            actor: ActorLine { r#type: entry.actor_type.clone(), kind: entry.actor_kind.clone(), id: entry.actor_id.clone() },
+            actor: ActorLine {
+                r#type: entry.actor_type.clone(),
+                kind: entry.actor_kind.clone(),
+                id: entry.actor_id.clone(),
+            },
             action: entry.action.clone(),
             entity: EntityLine { r#type: entry.entity_type.clone(), id: entry.entity_id.clone() },
             request_id: entry.request_id.clone(),

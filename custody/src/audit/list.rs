@@ -86,8 +86,10 @@ where
 {
     // One more than wanted tells whether there is a next page.
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let (mode, control) =
-        futures_util::try_join!(read(ground, &readers.mode, span, order, most), read::<P, Control>(ground, &readers.control, span, order, most))?;
+    let (mode, control) = futures_util::try_join!(
+        read(ground, &readers.mode, span, order, most),
+        read::<P, Control>(ground, &readers.control, span, order, most)
+    )?;
     let mut entries = mode;
     entries.extend(control);
     match order {
@@ -101,7 +103,11 @@ where
 }
 
 /// The filter in the terms of the table: times as ids, an address as its person.
-pub(super) async fn span<P: ReadsAudit, M: Mode>(ground: &Ground, readers: &Readers<P, M>, filter: &Filter) -> Result<Span, DbFault> {
+pub(super) async fn span<P: ReadsAudit, M: Mode>(
+    ground: &Ground,
+    readers: &Readers<P, M>,
+    filter: &Filter,
+) -> Result<Span, DbFault> {
     let actor = match &filter.actor {
         Some(text) if text.contains('@') => Some(actor_by_email(ground, readers, text).await?),
         other => other.clone(),
@@ -126,7 +132,11 @@ fn before(at: Timestamp) -> Uuid {
 }
 
 /// An address of nobody gives an actor that no row has: the answer is empty, as for somebody who never came here.
-async fn actor_by_email<P: ReadsAudit, M: Mode>(ground: &Ground, readers: &Readers<P, M>, text: &str) -> Result<String, DbFault> {
+async fn actor_by_email<P: ReadsAudit, M: Mode>(
+    ground: &Ground,
+    readers: &Readers<P, M>,
+    text: &str,
+) -> Result<String, DbFault> {
     let Ok(address) = EmailAddress::parse(text) else { return Ok(text.to_owned()) };
     let person = store::person_by_email(ground, &readers.control, address.lookup()).await?;
     Ok(person.map_or_else(|| text.to_owned(), |id| id.to_string()))

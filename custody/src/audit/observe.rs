@@ -151,7 +151,10 @@ impl Observer {
         }
         let left = self.write_due(&ground, backlog, true).await;
         if !left.is_empty() {
-            tracing::error!(rows = left.len(), "audit rows of the gateway were lost: the database was away until the end");
+            tracing::error!(
+                rows = left.len(),
+                "audit rows of the gateway were lost: the database was away until the end"
+            );
         }
     }
 
@@ -164,11 +167,18 @@ impl Observer {
     async fn write_due(&self, ground: &Ground, mut backlog: Vec<Due>, all: bool) -> Vec<Due> {
         let lost = self.0.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            tracing::warn!(lost, most = SIGHTS_MOST, "more different acts than can be counted at a time: some are missing from audit logs");
+            tracing::warn!(
+                lost,
+                most = SIGHTS_MOST,
+                "more different acts than can be counted at a time: some are missing from audit logs"
+            );
         }
         backlog.extend(self.due(ground.now(), all));
         if backlog.len() > BACKLOG_MOST {
-            tracing::error!(rows = backlog.len() - BACKLOG_MOST, "audit rows of the gateway were lost: the database is away for too long");
+            tracing::error!(
+                rows = backlog.len() - BACKLOG_MOST,
+                "audit rows of the gateway were lost: the database is away for too long"
+            );
             backlog.drain(..backlog.len() - BACKLOG_MOST);
         }
         let written = futures_util::stream::iter(backlog).map(|due| write(ground, due)).buffer_unordered(WRITERS);
@@ -190,7 +200,17 @@ impl Observer {
 impl Tally {
     fn new(sight: &Sight<'_>, now: Timestamp, (actor, origin): (Actor, Origin)) -> Self {
         let entity_id = Arc::from(sight.entity_id);
-        Self { actor, origin, entity_type: sight.entity_type, entity_id, fresh: true, since: now, repeated: 0, first: now, last: now }
+        Self {
+            actor,
+            origin,
+            entity_type: sight.entity_type,
+            entity_id,
+            fresh: true,
+            since: now,
+            repeated: 0,
+            first: now,
+            last: now,
+        }
     }
 
     fn repeat(&mut self, now: Timestamp) {
@@ -257,6 +277,7 @@ where
 {
     let context = Context { tenant: Some(due.tenant), person: None };
     let mut tx = Permit::<Observe, M>::system(context, due.actor.clone(), due.origin.clone()).begin(ground);
-    record::append(&mut tx, ground, Act::new(due.action, due.entity_type, &due.entity_id).with(due.metadata.clone())).await?;
+    record::append(&mut tx, ground, Act::new(due.action, due.entity_type, &due.entity_id).with(due.metadata.clone()))
+        .await?;
     tx.commit().await
 }

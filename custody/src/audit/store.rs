@@ -1,8 +1,8 @@
 //! The log's rows. Time is read from the id, so that a span of time is a span of the primary key.
 
 use tenantry_core::ids::AuditId;
-use tenantry_platform::db::{Everywhere, HasStore, In, Plane, Row};
 use tenantry_platform::db::{Control, Database, DbFault, TenantTx};
+use tenantry_platform::db::{Everywhere, HasStore, In, Plane, Row};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permission, Permit};
 use uuid::Uuid;
@@ -52,8 +52,14 @@ pub(super) enum Order {
     Oldest,
 }
 
-pub(super) async fn rows<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, span: &Span, order: Order, most: i64) -> Result<Vec<Row>, DbFault> {
-    let args: [&(dyn tenantry_platform::db::ToSql + Sync); 6] = [&span.after, &span.before, &span.actor, &span.action, &span.entity, &most];
+pub(super) async fn rows<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    span: &Span,
+    order: Order,
+    most: i64,
+) -> Result<Vec<Row>, DbFault> {
+    let args: [&(dyn tenantry_platform::db::ToSql + Sync); 6] =
+        [&span.after, &span.before, &span.actor, &span.action, &span.entity, &most];
     match order {
         Order::Newest => tx.query(&NEWEST, &args).await,
         Order::Oldest => tx.query(&OLDEST, &args).await,
@@ -61,7 +67,11 @@ pub(super) async fn rows<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, span: 
 }
 
 /// The words of the newest `most` rows.
-pub(super) async fn actions<P: Permission, M: Plane + In<Everywhere>>(ground: &Ground, permit: &Permit<P, M>, most: i64) -> Result<Vec<String>, DbFault>
+pub(super) async fn actions<P: Permission, M: Plane + In<Everywhere>>(
+    ground: &Ground,
+    permit: &Permit<P, M>,
+    most: i64,
+) -> Result<Vec<String>, DbFault>
 where
     Database: HasStore<M>,
 {
@@ -82,6 +92,10 @@ where
 }
 
 /// Whose address it is. An unknown one is nobody's.
-pub(super) async fn person_by_email<P: Permission>(ground: &Ground, permit: &Permit<P, Control>, lookup: &str) -> Result<Option<Uuid>, DbFault> {
+pub(super) async fn person_by_email<P: Permission>(
+    ground: &Ground,
+    permit: &Permit<P, Control>,
+    lookup: &str,
+) -> Result<Option<Uuid>, DbFault> {
     Ok(permit.read(ground, &PERSON_BY_EMAIL, &[&lookup]).await?.first().map(|row| row.get(0)))
 }

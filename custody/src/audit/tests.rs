@@ -3,19 +3,40 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::State;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::mode::Mode as ModeWord;
+use tenantry_custody::Custody;
+use tenantry_custody::audit::http;
 use tenantry_custody::audit::observe::{Observer, Sight};
 use tenantry_custody::audit::{Filter, Found, Readers, export, list};
+use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::db::{Context, Control, Live};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::http::{Caller, ControlPermit, Query};
 use tenantry_platform::kit::TestDb;
-use tenantry_platform::permit::{Actor, ExportAudit, ManageKeys, Origin, Permission, Permit, PersonRef, ReadAudit};
+use tenantry_platform::page::words::Words;
+use tenantry_platform::permit::{
+    Actor, ExportAudit, ManageKeys, Origin, Permission, Permit, PersonRef, ReadAudit, TenantRef, TenantStatus,
+};
 use tenantry_platform::record::{self, Act};
 use uuid::Uuid;
+
+const FILE: &str = "
+    [app]
+    name = 'Audit'
+    [roles.OWNER]
+    owner = true
+    permissions = ['audit:read']
+    [[routes]]
+    path = '/'
+    methods = ['GET']
+    guard = 'public'
+    public_because = 'a test'
+";
 
 /// A tenant's log and the person who acts in it.
 struct House {
@@ -49,7 +70,11 @@ impl House {
     /// An act in each plane, a second later.
     async fn act(&self, number: usize) {
         let actor = Actor::person(&self.person);
-        let act = |what| Act::new(what, "api_key", number).with(json!({ "number": number, "more": { "b": [true, null], "a": "ü" } })).changed("name", "a", "b");
+        let act = |what| {
+            Act::new(what, "api_key", number)
+                .with(json!({ "number": number, "more": { "b": [true, null], "a": "ü" } }))
+                .changed("name", "a", "b")
+        };
         let mut tx = Permit::<ManageKeys, Live>::minted(self.context(), actor.clone()).begin(self.ground());
         record::append(&mut tx, self.ground(), act("api_key.created")).await.unwrap();
         tx.commit().await.unwrap();
@@ -63,10 +88,35 @@ impl House {
         list(self.ground(), &self.readers::<ReadAudit>(), &filter, None, limit).await.unwrap()
     }
 
+    async fn page(&self, query: Value) -> String {
+        let config = Config::for_dev("audit.toml", FILE, &Dev { port: 4_000, upstream: None })
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let tenant = TenantRef {
+            id: self.tenant,
+            slug: "acme".to_owned(),
+            name: "Acme".to_owned(),
+            plan: "free".to_owned(),
+            status: TenantStatus::Active,
+        };
+        let caller = Caller { tenant: Some(tenant.into()), ..crate::stranger() };
+        let readers = self.readers::<ReadAudit>();
+        let state = State(Custody::new(self.ground().clone(), &config));
+        let query = Query(serde_json::from_value(query).unwrap());
+        let page =
+            http::page::<Live>(readers.mode, ControlPermit(readers.control), caller, state, query).await.unwrap();
+        let bytes = axum::body::to_bytes(page.into_body(), 1 << 20).await.unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
     async fn export(&self) -> Vec<Value> {
         let lines = export(self.ground(), self.readers::<ExportAudit>(), &Filter::default()).await.unwrap();
         let bytes: Vec<_> = lines.try_collect().await.unwrap();
-        bytes.concat().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect()
+        bytes
+            .concat()
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| serde_json::from_slice(line).unwrap())
+            .collect()
     }
 }
 
@@ -144,7 +194,12 @@ async fn an_erased_person_is_gone_and_the_hashes_still_hold() {
     let outside = house.db.administrator().await;
     outside.batch_execute("delete from control.subject_keys; delete from live.subject_keys").await.unwrap();
     // Another process: this one still has the key open.
-    let ground = Ground::new(house.ground().db.clone(), house.ground().clock.clone(), house.ground().entropy.clone(), house.ground().sealer.clone());
+    let ground = Ground::new(
+        house.ground().db.clone(),
+        house.ground().clock.clone(),
+        house.ground().entropy.clone(),
+        house.ground().sealer.clone(),
+    );
     let found = list(&ground, &house.readers::<ReadAudit>(), &Filter::default(), None, 50).await.unwrap();
     assert!(found.entries.iter().all(|entry| entry.personal_field("actor_name").is_none() && entry.is_intact()));
     assert_eq!(found.entries.len(), 2);
@@ -154,12 +209,19 @@ async fn an_erased_person_is_gone_and_the_hashes_still_hold() {
 async fn nobody_who_serves_can_change_a_row_and_the_owner_meets_the_trigger() {
     let house = House::new().await;
     house.act(0).await;
-    for (login, schema) in [("tenantry_live", "live"), ("tenantry_control", "control"), ("tenantry_operator", "control")] {
+    for (login, schema) in
+        [("tenantry_live", "live"), ("tenantry_control", "control"), ("tenantry_operator", "control")]
+    {
         for verb in ["update {}.audit set action = 'x'", "delete from {}.audit", "truncate {}.audit"] {
             refused(&house.db, Some(login), &verb.replace("{}", schema), house.tenant).await;
         }
     }
-    for verb in ["update live.audit set action = 'x'", "delete from live.audit", "truncate live.audit", "truncate live.audit_2026_06"] {
+    for verb in [
+        "update live.audit set action = 'x'",
+        "delete from live.audit",
+        "truncate live.audit",
+        "truncate live.audit_2026_06",
+    ] {
         refused(&house.db, None, verb, house.tenant).await;
     }
     assert_eq!(house.list(Filter::default(), 50).await.entries.len(), 2);
@@ -185,7 +247,10 @@ async fn the_row_commits_with_the_change_or_not_at_all() {
     record::emit(&mut tx, house.ground(), "api_key.created", json!({})).await.unwrap();
     tx.rollback().await.unwrap();
     let outside = house.db.administrator().await;
-    let row = outside.query_one("select (select count(*) from live.audit), (select count(*) from live.events)", &[]).await.unwrap();
+    let row = outside
+        .query_one("select (select count(*) from live.audit), (select count(*) from live.events)", &[])
+        .await
+        .unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (0, 0));
 }
 
@@ -257,6 +322,24 @@ async fn a_newcomer_is_written_at_once_and_a_thousand_repetitions_as_one_sum() {
     assert!(found.iter().all(|entry| entry.is_intact() && entry.entity_id == "/api/products"));
 }
 
+#[tokio::test]
+async fn the_page_shows_rows_escaped_and_says_what_is_wrong_with_a_day() {
+    let house =
+        House { person: PersonRef { name: "<script>x".to_owned(), ..House::new().await.person }, ..House::new().await };
+    for number in 0..30 {
+        house.act(number).await;
+    }
+    let words = Words::english();
+    let page = house.page(json!({ "action": "api_key.created" })).await;
+    assert!(page.contains("&#60;script&#62;x") && !page.contains("<script>x"), "escaped");
+    assert_eq!(page.matches("class=\"entry\"").count(), 30);
+    let page = house.page(json!({ "from": "yesterday", "entity": "api_key" })).await;
+    assert!(page.contains(words.say("audit.bad_day")), "named beside the field");
+    assert!(page.contains("from=yesterday&#38;entity=api_key&#38;cursor="), "the next page has the same filter");
+    let page = house.page(json!({ "to": "2026-06-14" })).await;
+    assert!(page.contains(words.say("audit.empty")), "the day before the first act");
+}
+
 /// The check of `docs/audit-schema.md`, written from that page alone.
 mod checked {
     use serde_json::Value;
@@ -293,7 +376,10 @@ mod checked {
         let mut named = Vec::new();
         field(&mut named, name.as_bytes());
         let value = line["personal"][name].as_str().unwrap();
-        hex(&Sha256::new_with_prefix(unhex(&line["leaf"]["salts"][name])).chain_update(named).chain_update(value).finalize())
+        hex(&Sha256::new_with_prefix(unhex(&line["leaf"]["salts"][name]))
+            .chain_update(named)
+            .chain_update(value)
+            .finalize())
     }
 
     fn field(bytes: &mut Vec<u8>, value: &[u8]) {

@@ -53,7 +53,13 @@ impl PageQuery {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [("from", &self.from), ("to", &self.to), ("actor", &self.actor), ("action", &self.action), ("entity", &self.entity)];
+        let all = [
+            ("from", &self.from),
+            ("to", &self.to),
+            ("actor", &self.actor),
+            ("action", &self.action),
+            ("entity", &self.entity),
+        ];
         all.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty())
     }
 
@@ -70,7 +76,12 @@ impl PageQuery {
 }
 
 /// Reads and draws the page.
-pub(super) async fn draw<M: Mode>(custody: &Custody, caller: &Caller, readers: Readers<ReadAudit, M>, query: PageQuery) -> Result<Response, Problem>
+pub(super) async fn draw<M: Mode>(
+    custody: &Custody,
+    caller: &Caller,
+    readers: Readers<ReadAudit, M>,
+    query: PageQuery,
+) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {
@@ -109,7 +120,11 @@ where
 }
 
 /// Acts a day, over the newest rows; nothing while there is one day alone.
-async fn volume<M: Mode>(custody: &Custody, readers: &Readers<ReadAudit, M>, chrome: &Chrome) -> Result<Option<Chart>, DbFault>
+async fn volume<M: Mode>(
+    custody: &Custody,
+    readers: &Readers<ReadAudit, M>,
+    chrome: &Chrome,
+) -> Result<Option<Chart>, DbFault>
 where
     Database: HasStore<M>,
 {
@@ -121,7 +136,8 @@ where
         store::days::<ReadAudit, Control>(&custody.ground, &readers.control, from, RECENT_MOST)
     )?;
     let counted: Vec<(String, i64)> = mode.into_iter().chain(control).collect();
-    let points: Vec<Point> = first.series(1.day()).take_while(|day| *day <= today).map(|day| point(&day.to_string(), &counted)).collect();
+    let points: Vec<Point> =
+        first.series(1.day()).take_while(|day| *day <= today).map(|day| point(&day.to_string(), &counted)).collect();
     let busy = points.iter().filter(|point| point.value > 0).count();
     Ok((busy > 1).then(|| chart::bars(&points, chrome.t("audit.volume"))))
 }
@@ -132,10 +148,12 @@ fn point(day: &str, counted: &[(String, i64)]) -> Point {
 }
 
 fn filter_fields(chrome: &Chrome, query: &PageQuery, actions: Vec<String>) -> AuditFilter {
-    let any = Choice { label: chrome.t("audit.any").to_owned(), selected: query.action.is_empty(), ..Choice::default() };
+    let any =
+        Choice { label: chrome.t("audit.any").to_owned(), selected: query.action.is_empty(), ..Choice::default() };
     let known = actions.contains(&query.action);
     let asked = Some(query.action.clone()).filter(|action| !action.is_empty() && !known);
-    let choice = |word: String| Choice { selected: word == query.action, label: word.clone(), value: word, hint: String::new() };
+    let choice =
+        |word: String| Choice { selected: word == query.action, label: word.clone(), value: word, hint: String::new() };
     AuditFilter {
         from: day_field(chrome, &query.from),
         to: day_field(chrome, &query.to),
@@ -146,7 +164,11 @@ fn filter_fields(chrome: &Chrome, query: &PageQuery, actions: Vec<String>) -> Au
 }
 
 fn day_field(chrome: &Chrome, text: &str) -> Field {
-    if text.trim().is_empty() || day(text).is_some() { Field::filled(text) } else { Field::refused(text, chrome.t("audit.bad_day")) }
+    if text.trim().is_empty() || day(text).is_some() {
+        Field::filled(text)
+    } else {
+        Field::refused(text, chrome.t("audit.bad_day"))
+    }
 }
 
 fn row(chrome: &Chrome, entry: &Entry) -> AuditRow {
@@ -181,7 +203,11 @@ fn actor(chrome: &Chrome, entry: &Entry) -> (String, String) {
 }
 
 fn changes(changes: &Value) -> Vec<Change> {
-    let change = |(field, pair): (&String, &Value)| Change { field: field.clone(), before: text(&pair[0]), after: text(&pair[1]) };
+    let change = |(field, pair): (&String, &Value)| Change {
+        field: field.clone(),
+        before: text(&pair[0]),
+        after: text(&pair[1]),
+    };
     changes.as_object().map(|fields| fields.iter().map(change).collect()).unwrap_or_default()
 }
 

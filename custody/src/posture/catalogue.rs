@@ -24,7 +24,11 @@ pub async fn actual(client: &tokio_postgres::Client) -> Result<Vec<String>, toki
 }
 
 /// Holds the facts that `concerns` chooses against the expected ones. `what` names them in the evidence.
-pub(super) async fn compare(probe: &Probe, what: &str, concerns: impl Fn(&str) -> bool) -> Result<Verdict, Inconclusive> {
+pub(super) async fn compare(
+    probe: &Probe,
+    what: &str,
+    concerns: impl Fn(&str) -> bool,
+) -> Result<Verdict, Inconclusive> {
     let client = probe.connect(Login::Control).await?;
     let actual = actual(&client).await?;
     let expected: Vec<&str> = EXPECTED.lines().filter(|line| concerns(line)).collect();

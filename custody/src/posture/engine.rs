@@ -28,7 +28,11 @@ pub struct Finding {
 
 /// Runs these controls and answers in their order.
 pub async fn run_all(controls: &[Control], probe: &Arc<Probe>) -> Vec<Finding> {
-    futures_util::stream::iter(controls.to_vec()).map(|control| run_one(control, Arc::clone(probe))).buffered(AT_ONCE).collect().await
+    futures_util::stream::iter(controls.to_vec())
+        .map(|control| run_one(control, Arc::clone(probe)))
+        .buffered(AT_ONCE)
+        .collect()
+        .await
 }
 
 /// Runs one control. Whatever happens in its check, the answer is a verdict.

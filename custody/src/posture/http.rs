@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use tenantry_platform::http::{Caller, Json};
+use tenantry_platform::page::words::Words;
 use tenantry_platform::page::{Chrome, console, render};
 use tenantry_platform::problem::Problem;
 
@@ -43,14 +44,23 @@ pub struct InForce {
 
 #[derive(Debug, Serialize)]
 struct InForceClaim {
-    id: String,
+    control: &'static str,
+    claims: &'static [&'static str],
+    statement: &'static str,
     since: String,
     checked_at: String,
 }
 
 impl From<&Held> for InForceClaim {
     fn from(held: &Held) -> Self {
-        Self { id: held.finding.control.claims.join(" "), since: held.since.to_string(), checked_at: held.finding.at.to_string() }
+        let control = &held.finding.control;
+        Self {
+            control: control.id,
+            claims: control.claims,
+            statement: Words::english().say(control.statement),
+            since: held.since.to_string(),
+            checked_at: held.finding.at.to_string(),
+        }
     }
 }
 
@@ -72,7 +82,8 @@ fn trust_page(chrome: Chrome, custody: &Custody, held: &[Held]) -> Trust {
 /// A family without a claim in force leaves no heading behind either.
 fn family_of(chrome: &Chrome, family: Family, held: &[Held]) -> Option<page::Family> {
     let (id, title, text) = family.words();
-    let claims: Vec<page::Claim> = held.iter().filter(|held| held.finding.control.family == family).map(|held| claim(chrome, held)).collect();
+    let claims: Vec<page::Claim> =
+        held.iter().filter(|held| held.finding.control.family == family).map(|held| claim(chrome, held)).collect();
     let words = |key| chrome.visit.words.say(key).to_owned();
     (!claims.is_empty()).then(|| page::Family { id: id.to_owned(), title: words(title), text: words(text), claims })
 }
@@ -93,7 +104,9 @@ fn controls_page(chrome: Chrome, held: &[Held]) -> Controls {
     let count = |outcome: Outcome| held.iter().filter(|held| held.finding.verdict.outcome == outcome).count();
     let mut rows: Vec<&Held> = held.iter().collect();
     // Failing ones first, then unknown ones.
-    rows.sort_by_key(|held| Reverse(["pass", "unknown", "fail"].iter().position(|word| *word == held.finding.verdict.outcome.as_str())));
+    rows.sort_by_key(|held| {
+        Reverse(["pass", "unknown", "fail"].iter().position(|word| *word == held.finding.verdict.outcome.as_str()))
+    });
     Controls {
         passing: count(Outcome::Pass),
         failing: count(Outcome::Fail),

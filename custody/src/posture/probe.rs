@@ -56,7 +56,9 @@ pub struct Inconclusive(pub String);
 
 impl From<tokio_postgres::Error> for Inconclusive {
     fn from(error: tokio_postgres::Error) -> Self {
-        let said = error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()));
+        let said = error
+            .as_db_error()
+            .map_or_else(|| error.to_string(), |db| format!("{} ({})", db.message(), db.code().code()));
         Self(format!("the database answered: {said}"))
     }
 }
@@ -152,7 +154,11 @@ impl Trial {
     }
 
     /// Tries a statement behind a savepoint, so that the transaction goes on whatever happens.
-    pub(super) async fn attempt(&self, statement: &'static str, args: &[&(dyn ToSql + Sync)]) -> Result<Tried, Inconclusive> {
+    pub(super) async fn attempt(
+        &self,
+        statement: &'static str,
+        args: &[&(dyn ToSql + Sync)],
+    ) -> Result<Tried, Inconclusive> {
         self.client.batch_execute("savepoint attempt").await?;
         match self.client.execute(statement, args).await {
             Ok(rows) => {
@@ -169,7 +175,11 @@ impl Trial {
     }
 
     /// Reads rows that must be readable.
-    pub(super) async fn read(&self, statement: &'static str, args: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Inconclusive> {
+    pub(super) async fn read(
+        &self,
+        statement: &'static str,
+        args: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Inconclusive> {
         Ok(self.client.query(statement, args).await?)
     }
 

@@ -99,7 +99,9 @@ impl Sites {
         for (name, value) in headers {
             request = request.header(name, *value);
         }
-        let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).map_err(|error| Inconclusive(error.to_string()))?;
+        let request = request
+            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .map_err(|error| Inconclusive(error.to_string()))?;
         tokio::time::timeout(TIMEOUT, exchange(self.connect, request))
             .await
             .map_err(|_| Inconclusive(format!("{} did not answer within {} s", self.connect, TIMEOUT.as_secs())))?
@@ -109,7 +111,8 @@ impl Sites {
 async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, Inconclusive> {
     let away = |error: &dyn std::fmt::Display| Inconclusive(format!("{to} cannot be asked: {error}"));
     let stream = TcpStream::connect(to).await.map_err(|error| away(&error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
     let driving = tokio::spawn(connection);
     let answer = sender.send_request(request).await.map_err(|error| away(&error))?;
     let (head, body) = answer.into_parts();

@@ -53,7 +53,9 @@ impl Standing {
 
     /// What holds: it passed, and not too long ago.
     pub fn in_force(&self, now: Timestamp) -> Vec<Held> {
-        let holds = |held: &&Held| held.finding.verdict.outcome == Outcome::Pass && now.duration_since(held.finding.at) <= STALE_AFTER;
+        let holds = |held: &&Held| {
+            held.finding.verdict.outcome == Outcome::Pass && now.duration_since(held.finding.at) <= STALE_AFTER
+        };
         self.0.load().iter().filter(holds).cloned().collect()
     }
 
@@ -111,9 +113,13 @@ impl Standing {
 
 /// Writes the verdict down and answers since when it stands: a restart does not begin a claim anew.
 async fn note(ground: &Ground, finding: &Finding) -> Result<Timestamp, DbFault> {
-    let permit = Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
+    let permit =
+        Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
     let mut tx = permit.begin(ground);
-    let since = tx.query_one(&NOTE_VERDICT, &[&finding.control.id, &finding.verdict.outcome.as_str(), &finding.at]).await?.get(0);
+    let since = tx
+        .query_one(&NOTE_VERDICT, &[&finding.control.id, &finding.verdict.outcome.as_str(), &finding.at])
+        .await?
+        .get(0);
     tx.commit().await?;
     Ok(since)
 }
@@ -126,7 +132,9 @@ fn report_change(finding: &Finding, known: Option<&Held>) {
         return;
     }
     match (outcome, known) {
-        (Outcome::Fail, _) => tracing::error!(control = id, evidence, "a control fails: its claim is off the trust page"),
+        (Outcome::Fail, _) => {
+            tracing::error!(control = id, evidence, "a control fails: its claim is off the trust page")
+        }
         (Outcome::Unknown, _) => tracing::warn!(control = id, evidence, "a control could not be checked"),
         (Outcome::Pass, Some(_)) => tracing::info!(control = id, evidence, "a control passes again"),
         (Outcome::Pass, None) => {}

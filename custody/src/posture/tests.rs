@@ -42,7 +42,10 @@ const FILE: &str = r#"
 "#;
 
 fn config() -> Arc<Config> {
-    Arc::new(Config::for_dev("posture.toml", FILE, &Dev { port: 4_000, upstream: None }).unwrap_or_else(|faults| panic!("{faults}")))
+    Arc::new(
+        Config::for_dev("posture.toml", FILE, &Dev { port: 4_000, upstream: None })
+            .unwrap_or_else(|faults| panic!("{faults}")),
+    )
 }
 
 fn probe(db: &TestDb, sites: Option<Sites>) -> Arc<Probe> {

@@ -34,7 +34,9 @@ pub enum VaultFault {
     #[error("the vault cannot read its tables: {0}")]
     Database(#[from] DbFault),
     /// A stored key cannot be opened.
-    #[error("signing key {kid} does not open: {cause}; restore the row from a backup, or remove it as the owner and start again")]
+    #[error(
+        "signing key {kid} does not open: {cause}; restore the row from a backup, or remove it as the owner and start again"
+    )]
     Sealed {
         /// Its name.
         kid: String,

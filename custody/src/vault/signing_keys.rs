@@ -42,7 +42,8 @@ impl std::fmt::Display for Added {
 pub async fn load(ground: &Ground) -> Result<usize, VaultFault> {
     let stored = store::keys(ground).await?;
     let keys = stored.iter().filter_map(|key| Some((purpose_of(key)?, key)));
-    let keys: Vec<_> = keys.map(|(purpose, key)| Ok((purpose, open(ground, key)?))).collect::<Result<_, VaultFault>>()?;
+    let keys: Vec<_> =
+        keys.map(|(purpose, key)| Ok((purpose, open(ground, key)?))).collect::<Result<_, VaultFault>>()?;
     let count = keys.len();
     ground.signing.load(keys);
     Ok(count)
@@ -109,7 +110,13 @@ async fn add_where(
 }
 
 /// `None` where another node was faster.
-async fn add(ground: &Ground, schedule: &Schedule, purpose: Purpose, from: Timestamp, known: usize) -> Result<Option<Added>, VaultFault> {
+async fn add(
+    ground: &Ground,
+    schedule: &Schedule,
+    purpose: Purpose,
+    from: Timestamp,
+    known: usize,
+) -> Result<Option<Added>, VaultFault> {
     let id = SigningKeyId::new(&ground.clock, &ground.entropy);
     let (times, algorithm) = (schedule.times(purpose, from), schedule.algorithm(purpose));
     let key = SigningKey::generate(algorithm, id.to_string());
@@ -143,7 +150,8 @@ fn open(ground: &Ground, key: &StoredKey) -> Result<LoadedKey, VaultFault> {
     let sealed = |cause| VaultFault::Sealed { kid: kid.clone(), cause };
     let pkcs8 = ground.sealer.open(&place(key.id.uuid().as_bytes()), &key.sealed).map_err(sealed)?;
     let algorithm = if key.algorithm == Algorithm::Es256.name() { Algorithm::Es256 } else { Algorithm::EdDsa };
-    let opened = SigningKey::from_pkcs8(algorithm, kid.clone(), &pkcs8).map_err(|cause| VaultFault::Damaged { kid, cause })?;
+    let opened =
+        SigningKey::from_pkcs8(algorithm, kid.clone(), &pkcs8).map_err(|cause| VaultFault::Damaged { kid, cause })?;
     Ok(LoadedKey {
         key: Arc::new(opened),
         signs_from: key.signs_from,

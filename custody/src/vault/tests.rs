@@ -114,7 +114,8 @@ async fn a_signing_key_that_was_moved_to_another_row_does_not_open() {
     let db = TestDb::new().await;
     signing_keys::ensure(&db.ground, &SCHEDULE).await.unwrap();
     let outside = db.administrator().await;
-    let swap = "update control.signing_keys k set sealed = o.sealed from control.signing_keys o where o.purpose <> k.purpose";
+    let swap =
+        "update control.signing_keys k set sealed = o.sealed from control.signing_keys o where o.purpose <> k.purpose";
     outside.execute(swap, &[]).await.unwrap();
     assert!(matches!(signing_keys::load(&db.ground).await, Err(VaultFault::Sealed { .. })));
     assert!(verify(&db.ground, &sign(&db.ground)).is_ok(), "what was loaded stays");

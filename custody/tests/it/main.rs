@@ -7,3 +7,20 @@ mod audit;
 mod posture;
 #[path = "../../src/vault/tests.rs"]
 mod vault;
+
+use tenantry_platform::http::{Caller, Surface};
+
+/// Somebody at the central host who showed no credential.
+fn stranger() -> Caller {
+    Caller {
+        request_id: "request-1".into(),
+        ip: std::net::Ipv4Addr::LOCALHOST.into(),
+        surface: Surface::Central,
+        public_origin: "http://app.localhost:4000".into(),
+        nonce: "bm9uY2Ugb2YgYSB0ZXN0IQ".into(),
+        tenant: None,
+        workspaces: Default::default(),
+        principal: None,
+        user_agent: None,
+    }
+}

@@ -40,7 +40,8 @@ pub(super) async fn append_only(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
     if !found.is_empty() {
         return Ok(Verdict::unless(&found, ""));
     }
-    let about_audit = |line: &str| line.contains(".audit") && is_of(line, &["trigger", "grant"]) || line.contains("refuse_change()");
+    let about_audit =
+        |line: &str| line.contains(".audit") && is_of(line, &["trigger", "grant"]) || line.contains("refuse_change()");
     let mut verdict = compare(&probe, "facts on grants and triggers", about_audit).await?;
     if verdict.outcome == Outcome::Pass {
         verdict.evidence = format!("{} attempts by 4 logins refused; {}", CHANGES.len() * 4, verdict.evidence);
@@ -78,12 +79,15 @@ pub(super) async fn atomic(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
         Origin::default(),
     );
     let mut tx = permit.begin(&probe.ground);
-    record::append(&mut tx, &probe.ground, Act::new("posture.tried", "control", "audit-atomic").with(json!({}))).await?;
+    record::append(&mut tx, &probe.ground, Act::new("posture.tried", "control", "audit-atomic").with(json!({})))
+        .await?;
     tx.rollback().await?;
     let kept_row = leftovers(&probe, tenant, "select from audit where tenant_id = $1").await?;
     Ok(match (kept_change, kept_row) {
         (0, 0) => Verdict::pass("a change without its row and a row without its change: 2 attempts left nothing"),
-        (change, row) => Verdict::fail(format!("{change} changes were kept without their row, {row} rows without their change")),
+        (change, row) => {
+            Verdict::fail(format!("{change} changes were kept without their row, {row} rows without their change"))
+        }
     })
 }
 

@@ -23,12 +23,16 @@ tenantry_platform::sql! {
 
 /// Every stored password hash is argon2id with OWASP's cost or more. The door gives kinds and counts alone.
 pub(super) async fn password_hashing(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
-    let permit = Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
+    let permit =
+        Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
     let rows = permit.read(&probe.ground, &HASH_KINDS, &[]).await?;
     let kinds: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let all: i64 = kinds.iter().map(|(_, hashes)| hashes).sum();
-    let weak: Vec<String> =
-        kinds.iter().filter(|(kind, _)| !is_strong(kind)).map(|(kind, hashes)| format!("{hashes} of {all} hashes are {kind}")).collect();
+    let weak: Vec<String> = kinds
+        .iter()
+        .filter(|(kind, _)| !is_strong(kind))
+        .map(|(kind, hashes)| format!("{hashes} of {all} hashes are {kind}"))
+        .collect();
     Ok(Verdict::unless(&weak, format!("{all} hashes, all argon2id at or above OWASP's cost")))
 }
 
@@ -65,8 +69,12 @@ pub(super) async fn key_digests(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
         trial.roll_back().await?;
     }
     Ok(match leaked {
-        0 => Verdict::pass(format!("{keys} stored keys are digests of 32 bytes; {keys} keys and {notes} audit rows hold no key")),
-        _ => Verdict::fail(format!("{leaked} of {keys} keys and {notes} audit rows hold a key, or a digest of another length")),
+        0 => Verdict::pass(format!(
+            "{keys} stored keys are digests of 32 bytes; {keys} keys and {notes} audit rows hold no key"
+        )),
+        _ => Verdict::fail(format!(
+            "{leaked} of {keys} keys and {notes} audit rows hold a key, or a digest of another length"
+        )),
     })
 }
 
@@ -78,7 +86,10 @@ pub(super) async fn sealed(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     };
     match opened.await {
         Ok(0) => Ok(Verdict::fail("no signing key is there: nothing can be signed")),
-        Ok(keys) => Ok(Verdict::pass(format!("the canary and {keys} signing keys open under root key {}", probe.ground.sealer.version()))),
+        Ok(keys) => Ok(Verdict::pass(format!(
+            "the canary and {keys} signing keys open under root key {}",
+            probe.ground.sealer.version()
+        ))),
         Err(VaultFault::Database(fault)) => Err(fault.into()),
         Err(fault) => Ok(Verdict::fail(fault.to_string())),
     }

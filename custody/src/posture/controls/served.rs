@@ -37,16 +37,22 @@ pub(super) async fn guard_audit(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
         }
         None => "",
     };
-    Ok(Verdict::unless(&found, format!("{asked} of {} guarded routes asked without a credential{crossed}: all refused", guarded.len())))
+    Ok(Verdict::unless(
+        &found,
+        format!("{asked} of {} guarded routes asked without a credential{crossed}: all refused", guarded.len()),
+    ))
 }
 
 /// A key of one tenant at the host of another. None: there is no key to try it with.
 async fn foreign_key(sites: &Sites, guarded: &[&Route]) -> Result<Option<Result<(), String>>, Inconclusive> {
-    let (Some(tenant), Some(other), Some(key)) = (&sites.tenant, &sites.other_tenant, &sites.api_key) else { return Ok(None) };
+    let (Some(tenant), Some(other), Some(key)) = (&sites.tenant, &sites.other_tenant, &sites.api_key) else {
+        return Ok(None);
+    };
     let readable = |route: &&&Route| route.guards.contains(Guard::Key) && method(route) == Some(Method::GET);
     let Some(route) = guarded.iter().find(readable) else { return Ok(None) };
     let bearer = format!("Bearer {}", key.expose_secret());
-    let ask = async |host: &str| sites.send(host, Method::GET, &path(route), &[(header::AUTHORIZATION, &bearer)], "").await;
+    let ask =
+        async |host: &str| sites.send(host, Method::GET, &path(route), &[(header::AUTHORIZATION, &bearer)], "").await;
     let (at_home, abroad) = (ask(tenant).await?.status, ask(other).await?.status);
     if matches!(at_home, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) {
         return Err(Inconclusive(format!("the key that was given answers {} at its own host", at_home.as_u16())));
@@ -66,7 +72,8 @@ fn is_refusal(answer: &Answer) -> bool {
 
 /// A path that the pattern matches.
 fn path(route: &Route) -> String {
-    let segment = |part: &str| if part.starts_with('{') || part == "*" { "posture".to_owned() } else { part.to_owned() };
+    let segment =
+        |part: &str| if part.starts_with('{') || part == "*" { "posture".to_owned() } else { part.to_owned() };
     route.pattern.as_str().split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
@@ -81,7 +88,12 @@ fn method(route: &Route) -> Option<Method> {
 pub(super) async fn unknown_hosts(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let sites = probe.sites()?;
     let base = &probe.config.hosts.base;
-    let hosts = [format!("nobody-lives-here.{base}"), format!("nobody-lives-here--test.{base}"), "posture.invalid".to_owned(), "192.0.2.1".to_owned()];
+    let hosts = [
+        format!("nobody-lives-here.{base}"),
+        format!("nobody-lives-here--test.{base}"),
+        "posture.invalid".to_owned(),
+        "192.0.2.1".to_owned(),
+    ];
     let mut found = Vec::new();
     for host in &hosts {
         for path in ["/", "/-/sign-in", "/-/api/v1/audit"] {
@@ -91,7 +103,10 @@ pub(super) async fn unknown_hosts(probe: Arc<Probe>) -> Result<Verdict, Inconclu
             }
         }
     }
-    Ok(Verdict::unless(&found, format!("{} requests to {} hosts of nobody: none answered", hosts.len() * 3, hosts.len())))
+    Ok(Verdict::unless(
+        &found,
+        format!("{} requests to {} hosts of nobody: none answered", hosts.len() * 3, hosts.len()),
+    ))
 }
 
 /// A form sent from another site, from nowhere, or by a program is refused before anything is read of it.
@@ -104,7 +119,11 @@ pub(super) async fn request_origin(probe: Arc<Probe>) -> Result<Verdict, Inconcl
         for origin in origins {
             let status = post(sites, path, origin).await?.status;
             if status != StatusCode::FORBIDDEN {
-                found.push(format!("POST {path} with Origin {} answers {}", origin.unwrap_or("absent"), status.as_u16()));
+                found.push(format!(
+                    "POST {path} with Origin {} answers {}",
+                    origin.unwrap_or("absent"),
+                    status.as_u16()
+                ));
             }
         }
     }
@@ -113,7 +132,8 @@ pub(super) async fn request_origin(probe: Arc<Probe>) -> Result<Verdict, Inconcl
 
 async fn post(sites: &Sites, path: &str, origin: Option<&str>) -> Result<Answer, Inconclusive> {
     let form = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let headers: Vec<(HeaderName, &str)> = origin.map(|origin| (header::ORIGIN, origin)).into_iter().chain([form]).collect();
+    let headers: Vec<(HeaderName, &str)> =
+        origin.map(|origin| (header::ORIGIN, origin)).into_iter().chain([form]).collect();
     sites.send(&sites.console, Method::POST, path, &headers, "").await
 }
 
@@ -133,9 +153,13 @@ pub(super) async fn security_headers(probe: Arc<Probe>) -> Result<Verdict, Incon
 fn missing_headers(probe: &Probe, what: &str, answer: &Answer) -> Vec<String> {
     let exact = [("x-frame-options", "DENY"), ("x-content-type-options", "nosniff")];
     let wrong = exact.iter().filter(|(name, value)| answer.header(name) != Some(value)).map(|(name, _)| *name);
-    let absent = ["referrer-policy", "permissions-policy"].into_iter().filter(|name| answer.header(name).is_none_or(str::is_empty));
-    let is_https = probe.sites.as_ref().is_some_and(|sites| sites.scheme == "https") && !probe.config.headers.hsts_max_age.is_zero();
-    let hsts = (is_https && answer.header("strict-transport-security").is_none()).then_some("strict-transport-security");
+    let absent = ["referrer-policy", "permissions-policy"]
+        .into_iter()
+        .filter(|name| answer.header(name).is_none_or(str::is_empty));
+    let is_https = probe.sites.as_ref().is_some_and(|sites| sites.scheme == "https")
+        && !probe.config.headers.hsts_max_age.is_zero();
+    let hsts =
+        (is_https && answer.header("strict-transport-security").is_none()).then_some("strict-transport-security");
     wrong.chain(absent).chain(hsts).map(|name| format!("{what} lacks {name}")).collect()
 }
 

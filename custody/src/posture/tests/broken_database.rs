@@ -61,14 +61,23 @@ async fn rls_coverage_sees_every_way_of_opening_the_second_wall() {
     broken_and_mended(
         "rls-coverage",
         &[
-            ("alter table live.api_keys disable row level security", "alter table live.api_keys enable row level security"),
-            ("alter table live.api_keys no force row level security", "alter table live.api_keys force row level security"),
+            (
+                "alter table live.api_keys disable row level security",
+                "alter table live.api_keys enable row level security",
+            ),
+            (
+                "alter table live.api_keys no force row level security",
+                "alter table live.api_keys force row level security",
+            ),
             ("drop policy tenant on live.api_keys", &policy),
             ("alter policy tenant on live.api_keys using (true)", &restore),
             ("alter policy tenant on live.api_keys with check (true)", &restore),
             ("create policy also on live.api_keys to tenantry_live using (true)", "drop policy also on live.api_keys"),
             ("grant truncate on live.api_keys to tenantry_live", "revoke truncate on live.api_keys from tenantry_live"),
-            ("grant update (operator) on control.persons to tenantry_control", "revoke update (operator) on control.persons from tenantry_control"),
+            (
+                "grant update (operator) on control.persons to tenantry_control",
+                "revoke update (operator) on control.persons from tenantry_control",
+            ),
             ("grant usage on schema live to tenantry_test", "revoke usage on schema live from tenantry_test"),
             ("create table live.notes (tenant_id uuid, note text)", "drop table live.notes"),
             ("create view live.everything as select * from live.api_keys", "drop view live.everything"),
@@ -204,7 +213,10 @@ async fn an_audit_row_that_may_be_empty_is_no_longer_atomic() {
 async fn an_altered_audit_row_is_found() {
     let db = TestDb::new().await;
     let (probe, outside, tenant) = (probe(&db, None), db.administrator().await, tenant(&db).await);
-    let permit = Permit::<ManageKeys, Live>::minted(Context { tenant: Some(tenant), person: None }, Actor::system("job", "test"));
+    let permit = Permit::<ManageKeys, Live>::minted(
+        Context { tenant: Some(tenant), person: None },
+        Actor::system("job", "test"),
+    );
     let mut tx = permit.begin(&db.ground);
     record::append(&mut tx, &db.ground, Act::new("api_key.revoked", "api_key", 1)).await.unwrap();
     tx.commit().await.unwrap();
@@ -242,7 +254,10 @@ async fn weak_password_hashes_are_counted_and_nothing_of_them_is_told() {
         let id = Uuid::from_u128(2);
         outside.execute(insert, &[&id, &weak]).await.unwrap();
         let evidence = expect(&probe, "password-hashing", Outcome::Fail).await;
-        assert!(!evidence.contains("c2FsdHN") && !evidence.contains("abcdef") && !evidence.contains("hunter2"), "{evidence}");
+        assert!(
+            !evidence.contains("c2FsdHN") && !evidence.contains("abcdef") && !evidence.contains("hunter2"),
+            "{evidence}"
+        );
         outside.execute("delete from control.persons where person_id = $1", &[&id]).await.unwrap();
     }
     expect(&probe, "password-hashing", Outcome::Pass).await;
@@ -284,7 +299,8 @@ async fn another_root_key_or_a_moved_secret_opens_nothing() {
     other.sealer = std::sync::Arc::new(Sealer::new(&RootKey::generate(&Entropy::seeded(7))));
     let elsewhere = std::sync::Arc::new(tenantry_custody::posture::Probe::new(other, super::config(), db.urls(), None));
     expect(&elsewhere, "sealed-secrets", Outcome::Fail).await;
-    let swap = "update control.signing_keys k set sealed = o.sealed from control.signing_keys o where o.purpose <> k.purpose";
+    let swap =
+        "update control.signing_keys k set sealed = o.sealed from control.signing_keys o where o.purpose <> k.purpose";
     let outside = db.administrator().await;
     outside.execute(swap, &[]).await.unwrap();
     expect(&here, "sealed-secrets", Outcome::Fail).await;
@@ -302,12 +318,17 @@ async fn the_checks_leave_no_row_behind() {
     }
     let after = rows(&outside).await;
     // The canary of the root key is planted where there was none.
-    let grown: Vec<_> = after.iter().filter(|(table, count)| before.get(*table) != Some(count)).map(|(table, _)| table.as_str()).collect();
+    let grown: Vec<_> = after
+        .iter()
+        .filter(|(table, count)| before.get(*table) != Some(count))
+        .map(|(table, _)| table.as_str())
+        .collect();
     assert_eq!(grown, ["control.canary"]);
 }
 
 async fn rows(outside: &tokio_postgres::Client) -> HashMap<String, i64> {
-    let tables = "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    let tables =
+        "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
                   where n.nspname in ('control', 'live', 'test') and c.relkind in ('r', 'p')";
     let mut counts = HashMap::new();
     for row in outside.query(tables, &[]).await.unwrap() {
@@ -356,7 +377,12 @@ mod own {
         };
         let entropy = Entropy::seeded(1);
         let sealer = Arc::new(Sealer::new(&RootKey::generate(&entropy)));
-        let ground = Ground::new(Database::open(urls.clone(), PoolOptions::default()).unwrap(), Clock::fixed(start()), entropy, sealer);
+        let ground = Ground::new(
+            Database::open(urls.clone(), PoolOptions::default()).unwrap(),
+            Clock::fixed(start()),
+            entropy,
+            sealer,
+        );
         let (outside, connection) = cluster.administrator("own").connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         OwnDatabase { probe: Arc::new(Probe::new(ground, super::super::config(), urls, None)), outside }

@@ -149,7 +149,10 @@ impl Site {
     async fn status(&self, request: &Parts, lie: Lie) -> StatusCode {
         let host = request.headers[header::HOST].to_str().unwrap();
         let known = ["app.localhost:4000", "api.localhost:4000", "acme.localhost:4000", "globex.localhost:4000"];
-        let bearer = request.headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().trim_start_matches("Bearer "));
+        let bearer = request
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(|value| value.to_str().unwrap().trim_start_matches("Bearer "));
         match (&request.method, request.uri.path()) {
             _ if !known.contains(&host) && lie != Lie::AnyHost => StatusCode::NOT_FOUND,
             (&Method::POST, "/-/sign-in" | "/-/sign-out") if lie != Lie::AnyOrigin => StatusCode::FORBIDDEN,
@@ -166,7 +169,8 @@ impl Site {
         let Some(key) = bearer else { return StatusCode::UNAUTHORIZED };
         let digest = ApiKey::parse(key).unwrap().digest();
         let sql = "select revoked_at is null from test.api_keys where digest = $1";
-        let valid = self.database.query_opt(sql, &[&digest.as_bytes().as_slice()]).await.unwrap().is_some_and(|row| row.get(0));
+        let valid =
+            self.database.query_opt(sql, &[&digest.as_bytes().as_slice()]).await.unwrap().is_some_and(|row| row.get(0));
         if valid || lie == Lie::RevokedKey { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
     }
 }

@@ -3,10 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tenantry_custody::posture::{CONTROLS, Control, Finding, Held, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one, run_within};
+use axum::extract::State;
+use axum::response::IntoResponse as _;
+use tenantry_custody::Custody;
+use tenantry_custody::posture::http;
+use tenantry_custody::posture::{
+    CONTROLS, Control, Finding, Held, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one,
+    run_within,
+};
 use tenantry_platform::kit::TestDb;
+use tenantry_platform::page::words::Words;
 
-use super::{control, probe};
+use super::{config, control, probe};
+use crate::stranger;
 
 async fn panics(_: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     panic!("a defect of the check")
@@ -44,7 +53,7 @@ async fn a_database_that_is_away_makes_every_control_unknown_and_none_pass() {
         login.dbname("nowhere");
     }
     db.ground.db.close();
-    let probe = Arc::new(Probe::new(db.ground.clone(), super::config(), urls, None));
+    let probe = Arc::new(Probe::new(db.ground.clone(), config(), urls, None));
     let findings = run_all(CONTROLS, &probe).await;
     for finding in &findings {
         assert_eq!(finding.verdict.outcome, Outcome::Unknown, "{}: {}", finding.control.id, finding.verdict.evidence);
@@ -109,4 +118,46 @@ fn controls_have_names_of_their_own_and_claims() {
     ids.dedup();
     assert_eq!(ids.len(), count);
     assert!(CONTROLS.iter().all(|control| !control.claims.is_empty() && !control.frameworks.is_empty()));
+}
+
+#[tokio::test]
+async fn a_failing_control_leaves_no_trace_on_the_trust_page() {
+    let db = TestDb::new().await;
+    let custody = Custody::new(db.ground.clone(), &config());
+    let (holds, fails) = (control("modes-apart"), control("tenant-isolation"));
+    let held =
+        |control, verdict| Held { finding: Finding { control, verdict, at: db.ground.now() }, since: db.ground.now() };
+    custody
+        .standing
+        .take(vec![held(holds, Verdict::pass("17 attempts")), held(fails, Verdict::fail("the wall is open"))]);
+    let page = http::trust(stranger(), State(custody.clone())).await;
+    let page = body(page).await;
+    let words = Words::english();
+    assert!(page.contains(words.say(holds.statement)));
+    let traces = [
+        words.say(fails.statement),
+        words.say(fails.check_text),
+        "AC-9",
+        "tenant-isolation",
+        "the wall is open",
+        "17 attempts",
+    ];
+    for trace in traces {
+        assert!(!page.contains(trace), "{trace}");
+    }
+    let json = body(http::trust_json(State(custody)).await.into_response()).await;
+    assert!(json.contains("modes-apart") && !json.contains("tenant-isolation"), "{json}");
+}
+
+#[tokio::test]
+async fn the_evidence_is_for_platform_staff_alone() {
+    let db = TestDb::new().await;
+    let custody = Custody::new(db.ground.clone(), &config());
+    let refused = http::controls(stranger(), State(custody)).await.unwrap_err();
+    assert_eq!(refused.status(), 401);
+}
+
+async fn body(response: axum::response::Response) -> String {
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
