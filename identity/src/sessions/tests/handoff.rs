@@ -195,3 +195,21 @@ async fn two_tabs_that_start_at_once_both_come_back() {
     assert_eq!(redeem(&mut browser, TENANT, &second).await.location(), "/", "signed in already");
     assert!(browser.cookie(TENANT, ACCESS_COOKIE).is_some());
 }
+
+#[tokio::test]
+async fn however_sign_out_and_hand_off_cross_no_child_outlives_its_root() {
+    let house = House::new().await;
+    house.account("acme").await;
+    for _ in 0..12 {
+        let mut leaving = super::sign_in(&house).await;
+        let mut arriving = leaving.clone();
+        let code = code_for(&mut arriving, TENANT).await;
+        let sign_out = format!("{CENTRAL}/-/sign-out");
+        let (_, answer) = tokio::join!(leaving.post::<&str>(&sign_out, &[]), redeem(&mut arriving, TENANT, &code));
+        assert!(matches!(answer.status, StatusCode::SEE_OTHER | StatusCode::FORBIDDEN), "{}", answer.body);
+        assert!(!arriving.is_signed_in(TENANT).await);
+    }
+    let living = "select count(*) from control.sessions where ended_at is null";
+    let living: i64 = house.db.administrator().await.query_one(living, &[]).await.expect("a row").get(0);
+    assert_eq!(living, 0);
+}
