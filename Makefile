@@ -1,13 +1,14 @@
 # make run    installs what is missing, builds, and starts Tenantry with a demo app behind it
 # make test   installs what is missing, and runs every test
 # make check  installs what is missing, and runs the checks that are not tests
+# make bench  prints what decisions, scoped reads, hashes and sign-ins cost on this machine
 #
 # Arguments for `tenantry dev`: make run ARGS="--port 8081". One test: make test ARGS="a_revoked_key".
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: run test check fmt clippy deny docs
+.PHONY: run test check bench fmt clippy deny docs
 
 run:
 	@sh scripts/install run
@@ -19,6 +20,12 @@ test:
 	cargo test --workspace --locked $(ARGS)
 
 check: fmt clippy deny docs
+
+bench:
+	@sh scripts/install test
+	cargo run --release --locked -p tenantry-edge --example limits
+	cargo run --release --locked -p tenantry-platform --example scoped_read
+	cargo run --release --locked -p tenantry-identity --example sign_ins
 
 fmt:
 	cargo fmt --all --check

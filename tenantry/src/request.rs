@@ -4,6 +4,7 @@
 //! looked up once, on the other runtime, while this thread goes on with other requests.
 
 mod answer;
+mod ask;
 mod guard;
 mod host;
 mod own;
@@ -39,13 +40,21 @@ impl Thread {
 
     /// Answers a request, whatever happens to it.
     pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let is_asked = ask::is_asked(&self.app, &request, peer);
         let mut visit = Visit::accept(&self.app, &request, peer);
-        let outcome = self.judge(&mut visit, request).await;
+        let outcome = if is_asked { self.advise(&mut visit, request).await } else { self.judge(&mut visit, request, false).await };
         visit.finish(&self.app, outcome)
     }
 
+    /// The same steps for a proxy that asks and forwards by itself.
+    async fn advise(&self, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+        let original = ask::original(request)?;
+        visit.stand_for(&original);
+        self.judge(visit, original, true).await
+    }
+
     /// The steps, in order. Whoever returns early was refused, or answered by Tenantry itself.
-    async fn judge(&self, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+    async fn judge(&self, visit: &mut Visit, request: Request<Incoming>, is_asked: bool) -> Result<Response<Body>, Problem> {
         let app = &*self.app;
         if let Some(answer) = front::answer_asterisk(&request) {
             return Ok(answer);
@@ -54,11 +63,15 @@ impl Thread {
         let uri = request.uri().clone();
         let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
-        if origin::is_preflight(request.method(), request.headers()) {
+        let is_preflight = origin::is_preflight(request.method(), request.headers());
+        let found = if visit.is_central() { Found::Reserved } else { app.table.find(request.method(), &path) };
+        if is_asked && (is_preflight || matches!(found, Found::Reserved)) {
+            return Err(ask::not_the_apps());
+        }
+        if is_preflight {
             return Ok(preflight(app, &request, &path));
         }
-        let route = match app.table.find(request.method(), &path) {
-            _ if visit.is_central() => return own::answer(app, &self.routers, visit, request).await,
+        let route = match found {
             Found::Reserved => return own::answer(app, &self.routers, visit, request).await,
             Found::Route(route) => route,
             Found::OtherMethods(methods) => return Err(visit.other_methods(methods)),
@@ -71,6 +84,10 @@ impl Thread {
         visit.principal = passage.principal().cloned();
         visit.spend(app, app.limiter.charges(&route.route, visit.ip, visit.principal.as_deref()))?;
         let identity = app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
+        if is_asked {
+            visit.note_passage(app, route);
+            return Ok(ask::yes(identity, &visit.request_id));
+        }
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
         let luggage = Luggage {

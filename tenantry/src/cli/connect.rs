@@ -29,7 +29,7 @@ pub struct Where {
 
 /// An installation, reached.
 #[derive(Debug)]
-pub struct Installation {
+pub(super) struct Installation {
     /// Its configuration.
     pub config: Arc<Config>,
     /// Its ground.
@@ -42,7 +42,7 @@ pub struct Installation {
 
 impl Installation {
     /// Reaches the installation without changing anything in it.
-    pub async fn open(place: &Where) -> Result<Self, Fault> {
+    pub(super) async fn open(place: &Where) -> Result<Self, Fault> {
         match &place.data_dir {
             Some(dir) => Self::of_dev(dir),
             None => Self::of_serve(&place.config).await,

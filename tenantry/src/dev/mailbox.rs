@@ -38,7 +38,7 @@ struct MailDocument<'a> {
 }
 
 /// The list and one mail.
-pub fn handlers() -> (MethodRouter<Mounted>, MethodRouter<Mounted>) {
+pub(crate) fn handlers() -> (MethodRouter<Mounted>, MethodRouter<Mounted>) {
     (get(list), get(one))
 }
 

@@ -6,7 +6,7 @@ use tenantry_platform::page::{Chrome, Field};
 
 #[derive(Debug, Template)]
 #[template(path = "dev/mailbox.html")]
-pub struct Mailbox {
+pub(super) struct Mailbox {
     pub chrome: Chrome,
     /// Whose mail is shown; empty for everybody's.
     pub to: Field,
@@ -15,11 +15,11 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    pub const TITLE: &'static str = "mailbox.title";
+    pub(super) const TITLE: &'static str = "mailbox.title";
 }
 
 #[derive(Clone, Debug)]
-pub struct MailRow {
+pub(super) struct MailRow {
     pub at: Timestamp,
     pub to: String,
     pub subject: String,
@@ -28,7 +28,7 @@ pub struct MailRow {
 
 #[derive(Debug, Template)]
 #[template(path = "dev/mail.html")]
-pub struct Mail {
+pub(super) struct Mail {
     pub chrome: Chrome,
     pub at: Timestamp,
     pub from: String,

@@ -18,7 +18,7 @@ use crate::app::App;
 /// Who is wanted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The person's address; made when nobody has it.
     email: String,
     /// One of the configured roles.

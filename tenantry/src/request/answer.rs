@@ -80,6 +80,14 @@ impl Visit {
         }
     }
 
+    /// The question of a proxy stands for the request that it holds.
+    pub(super) fn stand_for(&mut self, original: &Request<Incoming>) {
+        self.method = original.method().clone();
+        self.path = original.uri().path().to_owned();
+        // The proxy wants a status, not a page, and takes nobody to sign in.
+        self.is_navigation = false;
+    }
+
     pub(super) fn is_central(&self) -> bool {
         self.site.as_ref().is_some_and(|site| site.surface == Surface::Central)
     }

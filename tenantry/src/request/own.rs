@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use tenantry_core::mode::Mode;
 use tenantry_core::route::{Found, Method as RouteMethod};
 use tenantry_edge::gateway::{Body, origin};
+use tenantry_identity::authn::SignInFailed;
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
 use tenantry_platform::http::Surface;
@@ -37,6 +38,9 @@ pub(super) async fn answer(app: &App, routers: &Routers, visit: &mut Visit, requ
     let router = routers.of(mode.unwrap_or(Mode::Live));
     let answer = app.cross(async move { router.oneshot(request).await }).await?;
     let Ok(answer) = answer;
+    if answer.extensions().get::<SignInFailed>().is_some() {
+        visit.charge_failure(app);
+    }
     Ok(answer.map(Body::from))
 }
 
