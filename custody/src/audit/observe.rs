@@ -31,7 +31,7 @@ pub const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 /// Sights counted at a time: about 500 bytes each.
 const SIGHTS_MOST: usize = 50_000;
-/// Rows that wait for a database that is away.
+/// Rows that wait for a database that is away, at most.
 const BACKLOG_MOST: usize = 10_000;
 /// Rows written at the same time: a part of the pool, which requests need too.
 const WRITERS: usize = 3;
@@ -64,6 +64,8 @@ struct State {
     shards: Vec<Mutex<HashMap<Key, Tally>>>,
     held: AtomicUsize,
     lost: AtomicU64,
+    /// Rows that wait for a database that is away.
+    backlog: Mutex<Vec<Due>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +117,7 @@ impl Default for Observer {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             held: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
+            backlog: Mutex::default(),
         }))
     }
 }
@@ -139,7 +142,6 @@ impl Observer {
 
     /// Writes what is due for as long as `stop` does not say otherwise, then everything that is left.
     pub async fn run(self, ground: Ground, mut stop: watch::Receiver<bool>) {
-        let mut backlog = Vec::new();
         let mut tick = tokio::time::interval(FLUSH_EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !*stop.borrow() {
@@ -147,24 +149,21 @@ impl Observer {
                 _ = tick.tick() => {}
                 _ = stop.changed() => {}
             }
-            backlog = self.write_due(&ground, backlog, false).await;
+            self.write_due(&ground, false).await;
         }
-        let left = self.write_due(&ground, backlog, true).await;
-        if !left.is_empty() {
-            tracing::error!(
-                rows = left.len(),
-                "audit rows of the gateway were lost: the database was away until the end"
-            );
+        let left = self.flush(&ground).await;
+        if left > 0 {
+            tracing::error!(rows = left, "audit rows of the gateway were lost: the database was away until the end");
         }
     }
 
-    /// Writes every row that waits, whether its window is over or not.
-    pub async fn flush(&self, ground: &Ground) {
-        self.write_due(ground, Vec::new(), true).await;
+    /// Writes every row that waits, whether its window is over or not. Answers how many could not be written;
+    /// they wait for the next time.
+    pub async fn flush(&self, ground: &Ground) -> usize {
+        self.write_due(ground, true).await
     }
 
-    /// Writes what is due and answers what could not be written.
-    async fn write_due(&self, ground: &Ground, mut backlog: Vec<Due>, all: bool) -> Vec<Due> {
+    async fn write_due(&self, ground: &Ground, all: bool) -> usize {
         let lost = self.0.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             tracing::warn!(
@@ -173,16 +172,23 @@ impl Observer {
                 "more different acts than can be counted at a time: some are missing from audit logs"
             );
         }
-        backlog.extend(self.due(ground.now(), all));
-        if backlog.len() > BACKLOG_MOST {
-            tracing::error!(
-                rows = backlog.len() - BACKLOG_MOST,
-                "audit rows of the gateway were lost: the database is away for too long"
-            );
-            backlog.drain(..backlog.len() - BACKLOG_MOST);
+        let mut rows = std::mem::take(&mut *self.0.backlog.lock());
+        rows.extend(self.due(ground.now(), all));
+        let written = futures_util::stream::iter(rows).map(|due| write(ground, due)).buffer_unordered(WRITERS);
+        let left: Vec<Due> = written.filter_map(std::future::ready).collect().await;
+        self.keep(left)
+    }
+
+    /// Keeps what could not be written for the next time: the newest of it, when it is too much.
+    fn keep(&self, mut left: Vec<Due>) -> usize {
+        if left.len() > BACKLOG_MOST {
+            let lost = left.len() - BACKLOG_MOST;
+            tracing::error!(rows = lost, "audit rows of the gateway were lost: the database is away for too long");
+            left.drain(..lost);
         }
-        let written = futures_util::stream::iter(backlog).map(|due| write(ground, due)).buffer_unordered(WRITERS);
-        written.filter_map(std::future::ready).collect().await
+        let count = left.len();
+        self.0.backlog.lock().extend(left);
+        count
     }
 
     fn due(&self, now: Timestamp, all: bool) -> Vec<Due> {

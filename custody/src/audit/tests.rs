@@ -14,7 +14,7 @@ use tenantry_custody::audit::http;
 use tenantry_custody::audit::observe::{Observer, Sight};
 use tenantry_custody::audit::{Filter, Found, Readers, export, list};
 use tenantry_platform::config::{Config, Dev};
-use tenantry_platform::db::{Context, Control, Live};
+use tenantry_platform::db::{Context, Control, Live, PoolOptions};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{Caller, ControlPermit, Query};
 use tenantry_platform::kit::TestDb;
@@ -320,6 +320,46 @@ async fn a_newcomer_is_written_at_once_and_a_thousand_repetitions_as_one_sum() {
     assert_eq!(sum[0].metadata["count"], 1_000);
     assert_eq!((first[0].request_id.as_deref(), sum[0].request_id.as_deref()), (Some("r-1"), None));
     assert!(found.iter().all(|entry| entry.is_intact() && entry.entity_id == "/api/products"));
+}
+
+#[tokio::test]
+async fn what_the_gateway_saw_waits_until_the_database_has_time() {
+    let one = PoolOptions { most: 1, wait: Duration::from_millis(10) };
+    let house = House { db: TestDb::with(one).await, ..House::new().await };
+    let permit = Permit::<ManageKeys, Live>::minted(house.context(), Actor::person(&house.person));
+    let mut busy = permit.begin(house.ground());
+    record::append(&mut busy, house.ground(), Act::new("api_key.created", "api_key", 1)).await.unwrap();
+
+    let observer = Observer::default();
+    let sight = Sight {
+        tenant: house.tenant,
+        mode: ModeWord::Live,
+        subject: Uuid::nil(),
+        action: "access.refused",
+        entity_type: "route",
+        entity_id: "GET /admin",
+    };
+    observer.note(sight, house.ground().now(), || (Actor::system("anonymous", "anonymous"), Origin::default()));
+    assert_eq!(observer.flush(house.ground()).await, 1, "no connection is free");
+    busy.commit().await.unwrap();
+    assert_eq!(observer.flush(house.ground()).await, 0);
+    assert_eq!(
+        house.list(Filter { action: Some("access.refused".to_owned()), ..Filter::default() }, 50).await.entries.len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_row_whose_names_were_altered_hides_no_other_row() {
+    let house = House::new().await;
+    house.act(0).await;
+    house.act(1).await;
+    let alter = "alter table live.audit disable trigger append_only;
+                 update live.audit set personal = overlay(personal placing '\\x00'::bytea from length(personal)) where entity_id = '0'";
+    house.db.administrator().await.batch_execute(alter).await.unwrap();
+    let states: Vec<Value> = house.export().await.iter().map(|line| line["personal_state"].clone()).collect();
+    assert_eq!(states.iter().filter(|state| **state == "damaged").count(), 1);
+    assert_eq!(states.len(), 4);
 }
 
 #[tokio::test]
