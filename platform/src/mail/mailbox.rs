@@ -7,6 +7,7 @@ use mail_parser::{Message, MessageParser};
 use parking_lot::RwLock;
 use serde::Serialize;
 use tenantry_core::clock::Timestamp;
+use tokio::sync::Notify;
 
 /// Mails kept: the oldest goes when another comes.
 const MAILS_MOST: usize = 500;
@@ -38,7 +39,13 @@ pub struct Received {
 
 /// A bounded store of mails. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Mailbox(Arc<RwLock<Store>>);
+pub struct Mailbox(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    store: RwLock<Store>,
+    arrived: Notify,
+}
 
 #[derive(Debug, Default)]
 struct Store {
@@ -49,29 +56,44 @@ struct Store {
 impl Mailbox {
     /// All mails, newest first.
     pub fn newest_first(&self) -> Vec<Arc<Received>> {
-        self.0.read().mails.iter().rev().cloned().collect()
+        self.0.store.read().mails.iter().rev().cloned().collect()
     }
 
     /// The mails to one address, newest first; the address's case does not matter.
     pub fn to(&self, address: &str) -> Vec<Arc<Received>> {
         let is_to = |mail: &Arc<Received>| mail.to.iter().any(|to| to.eq_ignore_ascii_case(address));
-        self.0.read().mails.iter().rev().filter(|mail| is_to(mail)).cloned().collect()
+        self.0.store.read().mails.iter().rev().filter(|mail| is_to(mail)).cloned().collect()
+    }
+
+    /// The newest mail to one address; where there is none yet, the first that comes.
+    pub async fn next_to(&self, address: &str) -> Arc<Received> {
+        loop {
+            let mut arrived = std::pin::pin!(self.0.arrived.notified());
+            // Listens before it looks, so that no mail comes in between.
+            arrived.as_mut().enable();
+            if let Some(mail) = self.to(address).into_iter().next() {
+                return mail;
+            }
+            arrived.await;
+        }
     }
 
     /// One mail.
     pub fn find(&self, id: u64) -> Option<Arc<Received>> {
-        self.0.read().mails.iter().find(|mail| mail.id == id).cloned()
+        self.0.store.read().mails.iter().find(|mail| mail.id == id).cloned()
     }
 
     /// Keeps a message as it was transmitted. What is no message becomes a mail whose text is the bytes.
     pub(super) fn deliver(&self, recipients: Vec<String>, bytes: &[u8], at: Timestamp) {
-        let mut store = self.0.write();
+        let mut store = self.0.store.write();
         store.last += 1;
         let mail = read(store.last, recipients, bytes, at);
         if store.mails.len() >= MAILS_MOST {
             store.mails.pop_front();
         }
         store.mails.push_back(Arc::new(mail));
+        drop(store);
+        self.0.arrived.notify_waiters();
     }
 }
 

@@ -9,8 +9,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, DeleteStmt, InsertStmt, JoinExpr, JoinType, Node, OnConflictAction, RangeVar, SelectStmt, UpdateStmt, WithClause};
 
 /// Judges a statement by its scope: `tenant`, `person`, `door`, `queue` or `operator`.
-pub fn judge(scope: &str, sql: &str) -> Result<(), String> {
-    let parsed = pg_query::parse(sql).map_err(|error| error.to_string())?;
+pub(crate) fn judge(scope: &str, sql: &str) -> Result<(), String> {
+    let parsed = pg_query::parse(sql, pg_query::ParserOptions::default()).map_err(|error| error.to_string())?;
     let [statement] = parsed.protobuf.stmts.as_slice() else { return Err("exactly one statement".to_owned()) };
     let node = statement.stmt.as_ref().and_then(|node| node.node.as_ref()).ok_or("an empty statement")?;
     let mentioned = format!("{node:?}").matches("RangeVar {").count();

@@ -2,4 +2,11 @@
 
 #![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
+mod app;
+mod client;
+mod dev;
+mod echo;
 mod house;
+mod judge;
+mod statements;
+mod tour;

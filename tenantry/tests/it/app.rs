@@ -1,0 +1,293 @@
+//! A whole Tenantry for one test: a database of its own, a clock that stands, the true gateway on loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
+use tenantry::app::DevTools;
+use tenantry::demo;
+use tenantry::serve::{self, Parts, Server};
+use tenantry_core::email::EmailAddress;
+use tenantry_core::ids::{KeyId, TenantId};
+use tenantry_core::mode::Mode as ModeWord;
+use tenantry_core::permission::PermissionSet;
+use tenantry_core::slug::Slug;
+use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
+use tenantry_identity::tenants::{self, Reason};
+use tenantry_identity::users::{Draft, Enrolled};
+use tenantry_platform::config::{Config, Dev, Upstream};
+use tenantry_platform::db::{Context, Database, HasStore, Live, Mode, Test};
+use tenantry_platform::kit::TestDb;
+use tenantry_platform::mail::sink::Sink;
+use tenantry_platform::permit::{Actor, ManageKeys, Origin, Permit, PersonRef};
+
+use crate::client::{Answer, Browser, Call};
+use crate::echo;
+
+pub(crate) const PASSWORD: &str = "plum orbit kettle seven";
+pub(crate) const CRON_SECRET: &str = "the-secret-of-a-scheduler-in-a-test";
+
+/// Hashes as small as the configuration allows, and one thread: a test has few clients.
+const SMALL: &str = "\n[listen]\nthreads = 1\n[passwords]\nmemory_kib = 7168\niterations = 5\nworkers = 2\n";
+
+pub(crate) struct TestApp {
+    pub(crate) db: TestDb,
+    pub(crate) server: Server,
+    pub(crate) mail: Sink,
+    port: u16,
+    _port: Socket,
+    _place: TempDir,
+}
+
+/// What a test wants otherwise than usual.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    /// The demo shop, which refuses what has no valid identity; otherwise an app that answers with what it saw.
+    pub(crate) shop: bool,
+    /// As `tenantry dev`, with the mailbox's pages.
+    pub(crate) dev: bool,
+    /// Loopback is a proxy whose `X-Forwarded-For` is believed.
+    pub(crate) proxied: bool,
+    /// More lines for the file.
+    pub(crate) settings: &'static str,
+}
+
+impl TestApp {
+    /// In front of an app that answers with what it saw.
+    pub(crate) async fn new() -> Self {
+        Self::with(Wanted::default()).await
+    }
+
+    /// In front of the demo shop.
+    pub(crate) async fn with_shop() -> Self {
+        Self::with(Wanted { shop: true, ..Wanted::default() }).await
+    }
+
+    pub(crate) async fn with(wanted: Wanted) -> Self {
+        let (db, place, (port, held)) = (TestDb::new().await, TempDir::new().unwrap(), free_port());
+        let socket = place.path().join("app.sock");
+        let config = Arc::new(config(&wanted, port, Upstream::Unix(socket.clone())));
+        let mail = Sink::start(db.ground.clock.clone()).await.unwrap();
+        let parts = Parts {
+            urls: db.urls(),
+            smtp_url: mail.url().into(),
+            cron: vec![SecretString::from(CRON_SECRET.to_owned())],
+            dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox() }),
+        };
+        let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await.unwrap();
+        match wanted.shop {
+            true => open_shop(socket, &config, &server, &db).await,
+            false => echo::serve(&socket),
+        }
+        Self { db, server, mail, port, _port: held, _place: place }
+    }
+
+    /// The host of a label, as a `Host` header names it.
+    pub(crate) fn authority(&self, label: &str) -> String {
+        format!("{label}.localhost:{}", self.port)
+    }
+
+    /// `http://acme.localhost:port`
+    pub(crate) fn origin(&self, label: &str) -> String {
+        format!("http://{}", self.authority(label))
+    }
+
+    /// Label and path of an address; a path alone is on the host that said it.
+    pub(crate) fn place(&self, from: &str, address: &str) -> (String, String) {
+        let Some(rest) = address.strip_prefix("http://") else { return (from.to_owned(), address.to_owned()) };
+        let (host, path) = rest.split_at(rest.find('/').unwrap());
+        let label = host.strip_suffix(&format!(".localhost:{}", self.port)).expect("one of our hosts");
+        (label.to_owned(), path.to_owned())
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.db.ground.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// A workspace with its owner, without the mail.
+    pub(crate) async fn tenant(&self, slug: &str) -> Tenant<'_> {
+        let identity = &self.server.app.identity;
+        let draft = Draft {
+            name: "Ada Example".to_owned(),
+            email: format!("owner@{slug}.example"),
+            password: SecretString::from(PASSWORD.to_owned()),
+            workspace: format!("{slug} Works"),
+            slug: slug.to_owned(),
+        };
+        let account = draft.check(&identity.options).expect("a good draft");
+        Tenant { app: self, of: identity.create_account(account, Origin::default()).await.unwrap() }
+    }
+
+    /// Platform staff, signed in.
+    pub(crate) async fn operator(&self) -> Browser<'_> {
+        let staff = self.tenant("staffroom").await;
+        let email = EmailAddress::parse(&staff.of.person.email).unwrap();
+        let mut administrator = self.db.administrator().await;
+        tenants::cli::set_operator(&mut administrator, &self.db.ground, &email, true).await.unwrap();
+        staff.owner().await
+    }
+
+    /// Everything that the gateway saw is in the log when this returns.
+    pub(crate) async fn flush(&self) {
+        self.server.app.custody.observer.flush(&self.db.ground).await;
+    }
+
+    /// Rows of a table, seen from outside every wall.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let row = self.db.administrator().await.query_one(&format!("select count(*) from {table}"), &[]).await;
+        row.unwrap().get(0)
+    }
+}
+
+fn config(wanted: &Wanted, port: u16, upstream: Upstream) -> Config {
+    let text = format!("{}{SMALL}{}", demo::CONFIG, wanted.settings);
+    let config = Config::for_dev("test.toml", &text, &Dev { port, upstream: Some(upstream) });
+    let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
+    if wanted.proxied {
+        config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    }
+    config
+}
+
+/// A port that nobody else gets while the socket is held: cookies and links name it before anything listens.
+fn free_port() -> (u16, Socket) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    (socket.local_addr().unwrap().as_socket().unwrap().port(), socket)
+}
+
+async fn open_shop(socket: std::path::PathBuf, config: &Config, server: &Server, db: &TestDb) {
+    let issuer = config.hosts.origin(&config.hosts.central());
+    let host = issuer.trim_start_matches("http://").to_owned();
+    let audience = config.identity.audience.clone();
+    let (source, clock) = (demo::JwksSource { address: server.address(), host, issuer, audience }, db.ground.clock.clone());
+    tokio::spawn(async move { demo::serve(&socket, source, clock).await });
+    // Its first turn binds the socket.
+    tokio::task::yield_now().await;
+}
+
+/// A workspace and its owner.
+pub(crate) struct Tenant<'a> {
+    app: &'a TestApp,
+    pub(crate) of: Enrolled,
+}
+
+/// An API key.
+pub(crate) struct Key<'a> {
+    app: &'a TestApp,
+    pub(crate) id: KeyId,
+    pub(crate) plaintext: String,
+}
+
+impl<'a> Tenant<'a> {
+    pub(crate) fn id(&self) -> TenantId {
+        self.of.tenant.id
+    }
+
+    pub(crate) fn slug(&self) -> &str {
+        &self.of.tenant.slug
+    }
+
+    /// A path of its console, in live mode.
+    pub(crate) fn console(&self, page: &str) -> String {
+        format!("/-/console/{}/live/{page}", self.slug())
+    }
+
+    /// The owner, signed in on the central host.
+    pub(crate) async fn owner(&self) -> Browser<'a> {
+        let mut browser = self.app.browser();
+        browser.sign_in(&self.of.person.email, PASSWORD).await.expect(303);
+        browser
+    }
+
+    /// Somebody else with a role here, signed in on the central host and on this tenant's.
+    pub(crate) async fn member(&self, role: &str) -> Browser<'a> {
+        let other = self.app.tenant(&format!("{}-{}", self.slug(), role.to_lowercase())).await;
+        let mut browser = self.stand_in(&other.of.person.email, role).await;
+        browser.sign_in(&other.of.person.email, PASSWORD).await.expect(303);
+        browser
+    }
+
+    /// Whoever has this address, signed in on this tenant's host alone.
+    pub(crate) async fn stand_in(&self, email: &str, role: &str) -> Browser<'a> {
+        let (identity, email) = (&self.app.server.app.identity, EmailAddress::parse(email).unwrap());
+        let place = (&self.of.tenant, ModeWord::Live);
+        let cookies = identity.stand_in(place, &email, role, Origin::default()).await.unwrap();
+        let mut browser = self.app.browser();
+        for cookie in &cookies {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            browser.set(self.slug(), name, rest.split(';').next().unwrap());
+        }
+        browser
+    }
+
+    pub(crate) async fn key<const N: usize>(&self, scopes: [&str; N]) -> Key<'a> {
+        self.key_of::<Live>(&scopes).await
+    }
+
+    pub(crate) async fn test_key<const N: usize>(&self, scopes: [&str; N]) -> Key<'a> {
+        self.key_of::<Test>(&scopes).await
+    }
+
+    /// A key with every word that there is.
+    pub(crate) async fn full_key(&self) -> Key<'a> {
+        let words = &self.app.server.app.config.permissions;
+        let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
+        self.key_of::<Live>(&words).await
+    }
+
+    async fn key_of<M: Mode>(&self, scopes: &[&str]) -> Key<'a>
+    where
+        Database: HasStore<M>,
+    {
+        let (app, ground) = (&self.app.server.app, &self.app.db.ground);
+        let draft = KeyDraft {
+            name: "Sync".to_owned(),
+            scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
+            expires_at: None,
+        };
+        let ceiling: PermissionSet = app.config.permissions.iter().map(|(word, _)| word.clone()).collect();
+        let new = NewKey::check(&draft, &ceiling, &app.identity.options, ground.now()).unwrap();
+        let context = Context { tenant: Some(self.id()), person: Some(self.of.person.id) };
+        let permit: Permit<ManageKeys, M> = Permit::minted(context, Actor::person(&self.of.person));
+        let mut tx = permit.begin(ground);
+        let made = apikeys::create(&mut tx, ground, &new).await.unwrap();
+        tx.commit().await.unwrap();
+        Key { app: self.app, id: made.key.id, plaintext: made.plaintext.expose_secret().to_owned() }
+    }
+
+    pub(crate) async fn suspend(&self) {
+        let (slug, reason) = (Slug::from_stored(self.slug()).unwrap(), Reason::parse("unpaid").unwrap());
+        tenants::cli::suspend(&self.app.db.ground, &slug, &reason).await.unwrap();
+    }
+
+    pub(crate) async fn reactivate(&self) {
+        let slug = Slug::from_stored(self.slug()).unwrap();
+        tenants::cli::reactivate(&self.app.db.ground, &slug).await.unwrap();
+    }
+
+    pub(crate) fn person(&self) -> &PersonRef {
+        &self.of.person
+    }
+}
+
+impl<'a> Key<'a> {
+    /// A request with the key.
+    pub(crate) fn call(&self, method: &str, host: &str, path: &str) -> Call<'a> {
+        self.app.call(method, host, path).bearer(&self.plaintext)
+    }
+
+    /// Asks the API's host.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", "api", path).send().await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call("DELETE", "api", path).send().await
+    }
+}

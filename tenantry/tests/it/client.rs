@@ -1,0 +1,280 @@
+//! Clients over a true connection: programs with a key, and browsers that keep cookies as browsers do.
+//!
+//! A host is named by its label: `app`, `api`, `acme`, `acme--test`. The connection goes to loopback, whatever
+//! the label.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::app::TestApp;
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A request that is being written.
+#[derive(Clone)]
+pub(crate) struct Call<'a> {
+    app: &'a TestApp,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// A connection that is used again.
+pub(crate) struct Line(SendRequest<Full<Bytes>>);
+
+impl TestApp {
+    /// A request to `host`, which is a label under `localhost`.
+    pub(crate) fn call(&self, method: &str, host: &str, path: &str) -> Call<'_> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, self.authority(host).parse().unwrap());
+        Call { app: self, method: method.parse().unwrap(), path: path.to_owned(), headers, body: Bytes::new() }
+    }
+
+    /// A GET without a credential.
+    pub(crate) async fn get(&self, host: &str, path: &str) -> Answer {
+        self.call("GET", host, path).send().await
+    }
+
+    /// A connection for many requests.
+    pub(crate) async fn line(&self) -> Line {
+        let stream = TcpStream::connect(self.server.address()).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Line(sender)
+    }
+
+    /// What is answered to these very bytes until the connection ends.
+    pub(crate) async fn tell(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.server.address()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset after the answer is an end too.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+impl Call<'_> {
+    /// With one more header of this name.
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let name: HeaderName = name.parse().unwrap();
+        self.headers.append(name, HeaderValue::from_bytes(value.as_ref()).unwrap());
+        self
+    }
+
+    /// With a key, or whatever is shown in its place.
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.with("authorization", format!("Bearer {token}"))
+    }
+
+    /// With the origin of the page that a browser would send it from.
+    pub(crate) fn same_origin(self) -> Self {
+        let origin = format!("http://{}", self.headers[header::HOST].to_str().unwrap());
+        self.with("origin", origin)
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.bytes(JSON, body.to_string())
+    }
+
+    pub(crate) fn form<V: AsRef<str>>(self, fields: &[(&str, V)]) -> Self {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        self.bytes(FORM, body.finish())
+    }
+
+    /// With a body that may be anything.
+    pub(crate) fn bytes(mut self, kind: HeaderValue, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(header::CONTENT_TYPE, kind);
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let mut line = self.app.line().await;
+        self.send_on(&mut line).await
+    }
+
+    pub(crate) async fn send_on(self, line: &mut Line) -> Answer {
+        let mut request = Request::builder().method(self.method).uri(self.path).body(Full::new(self.body)).unwrap();
+        *request.headers_mut() = self.headers;
+        line.0.ready().await.unwrap();
+        let (head, body) = line.0.send_request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Answer { status: head.status.as_u16(), headers: head.headers, body }
+    }
+}
+
+impl Answer {
+    /// Itself, with this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.body);
+        self
+    }
+
+    /// Itself, a problem with this status and code.
+    #[track_caller]
+    pub(crate) fn problem(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.body);
+        self
+    }
+
+    /// The code of a problem, or nothing.
+    pub(crate) fn code(&self) -> String {
+        let problem: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        problem["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("JSON, not {}", self.body))
+    }
+
+    /// A header that is there once; nothing where it is not.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next().map_or("", |value| value.to_str().unwrap());
+        assert!(values.next().is_none(), "{name} twice");
+        first
+    }
+
+    /// Where a 303 leads: host and path, or the path alone.
+    #[track_caller]
+    pub(crate) fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.body);
+        self.header("location")
+    }
+
+    /// The value of a form's field.
+    #[track_caller]
+    pub(crate) fn field(&self, name: &str) -> String {
+        let rest = self.body.split_once(&format!("name=\"{name}\" value=\"")).expect("the field").1;
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// A page, without tags: what a person reads.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for piece in self.body.split('<').skip(1) {
+            text.push_str(piece.split_once('>').map_or("", |(_, after)| after));
+        }
+        text
+    }
+
+    pub(crate) fn set_cookies(&self) -> Vec<&str> {
+        self.headers.get_all(header::SET_COOKIE).iter().map(|line| line.to_str().unwrap()).collect()
+    }
+}
+
+/// A person in front of a browser: a jar of cookies for each host, because none of ours is shared.
+#[derive(Clone)]
+pub(crate) struct Browser<'a> {
+    app: &'a TestApp,
+    jars: HashMap<String, BTreeMap<String, String>>,
+}
+
+impl TestApp {
+    pub(crate) fn browser(&self) -> Browser<'_> {
+        Browser { app: self, jars: HashMap::new() }
+    }
+}
+
+impl<'a> Browser<'a> {
+    /// Goes to an address.
+    pub(crate) async fn get(&mut self, host: &str, path: &str) -> Answer {
+        let call = self.call("GET", host, path).with("accept", "text/html");
+        self.take(host, call.send().await)
+    }
+
+    /// Sends a form from a page of the same host.
+    pub(crate) async fn post<V: AsRef<str>>(&mut self, host: &str, path: &str, fields: &[(&str, V)]) -> Answer {
+        let call = self.call("POST", host, path).with("accept", "text/html").same_origin().form(fields);
+        self.take(host, call.send().await)
+    }
+
+    /// What a script of a page asks for: with the cookies, answered in JSON.
+    pub(crate) async fn fetch(&mut self, method: &str, host: &str, path: &str) -> Answer {
+        let call = self.call(method, host, path).same_origin();
+        self.take(host, call.send().await)
+    }
+
+    /// A request with the cookies of the host, and nothing else.
+    pub(crate) fn call(&self, method: &str, host: &str, path: &str) -> Call<'a> {
+        let call = self.app.call(method, host, path);
+        let cookies = self.cookies(host);
+        if cookies.is_empty() { call } else { call.with("cookie", cookies) }
+    }
+
+    /// Where a redirect leads.
+    pub(crate) async fn follow(&mut self, from: &str, answer: &Answer) -> (String, Answer) {
+        let (host, path) = self.app.place(from, answer.location());
+        let next = self.get(&host, &path).await;
+        (host, next)
+    }
+
+    pub(crate) async fn sign_in(&mut self, email: &str, password: &str) -> Answer {
+        self.post("app", "/-/sign-in", &[("email", email), ("password", password)]).await
+    }
+
+    /// Goes through the hand-off to a tenant's host, as somebody who is signed in.
+    pub(crate) async fn hand_off(&mut self, host: &str) -> Answer {
+        let code = self.code_for(host, "/").await;
+        self.post(host, "/-/handoff", &[("code", code)]).await
+    }
+
+    /// Up to the code, which is not redeemed.
+    pub(crate) async fn code_for(&mut self, host: &str, return_to: &str) -> String {
+        let asked = self.get(host, &format!("/-/sign-in?return_to={return_to}")).await;
+        let (central, offered) = self.follow(host, &asked).await;
+        let (_, page) = self.follow(&central, &offered).await;
+        page.expect(200).field("code")
+    }
+
+    pub(crate) fn cookies(&self, host: &str) -> String {
+        let pairs = self.jars.get(host).into_iter().flatten().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    pub(crate) fn cookie(&self, host: &str, name: &str) -> Option<&String> {
+        self.jars.get(host)?.get(name)
+    }
+
+    pub(crate) fn set(&mut self, host: &str, name: &str, value: &str) {
+        self.jars.entry(host.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Keeps what an answer set, and looks at how it was set (ID-5).
+    pub(crate) fn take(&mut self, host: &str, answer: Answer) -> Answer {
+        for line in answer.set_cookies() {
+            assert!(line.starts_with("__Host-tenantry"), "{line}");
+            assert!(line.contains("; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age="), "{line}");
+            assert!(!line.to_ascii_lowercase().contains("domain"), "{line}");
+            let (name, rest) = line.split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            let jar = self.jars.entry(host.to_owned()).or_default();
+            if line.ends_with("Max-Age=0") { jar.remove(name) } else { jar.insert(name.to_owned(), value.to_owned()) };
+        }
+        answer
+    }
+}
