@@ -5,9 +5,11 @@
 //! - A change is announced in the transaction that makes it, so it is never lost and never early.
 //! - [`TenantTx::commit_and_fence`] answers after the change was applied to this process's caches. Its
 //!   [`Reach`] names who applied it, and until when another node may still accept what was revoked.
+//! - Another process's change is applied as soon as it is committed, whoever else still has a transaction open.
 //! - A cache entry carries the generation in which its filling began. One that began before a revocation of
 //!   anything it depends on is void, however late it arrives.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,14 +24,15 @@ use crate::permit::{Actor, Origin, Permit, Resolve};
 
 /// How often another process's changes are read. NOTIFY only wakes earlier.
 pub const POLL: Duration = Duration::from_millis(250);
-/// Changes read at a time.
-const MOST: i32 = 1_000;
+/// Changes read at a time; when more wait, everything is void at once. Rows behind the horizon are read again
+/// until it passes them, so this is also the most that one long transaction can make a node carry.
+const MOST: i32 = 10_000;
 /// Revocations remembered one by one; beyond it everything cached so far is void at once.
 const REMEMBERED_MOST: usize = 100_000;
 
 crate::sql! {
     AsDoor Everywhere ANNOUNCE = "select doors.announce($1, $2, $3, $4)";
-    AsDoor OnlyControl CHANGES = "select xid::text, kind, subject, horizon::text from doors.changes_since($1::text::xid8, $2)";
+    AsDoor OnlyControl CHANGES = "select xid::text, id, kind, subject, horizon::text from doors.changes_since($1::text::xid8, $2)";
 }
 
 /// What kind of thing changed.
@@ -88,6 +91,8 @@ pub struct Feed(Arc<State>);
 
 #[derive(Default)]
 struct State {
+    /// Held by whoever changes what follows: of two changes at once, the later generation is written last.
+    changing: parking_lot::Mutex<()>,
     generation: AtomicU64,
     /// Entries that began before this generation are void.
     floor: AtomicU64,
@@ -111,8 +116,9 @@ impl Feed {
 
     /// Whether an entry that began in `generation` and depends on `subjects` still holds.
     pub fn holds(&self, generation: u64, subjects: &[Uuid]) -> bool {
-        generation >= self.0.floor.load(Ordering::Acquire)
-            && subjects.iter().all(|subject| self.0.revoked.get(subject).is_none_or(|at| generation >= *at))
+        // In this order: a revocation is forgotten only after the floor was raised above it.
+        subjects.iter().all(|subject| self.0.revoked.get(subject).is_none_or(|at| generation >= *at))
+            && generation >= self.0.floor.load(Ordering::Acquire)
     }
 
     /// Whether an entry that says "there is no such thing" still holds.
@@ -127,6 +133,7 @@ impl Feed {
 
     /// Makes every cached entry that depends on the change void. When this returns, none is believed.
     pub fn apply(&self, change: &Change) {
+        let changing = self.0.changing.lock();
         let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
         if self.0.revoked.len() >= REMEMBERED_MOST {
             self.0.floor.store(at, Ordering::Release);
@@ -137,6 +144,7 @@ impl Feed {
         if change.kind != ChangeKind::Session {
             self.0.negative_floor.store(at, Ordering::Release);
         }
+        drop(changing);
         for listener in self.0.listeners.read().iter() {
             listener(change);
         }
@@ -144,6 +152,7 @@ impl Feed {
 
     /// Makes everything cached void: after changes may have been missed.
     pub fn void_all(&self) {
+        let _changing = self.0.changing.lock();
         let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
         self.0.floor.store(at, Ordering::Release);
         self.0.revoked.clear();
@@ -153,7 +162,7 @@ impl Feed {
     /// second time only refills what was refilled already.
     pub async fn follow(&self, ground: &Ground) {
         let permit = Permit::<Resolve, crate::db::Control>::system(Context::default(), Actor::system("feed", "feed"), Origin::default());
-        let mut position: Option<String> = None;
+        let mut position: Option<Position> = None;
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -168,36 +177,62 @@ impl Feed {
         &self,
         ground: &Ground,
         permit: &Permit<Resolve, crate::db::Control>,
-        position: &mut Option<String>,
+        position: &mut Option<Position>,
     ) -> Result<(), DbFault> {
-        let Some(after) = position.clone() else {
+        let Some(known) = position else {
             // The first reading only finds where the feed stands: nothing was cached before it.
             let rows = permit.read(ground, &CHANGES, &[&i64::MAX.to_string(), &0]).await?;
-            *position = rows.first().map(|row| row.get(3));
+            *position = rows.first().map(|row| Position { after: horizon(row), applied: HashSet::new() });
             self.void_all();
             return Ok(());
         };
-        let rows = permit.read(ground, &CHANGES, &[&after, &MOST]).await?;
-        let found: Vec<(String, Change)> = rows.iter().filter_map(read_change).collect();
-        found.iter().for_each(|(_, change)| self.apply(change));
-        *position = match found.last() {
-            // A full page may stop inside a transaction: it is read again from its beginning.
-            Some((xid, _)) if found.len() >= MOST as usize && *xid != after => Some(xid.clone()),
-            Some(_) if found.len() >= MOST as usize => {
-                self.void_all();
-                rows.first().map(|row| row.get(3))
-            }
-            _ => rows.first().map(|row| row.get(3)),
-        };
+        let rows = permit.read(ground, &CHANGES, &[&known.after.to_string(), &MOST]).await?;
+        let Some(horizon) = rows.first().map(horizon) else { return Ok(()) };
+        let found: Vec<Told> = rows.iter().filter_map(read_told).collect();
+        let fresh = found.iter().filter(|told| !known.applied.contains(&told.id));
+        fresh.filter_map(|told| told.change).for_each(|change| self.apply(&change));
+        if found.len() >= MOST as usize {
+            self.void_all();
+        }
+        *known = Position::behind(horizon, &found);
         Ok(())
     }
 }
 
-fn read_change(row: &crate::db::Row) -> Option<(String, Change)> {
-    let xid: Option<String> = row.get(0);
-    let word: Option<String> = row.get(1);
-    let kind = ChangeKind::ALL.into_iter().find(|kind| Some(kind.as_str()) == word.as_deref())?;
-    Some((xid?, Change { kind, subject: row.get::<_, Option<Uuid>>(2)? }))
+/// How far the table was read: everything below `after` is decided and applied. Beyond it a transaction that is
+/// still open may add a row among others, so it is read again, and `applied` knows what is not new.
+struct Position {
+    after: u64,
+    applied: HashSet<Uuid>,
+}
+
+impl Position {
+    fn behind(after: u64, found: &[Told]) -> Self {
+        Self { after, applied: found.iter().filter(|told| told.xid >= after).map(|told| told.id).collect() }
+    }
+}
+
+/// A row of the table. A newer binary may tell of a kind that this one does not know.
+struct Told {
+    xid: u64,
+    id: Uuid,
+    change: Option<Change>,
+}
+
+fn read_told(row: &crate::db::Row) -> Option<Told> {
+    let (id, word, subject): (Option<Uuid>, Option<String>, Option<Uuid>) = (row.get(1), row.get(2), row.get(3));
+    let kind = ChangeKind::ALL.into_iter().find(|kind| Some(kind.as_str()) == word.as_deref());
+    let change = kind.zip(subject).map(|(kind, subject)| Change { kind, subject });
+    Some(Told { xid: xid(row.get(0))?, id: id?, change })
+}
+
+fn horizon(row: &crate::db::Row) -> u64 {
+    xid(row.get(4)).unwrap_or_default()
+}
+
+/// `xid8` as PostgreSQL writes it.
+fn xid(text: Option<&str>) -> Option<u64> {
+    text?.parse().ok()
 }
 
 impl<M: Plane + In<Everywhere>> TenantTx<M> {

@@ -4,6 +4,7 @@
 
 mod cache;
 mod config;
+mod feed;
 #[path = "../../src/page/tests.rs"]
 mod page;
 mod postgres;

@@ -376,14 +376,15 @@ create policy jobs on control.jobs to tenantry_jobs using (true) with check (tru
 
 -- ------------------------------------------------------------------ grants: never ALL, never TRUNCATE
 
-grant select, insert on control.persons to tenantry_control;
+-- Columns by name: an insert of all of them could make platform staff, or a tenant in another status than a new one's.
+grant select, insert (person_id, email, email_lower, name, status, created_at, verified_at) on control.persons to tenantry_control;
 grant update (email, email_lower, name, status, verified_at) on control.persons to tenantry_control;
 grant select, insert, delete on control.identities to tenantry_control;
 grant update (secret, changed_at) on control.identities to tenantry_control;
 grant select, insert on control.sessions to tenantry_control;
 grant update (counter, rotated_at, successor_used_at, last_seen_at, ended_at, end_reason) on control.sessions to tenantry_control;
 
-grant select, insert on control.tenants to tenantry_control;
+grant select, insert (tenant_id, slug, name, status_at, plan, created_at) on control.tenants to tenantry_control;
 grant update (name) on control.tenants to tenantry_control;
 grant select, insert, update, delete on control.memberships to tenantry_control;
 

@@ -162,14 +162,15 @@ language sql strict security definer set search_path = '' as $$
     select pg_catalog.pg_notify('tenantry_change', '')
 $$;
 
--- Many rows, in commit order: everything below xmin is decided, so nothing can appear behind the reader.
+-- Many rows: all that are committed. Below the horizon everything is decided, so nothing can appear behind a reader
+-- who goes on from there; a transaction that stays open holds the horizon back, and never what others committed.
 create function doors.changes_since(after xid8, most integer)
 returns table (xid xid8, id uuid, kind text, subject uuid, at timestamptz, horizon xid8)
 language sql stable strict security definer set search_path = '' as $$
     select c.xid, c.id, c.kind, c.subject, c.at, h.horizon
     from (select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) as horizon) h
     left join lateral (
-        select * from control.change c where c.xid >= after and c.xid < h.horizon order by c.xid, c.id limit most) c on true
+        select * from control.change c where c.xid >= after order by c.xid, c.id limit most) c on true
     order by c.xid, c.id
 $$;
 

@@ -144,6 +144,21 @@ async fn serving_logins_hold_no_grant_that_row_level_security_does_not_see() {
 }
 
 #[tokio::test]
+async fn no_serving_login_makes_platform_staff() {
+    let client = TestDb::new().await.administrator().await;
+    for (login, _) in logins::SERVING {
+        for verb in ["insert", "update"] {
+            let may: bool = client
+                .query_one("select has_column_privilege($1, 'control.persons', 'operator', $2)", &[&login, &verb])
+                .await
+                .expect("asked")
+                .get(0);
+            assert!(!may, "{login} may {verb} control.persons.operator");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_door_is_listed_with_its_owner_and_callers() {
     let client = TestDb::new().await.administrator().await;
     let rows = client
