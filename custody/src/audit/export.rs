@@ -87,7 +87,7 @@ where
     let filtered = json!({
         "since": filter.since.map(|at| at.to_string()),
         "until": filter.until.map(|at| at.to_string()),
-        // An address was looked up: the person's id stands here, nothing personal.
+        // Of an address that was looked up, the id of the person whom this log knows: nothing personal.
         "actor": span.actor.as_deref().filter(|actor| !actor.contains('@')),
         "action": filter.action,
         "entity": filter.entity,

@@ -107,7 +107,10 @@ pub(super) async fn span<P: ReadsAudit, M: Mode>(
     ground: &Ground,
     readers: &Readers<P, M>,
     filter: &Filter,
-) -> Result<Span, DbFault> {
+) -> Result<Span, DbFault>
+where
+    Database: HasStore<M>,
+{
     let actor = match &filter.actor {
         Some(text) if text.contains('@') => Some(actor_by_email(ground, readers, text).await?),
         other => other.clone(),
@@ -131,15 +134,21 @@ fn before(at: Timestamp) -> Uuid {
     Uuid::from_u128(first_id(at).as_u128().saturating_sub(1))
 }
 
-/// An address of nobody gives an actor that no row has: the answer is empty, as for somebody who never came here.
+/// An address of nobody gives an actor that no row has: the answer is empty. So it is for somebody who never came
+/// here, after the same statements: the filter is written down, and no tenant learns from it who has an account.
 async fn actor_by_email<P: ReadsAudit, M: Mode>(
     ground: &Ground,
     readers: &Readers<P, M>,
     text: &str,
-) -> Result<String, DbFault> {
+) -> Result<String, DbFault>
+where
+    Database: HasStore<M>,
+{
     let Ok(address) = EmailAddress::parse(text) else { return Ok(text.to_owned()) };
-    let person = store::person_by_email(ground, &readers.control, address.lookup()).await?;
-    Ok(person.map_or_else(|| text.to_owned(), |id| id.to_string()))
+    let person = store::person_by_email(ground, &readers.control, address.lookup()).await?.unwrap_or(Uuid::max());
+    let was_here = store::has_subject::<P, M>(ground, &readers.mode, person).await?
+        | store::has_subject::<P, Control>(ground, &readers.control, person).await?;
+    Ok(if was_here { person.to_string() } else { text.to_owned() })
 }
 
 async fn read<P: ReadsAudit, M: Plane + In<Everywhere>>(

@@ -32,6 +32,7 @@ tenantry_platform::sql! {
             select at from audit where tenant_id = $1 and id >= $2 order by id desc limit $3) recent
         group by 1";
     AsDoor OnlyControl PERSON_BY_EMAIL = "select person_id from doors.person_by_email($1)";
+    AsTenant Everywhere HAS_SUBJECT = "select true from subject_keys where tenant_id = $1 and subject_id = $2";
 }
 
 /// Which rows, in the terms of the table.
@@ -91,7 +92,19 @@ where
     Ok(permit.read(ground, &DAYS, &[&from.uuid(), &most]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Whose address it is. An unknown one is nobody's.
+/// Whether the tenant's log of this plane tells of the person.
+pub(super) async fn has_subject<P: Permission, M: Plane + In<Everywhere>>(
+    ground: &Ground,
+    permit: &Permit<P, M>,
+    person: Uuid,
+) -> Result<bool, DbFault>
+where
+    Database: HasStore<M>,
+{
+    Ok(!permit.read(ground, &HAS_SUBJECT, &[&person]).await?.is_empty())
+}
+
+/// Whose address it is, in any tenant. An unknown one is nobody's.
 pub(super) async fn person_by_email<P: Permission>(
     ground: &Ground,
     permit: &Permit<P, Control>,

@@ -108,8 +108,20 @@ impl House {
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
+    /// The row of an address, as signing up leaves it.
+    async fn enrol(&self, person: PersonId, address: &str) {
+        let sql = "with p as (insert into control.persons (person_id, email, email_lower, name, created_at)
+                              values ($1, $2, lower($2), 'Somebody', now()))
+                   insert into control.emails (email_lower, person_id) values (lower($2), $1)";
+        self.db.administrator().await.execute(sql, &[&person.uuid(), &address]).await.unwrap();
+    }
+
     async fn export(&self) -> Vec<Value> {
-        let lines = export(self.ground(), self.readers::<ExportAudit>(), &Filter::default()).await.unwrap();
+        self.export_of(&Filter::default()).await
+    }
+
+    async fn export_of(&self, filter: &Filter) -> Vec<Value> {
+        let lines = export(self.ground(), self.readers::<ExportAudit>(), filter).await.unwrap();
         let bytes: Vec<_> = lines.try_collect().await.unwrap();
         bytes
             .concat()
@@ -156,13 +168,28 @@ async fn filters_find_by_time_actor_action_and_thing() {
 async fn an_address_in_the_filter_finds_its_person() {
     let house = House::new().await;
     house.act(0).await;
-    let outside = house.db.administrator().await;
-    let sql = "with p as (insert into control.persons (person_id, email, email_lower, name, created_at)
-                          values ($1, 'Ann@example.com', 'ann@example.com', 'Ann', now()))
-               insert into control.emails (email_lower, person_id) values ('ann@example.com', $1)";
-    outside.execute(sql, &[&house.person.id.uuid()]).await.unwrap();
+    house.enrol(house.person.id, "Ann@example.com").await;
     let found = house.list(Filter { actor: Some("Ann@Example.com".to_owned()), ..Filter::default() }, 50).await;
     assert_eq!(found.entries.len(), 2);
+}
+
+/// Who asks for the rows of an address leaves that filter in a row of their own log, and may read it.
+#[tokio::test]
+async fn an_export_does_not_tell_a_tenant_who_has_an_account_elsewhere() {
+    let house = House::new().await;
+    house.act(0).await;
+    house.enrol(house.person.id, "ann@example.com").await;
+    house.enrol(PersonId::new(&house.ground().clock, &house.ground().entropy), "bob@elsewhere.example").await;
+    for address in ["ann@example.com", "bob@elsewhere.example", "nobody@elsewhere.example"] {
+        house.export_of(&Filter { actor: Some(address.to_owned()), ..Filter::default() }).await;
+        house.ground().clock.advance(Duration::from_secs(1));
+    }
+    let rows = house.export().await;
+    let noted = rows
+        .iter()
+        .filter(|row| row["action"] == "audit.exported")
+        .map(|row| row["metadata"]["filter"]["actor"].clone());
+    assert_eq!(noted.collect::<Vec<_>>(), [json!(house.person.id), Value::Null, Value::Null]);
 }
 
 #[tokio::test]
