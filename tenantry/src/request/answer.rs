@@ -14,9 +14,9 @@ use tenantry_edge::csp::INERT;
 use tenantry_edge::gateway::contract::Way;
 use tenantry_edge::gateway::origin::Own;
 use tenantry_edge::gateway::{self as edge, AppRoute, Body, Peer, Place, front};
-use tenantry_edge::limits::{Verdict, announce};
+use tenantry_edge::limits::{Verdict, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
-use tenantry_platform::config::{Kind as RouteKind, Scheme};
+use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
 use tenantry_platform::log::Access;
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
@@ -26,6 +26,9 @@ use tenantry_platform::problem::{Kind, Problem};
 use super::host::Site;
 use crate::app::App;
 use crate::routes::OwnRoute;
+
+/// What the renewal of a session costs, once in the life of an access token.
+const RENEWAL: &[TierId] = &[TierId::PAGE_IP];
 
 /// One request, from its first byte to its log line.
 #[derive(Debug)]
@@ -41,7 +44,7 @@ pub(super) struct Visit {
     /// Whether limits are told in every answer.
     is_api: bool,
     route: Option<String>,
-    tiers: Vec<tenantry_platform::config::TierId>,
+    tiers: Vec<TierId>,
     allow: Option<HeaderValue>,
     is_own: bool,
     is_https: bool,
@@ -159,7 +162,12 @@ impl Visit {
         }
     }
 
+    /// Charged before: the database is asked here, and the request's own limits are looked at only afterwards.
     async fn renew(&mut self, app: &App, headers: &HeaderMap, host: &Arc<str>) -> Result<Option<Arc<StaffSession>>, Problem> {
+        let verdict = app.limiter.decide(app.ground.clock.now_ms(), &app.limiter.charges_of(RENEWAL, self.ip, None));
+        if !verdict.is_admitted() {
+            return Err(too_many(&verdict, app.limiter.limits()));
+        }
         let (identity, headers, host, from) = (Arc::clone(&app.identity), headers.clone(), Arc::clone(host), self.origin());
         let renewed = app.cross(async move { identity.sessions.refresh(&headers, &host, from).await }).await??;
         self.cookies.extend(renewed.cookies);

@@ -104,7 +104,8 @@ fn admit_key(visit: &mut Visit, principal: Arc<Principal>, permission: Option<&s
 fn admit_workspace(visit: &mut Visit, session: &StaffSession, path: &str, permission: Option<&str>) -> Result<(), Problem> {
     let mut words = path.split('/').skip(3);
     let slug = words.next().unwrap_or_default();
-    let mode = words.next().and_then(|word| word.parse().ok()).unwrap_or(Mode::Live);
+    // A word that is no mode is no way to live data: only the path that ends before it means live.
+    let mode = words.next().map_or(Ok(Mode::Live), str::parse).map_err(|_| Problem::not_found())?;
     let principal = session.principal_in(slug, mode).ok_or_else(Problem::not_found)?;
     let stopped = principal.parts().tenant.as_ref().and_then(tenants::stopped);
     visit.principal = Some(Arc::clone(&principal));

@@ -8,5 +8,6 @@ mod dev;
 mod echo;
 mod house;
 mod judge;
+mod request;
 mod statements;
 mod tour;
