@@ -1,6 +1,7 @@
 //! The verb: reserve the slug, keep what was asked for behind a link, mail it.
 
 use tenantry_core::ids::{LinkId, PersonId};
+use tenantry_core::mode::Mode;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::db::{Context, Control, TenantTx};
 use tenantry_platform::mail::{self, AddressInUse, Mail, VerifyAddress};
@@ -79,8 +80,10 @@ impl Identity {
             return AddressInUse { brand, sign_in: &sign_in }.mail(pending.email.clone());
         }
         let link = format!("{central}/-/verify?token={}", token.as_str());
+        // The address and not the name: a stranger must not write into somebody's mailbox in our name.
+        let workspace = self.options.hosts.tenant(&pending.slug, Mode::Live);
         let hours = self.options.sign_up.link_lifetime.as_secs() / HOUR_S;
-        VerifyAddress { brand, workspace: &pending.workspace, link: &link, hours }.mail(pending.email.clone())
+        VerifyAddress { brand, workspace: &workspace, link: &link, hours }.mail(pending.email.clone())
     }
 }
 

@@ -71,6 +71,17 @@ async fn looking_at_a_link_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_stranger_writes_nothing_into_the_mail_that_goes_out_in_our_name() {
+    let house = House::new().await;
+    let mut form = fields("acme");
+    form[0].1 = "Call evil.example".to_owned();
+    form[3].1 = "a prize: https://evil.example".to_owned();
+    assert_eq!(sign_up(&mut house.browser(), &form).await.status, StatusCode::OK);
+    let mail = house.mails().await.remove(0);
+    assert!(mail.text.contains("acme.") && ![mail.subject, mail.text].concat().contains("evil"));
+}
+
+#[tokio::test]
 async fn a_link_works_once_also_when_two_confirm_at_the_same_time() {
     let house = House::new().await;
     let mut browser = house.browser();

@@ -11,7 +11,7 @@ use crate::page::words::Words;
 pub struct VerifyAddress<'a> {
     /// What the product is called.
     pub brand: &'a str,
-    /// The workspace that waits.
+    /// The host of the workspace that waits: no words of whoever signed up.
     pub workspace: &'a str,
     /// The configured host's page, with the token.
     pub link: &'a str,
