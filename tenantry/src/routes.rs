@@ -83,6 +83,11 @@ impl OwnRoute {
     pub fn is_told_by_strangers(&self) -> bool {
         self.path == tenantry_edge::csp::REPORTS_PATH
     }
+
+    /// Test programs ask for a session, in `tenantry dev` alone. A browser that does says where from.
+    pub fn is_for_programs(&self) -> bool {
+        self.path == DEV_SESSION
+    }
 }
 
 /// The table, to look routes up in.
@@ -307,9 +312,11 @@ impl Entries {
         let (list, one) = dev::mailbox_handlers();
         self.add(Method::Get, "/-/dev/mail", On::Central, Public(DEV), PAGE, list);
         self.add(Method::Get, "/-/dev/mail/{id}", On::Central, Public(DEV), PAGE, one);
-        self.add(Method::Post, "/-/dev/session", On::Central, Public(DEV), PAGE, post(dev::open_session));
+        self.add(Method::Post, DEV_SESSION, On::Central, Public(DEV), PAGE, post(dev::open_session));
     }
 }
+
+const DEV_SESSION: &str = "/-/dev/session";
 
 const REPORTS: &[TierId] = &[TierId::CSP_REPORT_IP];
 const SIGN_IN_TIER: &[TierId] = &[TierId::SIGN_IN_IP];

@@ -61,6 +61,11 @@ pub fn judge(headers: &HeaderMap, own: Own<'_>, others: &[String]) -> Result<(),
     }
 }
 
+/// Whether nothing says where the request comes from: no browser that posts leaves both headers out.
+pub fn is_unsaid(headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::ORIGIN) && !headers.contains_key(FETCH_SITE)
+}
+
 fn is_same_origin_fetch(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(FETCH_SITE).iter();
     sites.next().is_some_and(|site| site == "same-origin") && sites.next().is_none()

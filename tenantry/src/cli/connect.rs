@@ -50,7 +50,7 @@ impl Installation {
     }
 
     fn of_dev(dir: &std::path::Path) -> Result<Self, Fault> {
-        let place = Place::open(dir)?;
+        let place = Place::at(dir);
         let ready = place.ready().map_err(|_| format!("no `tenantry dev` runs in {}. Start it with `tenantry dev --data-dir {0}`.", dir.display()))?;
         let secrets = place.secrets(&Entropy::system())?;
         let administrator: tokio_postgres::Config = ready.database_url.parse()?;

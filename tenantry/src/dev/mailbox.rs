@@ -42,7 +42,12 @@ pub(crate) fn handlers() -> (MethodRouter<Mounted>, MethodRouter<Mounted>) {
     (get(list), get(one))
 }
 
-async fn list(State(app): State<Arc<App>>, caller: Caller, Query(wanted): Query<Wanted>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mails = found(mailbox(&app)?, &wanted.to);
     if wants_page(&headers) {
         let rows = mails.iter().map(|mail| MailRow {
@@ -52,7 +57,12 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, Query(wanted): Query<
             href: format!("/-/dev/mail/{}", mail.id),
         });
         let chrome = app.identity.visit(&caller).page(MailboxPage::TITLE);
-        let page = MailboxPage { chrome, to: Field::filled(wanted.to), mails: rows.collect(), clear_href: "/-/dev/mail".to_owned() };
+        let page = MailboxPage {
+            chrome,
+            to: Field::filled(wanted.to),
+            mails: rows.collect(),
+            clear_href: "/-/dev/mail".to_owned(),
+        };
         return Ok(render(&page));
     }
     let to: Vec<String> = mails.iter().map(|mail| mail.to.join(", ")).collect();
@@ -60,7 +70,12 @@ async fn list(State(app): State<Arc<App>>, caller: Caller, Query(wanted): Query<
     Ok(Json(documents).into_response())
 }
 
-async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<u64>, headers: HeaderMap) -> Result<Response, Problem> {
+async fn one(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mail = mailbox(&app)?.find(id).ok_or_else(Problem::not_found)?;
     let to = mail.to.join(", ");
     if !wants_page(&headers) {
@@ -88,7 +103,16 @@ fn found(mailbox: &Mailbox, to: &str) -> Vec<Arc<Received>> {
 }
 
 fn document<'a>(mail: &'a Received, to: &'a str) -> MailDocument<'a> {
-    MailDocument { id: mail.id, to, from: &mail.from, subject: &mail.subject, text: &mail.text, html: &mail.html, links: &mail.links, at: mail.at }
+    MailDocument {
+        id: mail.id,
+        to,
+        from: &mail.from,
+        subject: &mail.subject,
+        text: &mail.text,
+        html: &mail.html,
+        links: &mail.links,
+        at: mail.at,
+    }
 }
 
 /// A browser names HTML; a script that names nothing gets JSON.

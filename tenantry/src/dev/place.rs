@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, test_kill_process};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use tenantry_core::random::Entropy;
@@ -85,7 +86,12 @@ impl Place {
         Ok(Self { path: fs::canonicalize(path)? })
     }
 
-    /// Its absolute path.
+    /// The directory of another process, as it is.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Its path; of one's own, absolute.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -117,6 +123,14 @@ impl Place {
     pub fn withdraw(&self) {
         // It may not be there, and then there is nothing to withdraw.
         let _ = fs::remove_file(self.path.join(READY));
+    }
+
+    /// Takes back what a killed process could not: whoever waits for the file must not find that one.
+    pub fn withdraw_of_the_dead(&self) {
+        let holder = self.ready().ok().and_then(|ready| Pid::from_raw(i32::try_from(ready.pid).ok()?));
+        if holder.is_some_and(|pid| test_kill_process(pid).is_err()) {
+            self.withdraw();
+        }
     }
 
     /// What a running `tenantry dev` announced.

@@ -25,14 +25,25 @@ pub(super) struct Cast {
     email: &'static str,
 }
 
-pub(super) const FIRST: Cast = Cast { slug: "acme", workspace: "Acme Supplies", person: "Ada Acme", email: "owner@acme.example" };
+pub(super) const FIRST: Cast =
+    Cast { slug: "acme", workspace: "Acme Supplies", person: "Ada Acme", email: "owner@acme.example" };
 const SECOND: Cast = Cast { slug: "globex", workspace: "Globex", person: "Gus Globex", email: "owner@globex.example" };
-const STAFF: Cast = Cast { slug: "staffroom", workspace: "Platform Staff", person: "Olga Operator", email: "operator@tenantry.example" };
+const STAFF: Cast = Cast {
+    slug: "staffroom",
+    workspace: "Platform Staff",
+    person: "Olga Operator",
+    email: "operator@tenantry.example",
+};
 /// What the demo key may do.
 const SCOPE: &str = "products:read";
 
 /// Makes what is not there yet.
-pub(super) async fn seed(server: &Server, place: &Place, mut secrets: Secrets, database_url: String) -> Result<Ready, Fault> {
+pub(super) async fn seed(
+    server: &Server,
+    place: &Place,
+    mut secrets: Secrets,
+    database_url: String,
+) -> Result<Ready, Fault> {
     for cast in [&FIRST, &SECOND, &STAFF] {
         if !exists(server, cast).await? {
             enrol(server, cast, &secrets.password).await?;
@@ -59,7 +70,9 @@ async fn exists(server: &Server, cast: &Cast) -> Result<bool, Fault> {
 
 async fn enrol(server: &Server, cast: &Cast, password: &str) -> Result<(), Fault> {
     let identity = &server.app.identity;
-    let account = draft(cast, password).check(&identity.options).map_err(|form| format!("the demo's {} is refused: {form:?}", cast.slug))?;
+    let account = draft(cast, password)
+        .check(&identity.options)
+        .map_err(|form| format!("the demo's {} is refused: {form:?}", cast.slug))?;
     identity.create_account(account, Origin::default()).await?;
     Ok(())
 }
@@ -100,7 +113,9 @@ async fn make_key(server: &Server, password: &str) -> Result<SecretString, Fault
 fn ready(server: &Server, secrets: &Secrets, api_key: String, database_url: String) -> Ready {
     let hosts = &server.app.config.hosts;
     let account = |cast: &Cast| Account { email: cast.email.to_owned(), password: secrets.password.clone() };
-    let tenant = |cast: &Cast| Slug::from_stored(cast.slug).map(|slug| hosts.origin(&hosts.tenant(&slug, Mode::Live))).unwrap_or_default();
+    let tenant = |cast: &Cast| {
+        Slug::from_stored(cast.slug).map(|slug| hosts.origin(&hosts.tenant(&slug, Mode::Live))).unwrap_or_default()
+    };
     let console = hosts.origin(&hosts.central());
     Ready {
         tenant: tenant(&FIRST),
@@ -117,4 +132,3 @@ fn ready(server: &Server, secrets: &Secrets, api_key: String, database_url: Stri
         console,
     }
 }
-

@@ -43,12 +43,20 @@ struct Made<'a> {
 }
 
 /// Makes the person a member with the role, and signs them in on the tenant's host.
-pub(crate) async fn open(State(app): State<Arc<App>>, caller: Caller, Json(wanted): Json<Wanted>) -> Result<Response, Problem> {
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(wanted): Json<Wanted>,
+) -> Result<Response, Problem> {
     if app.dev.is_none() {
         return Err(Problem::not_found());
     }
     let email = EmailAddress::parse(&wanted.email).map_err(|fault| Problem::invalid("email", fault.to_string()))?;
-    let role = app.config.roles.find(&wanted.role).ok_or_else(|| Problem::invalid("role", "This is no role of the configuration."))?;
+    let role = app
+        .config
+        .roles
+        .find(&wanted.role)
+        .ok_or_else(|| Problem::invalid("role", "This is no role of the configuration."))?;
     let workspace = wanted.workspace.as_deref().unwrap_or(FIRST.slug);
     let slug = Slug::from_stored(workspace).map_err(|fault| Problem::invalid("workspace", fault.to_string()))?;
     let tenant = app.identity.tenants.find(&slug).await.map_err(Problem::unavailable)?;

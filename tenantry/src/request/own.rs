@@ -26,7 +26,10 @@ pub(super) async fn answer(app: &App, routers: &Routers, visit: &mut Visit, requ
     let path = request.uri().path().to_owned();
     let route = find(app, visit, site.surface, request.method(), &path)?;
     visit.take_own_route(route);
-    let session = admit(app, visit, route, &request, &path).await?;
+    let session = match admit(app, visit, route, &request, &path).await {
+        Err(problem) if let Some(known) = visit.principal.clone() => return visit.spend_refused(app, Some(&known)).and(Err(problem)),
+        admitted => admitted?,
+    };
     visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
     let mode = visit.principal.as_ref().and_then(|principal| principal.parts().mode).or_else(|| visit.mode());
     let caller = visit.caller(&site, session.as_deref().map(workspaces).unwrap_or_default());
@@ -61,7 +64,8 @@ async fn admit(app: &App, visit: &mut Visit, route: &OwnRoute, request: &Request
         let principal = key(app, visit, token).await?;
         return admit_key(visit, principal, permission).map(|()| None);
     }
-    if !route.is_told_by_strangers() && origin::is_needed(request.method(), headers) {
+    let is_exempt = route.is_told_by_strangers() || (route.is_for_programs() && origin::is_unsaid(headers));
+    if !is_exempt && origin::is_needed(request.method(), headers) {
         origin::judge(headers, visit.own(), &[]).map_err(foreign)?;
     }
     let session = match session(app, visit, request.method(), headers).await {

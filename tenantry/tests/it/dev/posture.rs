@@ -20,9 +20,9 @@ const BREAKS: &[(&str, &str, &str)] = &[
         "alter table live.audit enable trigger append_only",
     ),
     (
-        "update control.persons set password_hash = 'md5' || password_hash",
+        "update control.identities set secret = 'md5' || secret",
         "password-hashing",
-        "update control.persons set password_hash = substr(password_hash, 4)",
+        "update control.identities set secret = substr(secret, 4)",
     ),
 ];
 
