@@ -6,6 +6,8 @@
 //! - [`TenantTx::commit_and_fence`] answers after the change was applied to this process's caches. Its
 //!   [`Reach`] names who applied it, and until when another node may still accept what was revoked.
 //! - Another process's change is applied as soon as it is committed, whoever else still has a transaction open.
+//! - A process that could not read the table for [`GRACE`] believes nothing that it cached: it may be the only
+//!   one that the database is away for. What is asked then is refused, because nobody can look it up.
 //! - A cache entry carries the generation in which its filling began. One that began before a revocation of
 //!   anything it depends on is void, however late it arrives.
 
@@ -24,6 +26,9 @@ use crate::permit::{Actor, Origin, Permit, Resolve};
 
 /// How often another process's changes are read. NOTIFY only wakes earlier.
 pub const POLL: Duration = Duration::from_millis(250);
+/// How long a process that cannot read the changes believes what it cached. While the database is away for
+/// all, nothing can be revoked. Far shorter than the day for which the table keeps a change.
+pub const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_secs(120);
 /// Changes read at a time; when more wait, everything is void at once. Rows behind the horizon are read again
 /// until it passes them, so this is also the most that one long transaction can make a node carry.
 const MOST: i32 = 10_000;
@@ -162,14 +167,17 @@ impl Feed {
     /// second time only refills what was refilled already.
     pub async fn follow(&self, ground: &Ground) {
         let permit = Permit::<Resolve, crate::db::Control>::system(Context::default(), Actor::system("feed", "feed"), Origin::default());
-        let mut position: Option<Position> = None;
+        let (mut position, mut hearing): (Option<Position>, _) = (None, Hearing::since(ground.now()));
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            if let Err(fault) = self.read_changes(ground, &permit, &mut position).await {
-                tracing::warn!(%fault, "the change feed could not be read; caches keep what they have");
+            if hearing.is_lost(ground.now()) {
+                self.void_all();
+                position = None;
             }
+            let read = self.read_changes(ground, &permit, &mut position).await;
+            hearing.note(&read, ground.now());
         }
     }
 
@@ -196,6 +204,44 @@ impl Feed {
         }
         *known = Position::behind(horizon, &found);
         Ok(())
+    }
+}
+
+/// When the table was last read, and what the log was told of it: once a change, since it is asked all the time.
+struct Hearing {
+    last: Timestamp,
+    is_away: bool,
+    is_lost: bool,
+}
+
+impl Hearing {
+    const fn since(last: Timestamp) -> Self {
+        Self { last, is_away: false, is_lost: false }
+    }
+
+    /// Whether it is too long ago. By the wall clock, which goes on while a machine sleeps; one that was set
+    /// costs a refill.
+    fn is_lost(&mut self, now: Timestamp) -> bool {
+        let is_lost = now.duration_since(self.last).abs() > GRACE;
+        if is_lost && !self.is_lost {
+            tracing::error!("the change feed was not read for {} s: nothing cached is believed until it is", GRACE.as_secs());
+        }
+        self.is_lost = is_lost;
+        is_lost
+    }
+
+    fn note(&mut self, read: &Result<(), DbFault>, now: Timestamp) {
+        match read {
+            Err(fault) if !self.is_away => {
+                tracing::warn!(%fault, "the change feed cannot be read; what is cached is believed for {} s", GRACE.as_secs());
+            }
+            Ok(()) if self.is_away => tracing::info!("the change feed is read again"),
+            _ => {}
+        }
+        self.is_away = read.is_err();
+        if read.is_ok() {
+            self.last = now;
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! Work after the commit: a queue in the database, enqueued in the transaction of the change (STYLE rule 7).
 //!
 //! What must always hold: a job is claimed by one runner at a time (`for update skip locked` and a lease), a
-//! failed one comes back with growing delay until it is given up, a payload is sealed, and a kill between
-//! doing and marking repeats the job at most once a lease.
+//! failed one comes back with growing delay until it is given up, one that panics has failed, a payload is
+//! sealed, and a kill between doing and marking repeats the job at most once a lease.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,14 +19,16 @@ use tenantry_core::seal::Place;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use crate::db::{Context, DbFault, Everywhere, In, Jobs, Plane, TenantTx};
+use crate::db::{Context, DbFault, Everywhere, In, Jobs, Plane, Row, TenantTx};
 use crate::ground::Ground;
 use crate::permit::{Actor, Origin, Permit, RunJobs};
 
-/// Jobs claimed at a time.
+/// Jobs claimed at a time, and run at the same time: one that waited for its turn could outlive its lease.
 const CLAIM_MOST: i64 = 16;
 /// How long a runner owns a claimed job. Longer than any handler may take.
 const LEASE: Duration = Duration::from_secs(60);
+/// How long a job that failed for good is kept for whoever asks why.
+const FAILED_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 * 24);
 /// How often the queue is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
 /// Delay before each further try; after the last one the job has failed for good.
@@ -42,6 +46,7 @@ crate::sql! {
     AsQueue JobsOnly DONE = "delete from jobs where id = $1";
     AsQueue JobsOnly AGAIN = "update jobs set claimed_until = null, due_at = $2, last_error = $3 where id = $1";
     AsQueue JobsOnly FAILED = "update jobs set claimed_until = null, failed_at = $2, last_error = $3 where id = $1";
+    AsQueue JobsOnly FORGET = "delete from jobs where failed_at < $1";
     AsQueue JobsOnly PARTITIONS = "select doors.ensure_partitions($1, $2)";
 }
 
@@ -121,16 +126,18 @@ impl Runner {
     }
 
     /// Runs until `stop` says so; a job under way is finished first.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let mut is_away = false;
         while !*stop.borrow() {
-            let busy = match self.run_due().await {
-                Ok(done) => done > 0,
-                Err(fault) => {
-                    tracing::warn!(%fault, "the job queue could not be read; it is tried again in a second");
-                    false
-                }
-            };
-            if busy {
+            let due = self.run_due().await;
+            // Said once: the queue is asked every second.
+            match &due {
+                Err(fault) if !is_away => tracing::warn!(%fault, "the job queue cannot be read; it is tried again every second"),
+                Ok(_) if is_away => tracing::info!("the job queue is read again"),
+                _ => {}
+            }
+            is_away = due.is_err();
+            if due.is_ok_and(|tried| tried > 0) {
                 continue;
             }
             tokio::select! {
@@ -148,22 +155,27 @@ impl Runner {
         let mut tx = permit("runner").begin(&self.ground);
         let rows = tx.query(&CLAIM, &[&now, &until, &CLAIM_MOST]).await?;
         tx.commit().await?;
-        let tried = rows.len();
-        for row in rows {
-            let (id, kind, attempts): (Uuid, String, i32) = (row.get(0), row.get(1), row.get(3));
-            let outcome = self.run_one(id, &kind, row.get(2)).await;
-            self.mark(id, &kind, attempts, outcome).await?;
-        }
-        Ok(tried)
+        let done = join_all(rows.iter().map(|row| self.run_and_mark(row))).await;
+        done.into_iter().collect::<Result<Vec<()>, DbFault>>().map(|done| done.len())
+    }
+
+    async fn run_and_mark(&self, row: &Row) -> Result<(), DbFault> {
+        let (id, kind, attempts): (Uuid, String, i32) = (row.get(0), row.get(1), row.get(3));
+        let outcome = self.run_one(id, &kind, row.get(2)).await;
+        self.mark(id, &kind, attempts, outcome).await
     }
 
     async fn run_one(&self, id: Uuid, kind: &str, sealed: &[u8]) -> Result<(), JobFault> {
         let plain = self.ground.sealer.open(&place(id.as_bytes()), sealed).map_err(|fault| JobFault::Final(fault.to_string()))?;
         let handler = self.handlers.get(kind).ok_or_else(|| JobFault::Retry(format!("this binary has no handler for {kind}")))?;
         let limit = LEASE / 2;
-        tokio::time::timeout(limit, handler(self.ground.clone(), plain.to_vec()))
-            .await
-            .unwrap_or_else(|_| Err(JobFault::Retry(format!("it took longer than {} s", limit.as_secs()))))
+        // A handler that panics must not take the queue with it: the job would be the first one again after a restart.
+        let work = AssertUnwindSafe(async move { handler(self.ground.clone(), plain.to_vec()).await }).catch_unwind();
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(JobFault::Retry("it panicked; the log says where".to_owned())),
+            Err(_) => Err(JobFault::Retry(format!("it took longer than {} s", limit.as_secs()))),
+        }
     }
 
     async fn mark(&self, id: Uuid, kind: &str, attempts: i32, outcome: Result<(), JobFault>) -> Result<(), DbFault> {
@@ -190,6 +202,14 @@ pub async fn make_partitions(ground: &Ground, months_ahead: i32) -> Result<i32, 
     let made = tx.query_one(&PARTITIONS, &[&ground.now(), &months_ahead]).await?.get(0);
     tx.commit().await?;
     Ok(made)
+}
+
+/// Deletes what failed for good some time ago: a payload may be a mail to somebody.
+pub async fn forget_failed(ground: &Ground) -> Result<(), DbFault> {
+    let before = ground.now().checked_sub(FAILED_KEPT).unwrap_or(Timestamp::MIN);
+    let mut tx = permit("forget").begin(ground);
+    tx.execute(&FORGET, &[&before]).await?;
+    tx.commit().await
 }
 
 fn permit(name: &str) -> Permit<RunJobs, Jobs> {

@@ -81,7 +81,7 @@ impl Sessions {
     }
 }
 
-/// Deletes links, hand-off codes and reservations that are over, and sessions that ended long ago. Run daily.
+/// Deletes links, hand-off codes and reservations that are over, and sessions and changes of long ago. Run hourly.
 ///
 /// # Errors
 /// When the database does not answer.

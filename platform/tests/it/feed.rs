@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tenantry_core::ids::uuid7;
+use tenantry_platform::feed::POLL;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::kit::TestDb;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -45,4 +46,48 @@ async fn a_change_is_told_at_once_and_once_while_another_transaction_stays_open(
     slow.batch_execute("commit").await.expect("committed");
     assert_eq!(next(&mut heard).await, last, "what appears behind others is not lost");
     following.abort();
+}
+
+#[tokio::test]
+async fn whoever_cannot_hear_of_revocations_believes_its_cache_for_two_minutes_and_no_longer() {
+    let db = TestDb::new().await;
+    let ground = db.ground.clone();
+    let following = tokio::spawn(async move { ground.feed.clone().follow(&ground).await });
+    let cached = settled(&db.ground).await;
+    let admin = db.administrator().await;
+    let cut = "revoke execute on function doors.changes_since(xid8, integer) from tenantry_control";
+    admin.batch_execute(cut).await.expect("cut off");
+    db.ground.clock.advance(Duration::from_secs(119));
+    assert!(db.ground.feed.holds(cached, &[]), "nothing can be revoked while the database is away for all");
+    db.ground.clock.advance(Duration::from_secs(2));
+    until(|| !db.ground.feed.holds(cached, &[])).await;
+
+    let mend = "grant execute on function doors.changes_since(xid8, integer) to tenantry_control";
+    admin.batch_execute(mend).await.expect("mended");
+    let again = settled(&db.ground).await;
+    db.ground.clock.advance(Duration::from_secs(100));
+    assert!(db.ground.feed.holds(again, &[]), "what is looked up afterwards holds");
+    following.abort();
+}
+
+/// The generation once nothing voids everything any more.
+async fn settled(ground: &Ground) -> u64 {
+    let mut known = u64::MAX;
+    tokio::time::timeout(LONG, async {
+        while std::mem::replace(&mut known, ground.feed.generation()) != known || known == 0 {
+            tokio::time::sleep(POLL * 3).await;
+        }
+    })
+    .await
+    .expect("the feed is read");
+    known
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::time::timeout(LONG, waiting).await.expect("it becomes so");
 }

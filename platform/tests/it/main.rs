@@ -5,6 +5,7 @@
 mod cache;
 mod config;
 mod feed;
+mod jobs;
 #[path = "../../src/page/tests.rs"]
 mod page;
 mod postgres;

@@ -180,15 +180,17 @@ language sql strict security definer set search_path = '' as $$
     insert into control.jobs (id, kind, payload, due_at, created_at) values (job_id, job_kind, sealed_payload, due, at)
 $$;
 
--- What nobody can use any more. An ended session is kept for a while, so that its reuse can still be told.
+-- What nobody can use any more. An ended session is kept for a while, so that its reuse can still be told; a change
+-- for far longer than a node goes on from where it stopped reading.
 create function doors.sweep(at timestamptz, sessions_before timestamptz) returns bigint
 language sql strict security definer set search_path = '' as $$
     with links as (delete from control.links l where l.expires_at < at returning 1),
          codes as (delete from control.codes c where c.expires_at < at returning 1),
          slugs as (delete from control.slugs s where not s.claimed and s.reserved_until < at returning 1),
+         changes as (delete from control.change c where c.at < sweep.at - interval '1 day' returning 1),
          sessions as (delete from control.sessions s where s.expires_at < sessions_before returning 1)
     select (select count(*) from links) + (select count(*) from codes) + (select count(*) from slugs)
-         + (select count(*) from sessions)
+         + (select count(*) from changes) + (select count(*) from sessions)
 $$;
 
 -- Many rows, one a way of hashing: how passwords are stored, and how many so. No hash, no salt, no person.
@@ -255,6 +257,7 @@ begin
         ('sweep', 'links', 'select, delete'),
         ('sweep', 'codes', 'select, delete'),
         ('sweep', 'slugs', 'select, delete'),
+        ('sweep', 'change', 'select, delete'),
         ('sweep', 'sessions', 'select, delete'),
         ('note_verdict', 'verdicts', 'select, insert, update'),
         ('password_hash_kinds', 'identities', 'select (kind, secret)'),
