@@ -187,6 +187,12 @@ impl Problem {
             .because(ours)
     }
 
+    /// 503 where nobody can say whether the change was made.
+    fn unsure(ours: impl std::fmt::Display) -> Self {
+        let text = "The service stopped while it was saving. Look whether your change is there before you send it again.";
+        Self::new(Kind::Unavailable, text).code("unsure").because(ours)
+    }
+
     /// The status.
     pub const fn status(&self) -> StatusCode {
         self.kind.facts().0
@@ -248,6 +254,7 @@ impl From<DbFault> for Problem {
     fn from(fault: DbFault) -> Self {
         match fault {
             DbFault::Unavailable(_) | DbFault::Exhausted | DbFault::Retry(_) => Self::unavailable(fault),
+            DbFault::Unsure(_) => Self::unsure(fault),
             DbFault::Constraint { .. } | DbFault::Over | DbFault::Refused(_) => Self::internal(fault),
         }
     }

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::fault::DbFault;
+use super::fault::{DbFault, answered};
 use super::plane::{In, Plane};
 use super::statement::{AsTenant, Sql};
 use super::store::Store;
@@ -59,14 +59,15 @@ impl<M: Plane> TenantBatch<M> {
         let mut faults: Vec<Option<DbFault>> = self.items.iter().map(|_| None).collect();
         let connection = self.store.connection().await?;
         let guard = Unclean(Some(connection));
-        guard.connection()?.batch_execute("begin").await?;
+        answered(guard.connection()?.batch_execute("begin")).await??;
         for group in order.chunk_by(|&a, &b| self.items[a].tenant == self.items[b].tenant) {
             guard.scope(self.items[group[0]].tenant).await?;
             for &i in group {
                 faults[i] = guard.write(&self.items[i]).await?;
             }
         }
-        guard.connection()?.batch_execute("commit").await?;
+        let committed = answered(guard.connection()?.batch_execute("commit")).await;
+        committed.and_then(|done| Ok(done?)).map_err(DbFault::of_commit)?;
         guard.keep();
         Ok(BatchOutcome { faults })
     }
@@ -83,27 +84,25 @@ impl Unclean {
     async fn scope(&self, tenant: TenantId) -> Result<(), DbFault> {
         let (tenant, person) = Context { tenant: Some(tenant), person: None }.settings();
         let connection = self.connection()?;
-        let set = connection.prepare_cached("select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)").await?;
-        connection.query(&set, &[&tenant, &person]).await?;
+        let set = connection.prepare_cached("select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)");
+        let set = answered(set).await??;
+        answered(connection.query(&set, &[&tenant, &person])).await??;
         Ok(())
     }
 
     /// One row behind a savepoint. The outer error is the connection's, the inner one the row's.
     async fn write(&self, item: &BatchItem) -> Result<Option<DbFault>, DbFault> {
         let connection = self.connection()?;
-        let statement = connection.prepare_cached(item.text).await?;
+        let statement = answered(connection.prepare_cached(item.text)).await??;
         let tenant = item.tenant.uuid();
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
         params.extend(item.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync)));
-        let (saved, written) = futures_util::join!(connection.batch_execute("savepoint row"), connection.query(&statement, &params));
+        let writing = async { futures_util::join!(connection.batch_execute("savepoint row"), connection.query(&statement, &params)) };
+        let (saved, written) = answered(writing).await?;
         saved?;
-        match written {
-            Ok(_) => connection.batch_execute("release savepoint row").await.map(|()| None).map_err(DbFault::from),
-            Err(fault) => {
-                connection.batch_execute("rollback to savepoint row").await?;
-                Ok(Some(fault.into()))
-            }
-        }
+        let end = if written.is_ok() { "release savepoint row" } else { "rollback to savepoint row" };
+        answered(connection.batch_execute(end)).await??;
+        Ok(written.err().map(DbFault::from))
     }
 
     fn keep(mut self) {

@@ -1,6 +1,12 @@
 //! What can go wrong with the database, as far as a caller can act on it.
 
+use std::time::Duration;
+
 use tokio_postgres::error::SqlState;
+
+/// How long the server may be silent. It ends a statement by itself after ten seconds (`logins`): one that has
+/// said nothing by then is frozen, or behind a network that no longer carries anything.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A failed statement or connection.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +26,9 @@ pub enum DbFault {
     /// The statement ran into its time limit or lost a race; the transaction was rolled back.
     #[error("the database gave the transaction up: {0}")]
     Retry(String),
+    /// The connection was lost while it committed: whether the change is there, nobody can say.
+    #[error("the database went away while it committed: {0}")]
+    Unsure(String),
     /// The transaction was over before this call.
     #[error("the transaction is over")]
     Over,
@@ -36,6 +45,20 @@ impl DbFault {
             _ => None,
         }
     }
+
+    /// The same where COMMIT was sent: without an answer the change may be there.
+    pub(super) fn of_commit(self) -> Self {
+        match self {
+            Self::Unavailable(why) => Self::Unsure(why),
+            other => other,
+        }
+    }
+}
+
+/// Waits for the server, but not for ever. Whoever gives up must close the connection.
+pub(super) async fn answered<T>(work: impl Future<Output = T>) -> Result<T, DbFault> {
+    let silent = |_| DbFault::Unavailable(format!("it did not answer within {} s", ANSWER_WITHIN.as_secs()));
+    tokio::time::timeout(ANSWER_WITHIN, work).await.map_err(silent)
 }
 
 impl From<tokio_postgres::Error> for DbFault {

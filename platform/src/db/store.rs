@@ -44,6 +44,11 @@ impl Default for PoolOptions {
 /// Connecting took longer than this: the database is taken for unavailable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What was sent and is not acknowledged for so long breaks the connection: the other end, or the way, is gone.
+const UNACKNOWLEDGED_MOST: Duration = Duration::from_secs(20);
+/// A quiet connection is tried after so long: firewalls forget, and the first request should not find out.
+const QUIET_MOST: Duration = Duration::from_secs(60);
+
 /// Why a pool could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFault {
@@ -95,6 +100,10 @@ impl<P: Plane> std::fmt::Debug for Store<P> {
 impl<P: Plane> Store<P> {
     fn open(mut config: Config, options: PoolOptions) -> Result<Self, StoreFault> {
         config.connect_timeout(CONNECT_TIMEOUT).application_name(P::LOGIN);
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(UNACKNOWLEDGED_MOST);
+        }
+        config.keepalives_idle(config.get_keepalives_idle().min(QUIET_MOST));
         let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(options.most)

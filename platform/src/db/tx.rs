@@ -5,7 +5,7 @@ use tenantry_core::ids::{PersonId, TenantId};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::fault::DbFault;
+use super::fault::{DbFault, answered};
 use super::plane::{In, Plane};
 use super::statement::{Binds, Scope, Sql};
 use super::store::Store;
@@ -184,12 +184,15 @@ impl<M: Plane> TenantTx<M> {
         let (tenant, person) = context.settings();
         let connection = tx.open_connection()?;
         let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
-        let (begun, scoped, rows, ended) = futures_util::join!(
-            connection.batch_execute("begin read only"),
-            connection.query(&set, &settings),
-            connection.query(&statement, &params),
-            connection.batch_execute("commit"),
-        );
+        let (begun, scoped, rows, ended) = answered(async {
+            futures_util::join!(
+                connection.batch_execute("begin read only"),
+                connection.query(&set, &settings),
+                connection.query(&statement, &params),
+                connection.batch_execute("commit"),
+            )
+        })
+        .await?;
         // COMMIT of a failed transaction is its rollback: either way the connection is clean again.
         let clean = begun.is_ok() && ended.is_ok();
         tx.state = if clean { State::Over } else { State::Busy };
@@ -227,15 +230,18 @@ impl<M: Plane> TenantTx<M> {
         self.store.count_statement();
         let connection = self.open_connection()?;
         if !fresh {
-            return Ok(connection.query(statement, params).await?);
+            return Ok(answered(connection.query(statement, params)).await??);
         }
         let (tenant, person) = self.context.settings();
         let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
-        let (begun, scoped, rows) = futures_util::join!(
-            connection.batch_execute("begin"),
-            connection.query(set, &settings),
-            connection.query(statement, params),
-        );
+        let (begun, scoped, rows) = answered(async {
+            futures_util::join!(
+                connection.batch_execute("begin"),
+                connection.query(set, &settings),
+                connection.query(statement, params),
+            )
+        })
+        .await?;
         begun?;
         scoped?;
         Ok(rows?)
@@ -249,7 +255,8 @@ impl<M: Plane> TenantTx<M> {
         let before = self.state;
         self.state = State::Busy;
         let connection = self.open_connection()?;
-        let (set, statement) = futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text));
+        let preparing = async { futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text)) };
+        let (set, statement) = answered(preparing).await?;
         let both = (set?, statement?);
         self.state = before;
         Ok(both)
@@ -264,7 +271,7 @@ impl<M: Plane> TenantTx<M> {
     async fn give_up(&mut self) {
         self.state = State::Busy;
         if let Some(connection) = &self.connection
-            && connection.batch_execute("rollback").await.is_ok()
+            && answered(connection.batch_execute("rollback")).await.is_ok_and(|done| done.is_ok())
         {
             self.state = State::Over;
         }
@@ -278,7 +285,8 @@ impl<M: Plane> TenantTx<M> {
             }
             State::Open => {
                 self.state = State::Busy;
-                self.open_connection()?.batch_execute(verb).await?;
+                let ended = answered(self.open_connection()?.batch_execute(verb)).await.and_then(|done| Ok(done?));
+                ended.map_err(|fault| if verb == "commit" { fault.of_commit() } else { fault })?;
                 self.state = State::Over;
                 Ok(())
             }
