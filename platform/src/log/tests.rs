@@ -1,6 +1,7 @@
 //! What is logged tells nothing that it should not (OBS-3).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -130,6 +131,43 @@ fn the_writer_has_written_everything_when_it_is_dropped() {
     (0..1_000).for_each(|n| write(format!("{n}\n").into_bytes()));
     drop(logging);
     assert_eq!(written.0.lock().iter().filter(|byte| **byte == b'\n').count(), 1_000);
+}
+
+#[test]
+fn lines_that_a_full_disk_refused_are_counted_when_there_is_room_again() {
+    let disk = Disk::default();
+    let logging = Logging::start(disk.clone());
+    let write = logging.writer();
+    disk.is_full.store(true, Ordering::SeqCst);
+    // Each is more than the writer keeps for later, so that none is in its buffer when there is room.
+    (0..3).for_each(|_| write(vec![b'x'; 64 * 1024]));
+    logging.settle();
+    disk.is_full.store(false, Ordering::SeqCst);
+    write(b"room again\n".to_vec());
+    drop(logging);
+    let text = String::from_utf8(disk.written.0.lock().clone()).expect("lines are text");
+    let told = text.strip_suffix("room again\n").expect("the last line").lines();
+    let counts = told.map(|line| serde_json::from_str::<Value>(line).expect("an object")["fields"]["count"].as_u64());
+    assert_eq!(counts.sum::<Option<u64>>(), Some(3), "{text}");
+}
+
+#[derive(Clone, Default)]
+struct Disk {
+    is_full: Arc<AtomicBool>,
+    written: Written,
+}
+
+impl std::io::Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        self.written.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Clone, Default)]

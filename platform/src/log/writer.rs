@@ -67,31 +67,35 @@ fn write_all(waiting: &Receiver<Message>, out: impl Write, losses: &AtomicU64) {
         for message in std::iter::once(first).chain(waiting.try_iter()) {
             write_one(&mut out, message, losses);
         }
-        // Nobody is left to be told that the reader is gone.
+        // What could not be written stays in the buffer: a full disk may have room again.
         let _ = out.flush();
     }
 }
 
 fn write_one(out: &mut impl Write, message: Message, losses: &AtomicU64) {
-    let written = match message {
-        Message::Line(line) => tell_losses(out, losses).and_then(|()| out.write_all(&line)),
-        Message::Settle(tell) => {
-            let flushed = out.flush();
-            // Whoever waited may have given up.
-            let _ = tell.send(());
-            flushed
+    match message {
+        Message::Line(line) => {
+            if tell_losses(out, losses).and_then(|()| out.write_all(&line)).is_err() {
+                losses.fetch_add(1, Ordering::Relaxed);
+            }
         }
-    };
-    // Standard output may be closed; there is no other place to say so.
-    let _ = written;
+        Message::Settle(tell) => {
+            // There is no other place to say that it failed, and whoever waited may have given up.
+            let _ = out.flush();
+            let _ = tell.send(());
+        }
+    }
 }
 
 fn tell_losses(out: &mut impl Write, losses: &AtomicU64) -> std::io::Result<()> {
-    match losses.swap(0, Ordering::Relaxed) {
-        0 => Ok(()),
-        count => writeln!(
-            out,
-            r#"{{"level":"WARN","target":"log","message":"log lines were dropped: nobody read them in time","fields":{{"count":{count}}}}}"#
-        ),
+    let count = losses.load(Ordering::Relaxed);
+    if count == 0 {
+        return Ok(());
     }
+    writeln!(
+        out,
+        r#"{{"level":"WARN","target":"log","message":"log lines were dropped: they could not be written, or nobody read them in time","fields":{{"count":{count}}}}}"#
+    )?;
+    losses.fetch_sub(count, Ordering::Relaxed);
+    Ok(())
 }
