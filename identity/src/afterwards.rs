@@ -1,11 +1,12 @@
 //! What is written after the answer: rows that must not show in how long an answer takes (ID-4), and rows
 //! that a request in memory leaves behind.
 //!
-//! One writer, one bounded queue. What does not fit is dropped, counted and logged: a flood of failed
-//! sign-ins never becomes a flood of transactions.
+//! One writer, one bounded queue. What does not fit is dropped and counted, and the log is told once each time
+//! that the queue fills: a flood of failed sign-ins never becomes a flood of transactions, or of lines.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -20,6 +21,7 @@ const WAITING_MOST: usize = 1_024;
 pub struct Afterwards {
     queue: mpsc::Sender<BoxFuture<'static, ()>>,
     dropped: Arc<AtomicU64>,
+    is_full: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Afterwards {
@@ -34,10 +36,11 @@ impl Afterwards {
         let (queue, mut waiting) = mpsc::channel::<BoxFuture<'static, ()>>(WAITING_MOST);
         tokio::spawn(async move {
             while let Some(work) = waiting.recv().await {
-                work.await;
+                // A panic is logged where it happens, and must not be the end of all that follows.
+                let _ = AssertUnwindSafe(work).catch_unwind().await;
             }
         });
-        Self { queue, dropped: Arc::default() }
+        Self { queue, dropped: Arc::default(), is_full: Arc::default() }
     }
 
     /// Hands work over without waiting. `false`: there was no room, and nothing will be done.
@@ -50,7 +53,9 @@ impl Afterwards {
         let taken = self.queue.try_send(logged.boxed()).is_ok();
         if !taken {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(what, "too much waits to be written after answers; this one is dropped");
+        }
+        if self.is_full.swap(!taken, Ordering::Relaxed) == taken && !taken {
+            tracing::warn!(what, "too much waits to be written after answers; this and what follows is dropped until there is room");
         }
         taken
     }
@@ -68,5 +73,25 @@ impl Afterwards {
             // An error is the answer here: the mark was reached and dropped its end.
             let _ = told.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_not_the_end_of_what_follows() {
+        let afterwards = Afterwards::start();
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&is_done);
+        assert!(afterwards.push("a defect", async { panic!("a defect") }));
+        let work = async move {
+            done.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        assert!(afterwards.push("the next one", work));
+        afterwards.settle().await;
+        assert!(is_done.load(Ordering::SeqCst));
     }
 }

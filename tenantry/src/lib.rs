@@ -2,6 +2,7 @@
 //! life.
 
 pub mod app;
+mod background;
 pub mod cli;
 pub mod demo;
 pub mod dev;

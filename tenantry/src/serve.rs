@@ -27,15 +27,15 @@ use tenantry_platform::postgres::rls_advisory;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::app::{App, DevTools};
+use crate::background::Background;
 use crate::cli::{self, Outcome};
 use crate::identity_token::IdentityTokens;
 use crate::request::Thread;
 use crate::routes::{OwnRoutes, Routers};
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// How often the growing tables get their next months.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -43,8 +43,10 @@ const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
 const MONTHS_AHEAD: i32 = 3;
 /// How often the last uses of keys are written.
 const USES_EVERY: Duration = Duration::from_secs(60);
-/// How often links and sessions that are over are swept.
+/// How often what is over is swept: links, sessions, told changes, failed jobs.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How long the end waits for work under way, and then for what was noted and is not written yet.
+const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// What a start needs besides configuration and ground.
 #[derive(Debug)]
@@ -87,8 +89,7 @@ pub struct Server {
     /// Everything that requests meet.
     pub app: Arc<App>,
     gateway: Gateway,
-    stop: watch::Sender<bool>,
-    background: JoinSet<()>,
+    background: Background,
 }
 
 impl Server {
@@ -99,19 +100,34 @@ impl Server {
 
     /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
     pub async fn stop(self) {
-        let Self { app, gateway, stop, mut background } = self;
-        gateway.drain().await;
-        stop.send_replace(true);
-        // A job under way is finished; what hangs longer is repeated by the next start.
-        let all = async { while background.join_next().await.is_some() {} };
-        if tokio::time::timeout(Duration::from_secs(5), all).await.is_err() {
-            background.abort_all();
+        let Self { app, gateway, background } = self;
+        tokio::select! {
+            () = gateway.drain() => {}
+            () = asked_again() => tracing::warn!("asked to end twice: answers in flight are cut off"),
         }
-        if let Err(fault) = app.identity.apikeys.write_uses().await {
-            tracing::debug!(%fault, "the last uses of keys were not written");
+        background.end(LAST_WORK).await;
+        if tokio::time::timeout(LAST_WORK, write_noted(&app)).await.is_err() {
+            tracing::error!("what was noted last was not written: the database did not answer in time");
         }
-        app.custody.observer.flush(&app.ground).await;
         app.ground.db.close();
+    }
+}
+
+/// Writes what requests left behind in memory.
+async fn write_noted(app: &App) {
+    app.identity.afterwards.settle().await;
+    if let Err(fault) = app.identity.apikeys.write_uses().await {
+        tracing::debug!(%fault, "the last uses of keys were not written");
+    }
+    app.custody.observer.flush(&app.ground).await;
+}
+
+/// A signal that comes while the end is under way.
+async fn asked_again() {
+    match stop_signal() {
+        Ok(stop) => stop.wait().await,
+        // Without it the end takes as long as it takes.
+        Err(_) => std::future::pending().await,
     }
 }
 
@@ -123,14 +139,13 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     vault::signing_keys::ensure(&ground, &schedule).await?;
     jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
     let app = app(&config, &ground, &parts).await?;
-    let (stop, stopped) = watch::channel(false);
-    let background = background(&app, &schedule, &parts, &stopped)?;
+    let background = background(&app, &schedule, &parts)?;
     let (for_threads, routers) = (Arc::clone(&app), Routers::new(&app));
     let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
         let thread = Thread::new(&for_threads, &routers);
         move |request, peer| Rc::clone(&thread).live(request, peer)
     })?;
-    Ok(Server { app, gateway, stop, background })
+    Ok(Server { app, gateway, background })
 }
 
 async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc<App>, Fault> {
@@ -160,34 +175,55 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc
     }))
 }
 
-/// What runs beside the requests: the queue, the feed, the schedules.
-fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts, stopped: &watch::Receiver<bool>) -> Result<JoinSet<()>, Fault> {
-    let mut tasks = JoinSet::new();
+/// Starts what runs beside the requests.
+fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Result<Background, Fault> {
+    let mut background = Background::new();
     let mut runner = Runner::new(app.ground.clone());
     app.identity.ring(runner.bell());
     mail::attend(&mut runner, mail::Postman::new(&app.config.mail, &parts.smtp_url)?);
-    tasks.spawn(runner.run(stopped.clone()));
-    let (ground, schedule, stop) = (app.ground.clone(), *schedule, stopped.clone());
-    tasks.spawn(async move { vault::signing_keys::keep(&ground, &schedule, stop).await });
+    let runner = Arc::new(runner);
+    background.keep("jobs", move |stopped| {
+        let runner = Arc::clone(&runner);
+        async move { runner.run(stopped).await }
+    });
+    let (ground, schedule) = (app.ground.clone(), *schedule);
+    background.keep("signing keys", move |stopped| {
+        let ground = ground.clone();
+        async move { vault::signing_keys::keep(&ground, &schedule, stopped).await }
+    });
     let ground = app.ground.clone();
-    spawn_until(&mut tasks, stopped, async move { ground.clone().feed.follow(&ground).await });
+    background.keep("change feed", move |stopped| follow(ground.clone(), stopped));
+    let (custody, probe) = (app.custody.clone(), probe(app, &parts.urls));
+    background.keep("custody", move |stopped| custody.clone().run(Arc::clone(&probe), stopped));
+    schedules(&mut background, app);
+    Ok(background)
+}
+
+async fn follow(ground: Ground, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = ground.feed.follow(&ground) => {}
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+}
+
+fn schedules(background: &mut Background, app: &Arc<App>) {
     let ground = app.ground.clone();
-    every(&mut tasks, stopped, PARTITIONS_EVERY, move || {
+    background.every("months ahead", PARTITIONS_EVERY, move || {
         let ground = ground.clone();
         async move { jobs::make_partitions(&ground, MONTHS_AHEAD).await.map(drop).map_err(Fault::from) }
     });
     let identity = Arc::clone(&app.identity);
-    every(&mut tasks, stopped, USES_EVERY, move || {
+    background.every("uses of keys", USES_EVERY, move || {
         let identity = Arc::clone(&identity);
         async move { identity.apikeys.write_uses().await.map_err(Fault::from) }
     });
-    let identity = Arc::clone(&app.identity);
-    every(&mut tasks, stopped, SWEEP_EVERY, move || {
-        let identity = Arc::clone(&identity);
-        async move { tenantry_identity::sessions::sweep(&identity.ground).await.map(drop).map_err(Fault::from) }
-    });
-    tasks.spawn(app.custody.clone().run(probe(app, &parts.urls), stopped.clone()));
-    Ok(tasks)
+    let ground = app.ground.clone();
+    background.every("sweep", SWEEP_EVERY, move || sweep(ground.clone()));
+}
+
+async fn sweep(ground: Ground) -> Result<(), Fault> {
+    tenantry_identity::sessions::sweep(&ground).await?;
+    Ok(jobs::forget_failed(&ground).await?)
 }
 
 /// How the posture engine reaches what it checks: over loopback, as anybody would.
@@ -203,33 +239,6 @@ async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
         Some(advisory) => Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into()),
         None => Ok(()),
     }
-}
-
-fn spawn_until(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, work: impl Future<Output = ()> + Send + 'static) {
-    let mut stopped = stopped.clone();
-    tasks.spawn(async move {
-        tokio::select! {
-            () = work => {}
-            _ = stopped.wait_for(|stop| *stop) => {}
-        }
-    });
-}
-
-/// Runs `work` now and again. A failure is logged and the next turn tries again.
-fn every<F>(tasks: &mut JoinSet<()>, stopped: &watch::Receiver<bool>, period: Duration, work: impl Fn() -> F + Send + 'static)
-where
-    F: Future<Output = Result<(), Fault>> + Send + 'static,
-{
-    spawn_until(tasks, stopped, async move {
-        let mut tick = tokio::time::interval(period);
-        tick.tick().await;
-        loop {
-            tick.tick().await;
-            if let Err(fault) = work().await {
-                tracing::warn!(%fault, "a scheduled task failed; its next turn tries again");
-            }
-        }
-    });
 }
 
 /// SIGINT and SIGTERM, listened to from the start.

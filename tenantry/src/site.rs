@@ -1,6 +1,7 @@
 //! What every host answers itself: health, the key set, reports of violated policies, security.txt.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,6 +22,8 @@ use crate::routes::Mounted;
 
 /// Working days until a report of a weakness is answered.
 const ANSWER_DAYS: usize = 3;
+/// A database that takes longer for one row serves nobody; load balancers wait a few seconds for the answer.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 /// How long verifiers may keep the key set: shorter than a new key is published ahead.
 const JWKS_MAX_AGE: &str = "public, max-age=60";
 
@@ -94,7 +97,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
     if !has_keys {
         return Err(Problem::unavailable("no signing key is loaded"));
     }
-    tenantry_custody::vault::ensure_canary(&app.ground).await.map_err(Problem::unavailable)?;
+    let canary = tenantry_custody::vault::ensure_canary(&app.ground);
+    tokio::time::timeout(READY_WITHIN, canary).await.map_err(Problem::unavailable)?.map_err(Problem::unavailable)?;
     Ok(Json(Health { status: "ok" }).into_response())
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -174,7 +174,14 @@ impl Observer {
         }
         let mut rows = std::mem::take(&mut *self.0.backlog.lock());
         rows.extend(self.due(ground.now(), all));
-        let written = futures_util::stream::iter(rows).map(|due| write(ground, due)).buffer_unordered(WRITERS);
+        // The first row that finds the database away speaks for those behind it.
+        let is_away = AtomicBool::new(false);
+        let write = |due| async {
+            let left = if is_away.load(Ordering::Relaxed) { Some(due) } else { write(ground, due).await };
+            is_away.fetch_or(left.is_some(), Ordering::Relaxed);
+            left
+        };
+        let written = futures_util::stream::iter(rows).map(write).buffer_unordered(WRITERS);
         let left: Vec<Due> = written.filter_map(std::future::ready).collect().await;
         self.keep(left)
     }
@@ -269,7 +276,8 @@ async fn write(ground: &Ground, due: Due) -> Option<Due> {
     };
     match written {
         Ok(()) => None,
-        Err(DbFault::Unavailable(_) | DbFault::Exhausted | DbFault::Retry(_)) => Some(due),
+        // Unsure: a row that is there twice is better evidence than one that is missing.
+        Err(DbFault::Unavailable(_) | DbFault::Exhausted | DbFault::Retry(_) | DbFault::Unsure(_)) => Some(due),
         Err(fault) => {
             tracing::error!(%fault, action = due.action, "an audit row of the gateway was refused");
             None

@@ -3,6 +3,7 @@
 //! Each hash takes 19 MiB and some 20 ms by design. Without a bound, a flood of sign-ins would take the
 //! machine; with it, it takes the sign-ins, and says when to try again.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -151,7 +152,8 @@ fn work(waiting: &Mutex<Receiver<Work>>) {
     loop {
         let next = waiting.lock().recv_timeout(IDLE);
         match next {
-            Ok(work) => work(&mut memory),
+            // Whoever asked is told that it failed; the worker lives on for the others.
+            Ok(work) => drop(catch_unwind(AssertUnwindSafe(|| work(&mut memory)))),
             Err(RecvTimeoutError::Timeout) => memory = Memory::new(),
             Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -6,8 +6,10 @@ mod keys;
 mod posture;
 mod tenants;
 
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -84,6 +86,7 @@ pub type Outcome = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
 /// Runs the command of the process's arguments.
 pub fn run() -> ExitCode {
     match dispatch(Cli::parse().command) {
+        Ok(_) if IS_UNSAID.load(Ordering::Relaxed) => ExitCode::from(2),
         Ok(code) => code,
         Err(error) => {
             say_error(&format!("tenantry: {error}"));
@@ -106,16 +109,22 @@ fn dispatch(command: Command) -> Outcome {
     }
 }
 
-/// One line for the person at the terminal.
-#[expect(clippy::print_stdout, reason = "the one place where a command speaks")]
+/// Whether something that was said could not be written.
+static IS_UNSAID: AtomicBool = AtomicBool::new(false);
+
+/// One line for the person at the terminal. A reader that has gone, as of `| head -1`, has read what it wanted; what
+/// is lost on a full disk makes the command fail at its end.
 pub fn say(line: &str) {
-    println!("{line}");
+    let Err(fault) = writeln!(std::io::stdout(), "{line}") else { return };
+    if fault.kind() != ErrorKind::BrokenPipe && !IS_UNSAID.swap(true, Ordering::Relaxed) {
+        say_error(&format!("standard output cannot be written: {fault}"));
+    }
 }
 
 /// One line for the person at the terminal, about a fault.
-#[expect(clippy::print_stderr, reason = "the one place where a command complains")]
 pub fn say_error(line: &str) {
-    eprintln!("{line}");
+    // There is no third place to say that nobody hears it.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// A runtime for a command that talks to the database and ends.

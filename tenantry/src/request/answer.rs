@@ -212,12 +212,20 @@ impl Visit {
         }
     }
 
-    /// A refusal of somebody known, in the log of the tenant that the credential belongs to.
-    pub(super) fn note_refusal(&self, app: &App, shown: &Option<Arc<Principal>>, problem: Problem) -> Problem {
-        if let Some(principal) = shown.as_deref() {
+    /// A refusal by the guard, and of somebody known also a row in the log of the credential's own tenant.
+    pub(super) fn note_refusal(&mut self, app: &App, shown: Option<&Principal>, problem: Problem) -> Problem {
+        if let Err(limited) = self.spend_refused(app, shown) {
+            return limited;
+        }
+        if let Some(principal) = shown {
             self.observe(app, principal, "access.refused", self.route.as_deref().unwrap_or_default());
         }
         problem
+    }
+
+    /// A refusal costs what a passage does: nobody asks for ever what they may not.
+    pub(super) fn spend_refused(&mut self, app: &App, shown: Option<&Principal>) -> Result<(), Problem> {
+        self.spend(app, app.limiter.charges_of(&self.tiers, self.ip, shown))
     }
 
     fn observe(&self, app: &App, principal: &Principal, action: &'static str, route: &str) {
@@ -289,8 +297,8 @@ impl Visit {
         let request_id = self.request_id.to_str().unwrap_or_default();
         if let Some(ours) = &problem.ours {
             match problem.kind {
-                Kind::Internal => tracing::error!(request_id, code = %problem.code, cause = ours, "a request failed"),
-                _ => tracing::warn!(request_id, code = %problem.code, cause = ours, "a request was refused"),
+                Kind::Internal => tracing::error!(request_id, problem = %problem.code, cause = ours, "a request failed"),
+                _ => tracing::warn!(request_id, problem = %problem.code, cause = ours, "a request was refused"),
             }
         }
         let kept = answer.headers().clone();

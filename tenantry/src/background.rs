@@ -1,0 +1,116 @@
+//! What runs beside the requests: the queue, the feed, the schedules.
+//!
+//! What must always hold: none of it ends before the process is asked to. A panic is logged where it happens;
+//! the work then begins anew, because nobody would notice that revocations are no longer heard of.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::serve::Fault;
+
+/// After a panic: one that comes again at once must not fill the log.
+const REST: Duration = Duration::from_secs(1);
+/// After a turn of a schedule that failed, where the next one is further away.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Tasks that end together.
+#[derive(Debug)]
+pub(crate) struct Background {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Background {
+    /// Nothing yet. To be filled within a runtime.
+    pub(crate) fn new() -> Self {
+        Self { tasks: JoinSet::new(), stop: watch::Sender::new(false) }
+    }
+
+    /// Runs what ends by itself when `stop` says so, and begins it anew when it panics.
+    pub(crate) fn keep<F>(&mut self, name: &'static str, work: impl Fn(watch::Receiver<bool>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let mut stopped = self.stop.subscribe();
+        self.tasks.spawn(async move {
+            while AssertUnwindSafe(work(stopped.clone())).catch_unwind().await.is_err() {
+                tracing::error!(task = name, "a task panicked and begins anew");
+                tokio::select! {
+                    () = tokio::time::sleep(REST) => {}
+                    _ = stopped.wait_for(|stop| *stop) => return,
+                }
+            }
+        });
+    }
+
+    /// Runs `work` now and again. A failure is logged and tried again soon.
+    pub(crate) fn every<F>(&mut self, name: &'static str, period: Duration, work: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = Result<(), Fault>> + Send,
+    {
+        let work = Arc::new(work);
+        self.keep(name, move |stopped| turns(name, period, Arc::clone(&work), stopped));
+    }
+
+    /// Asks all of it to end. What is under way is finished; what takes longer than `patience` is cut off.
+    pub(crate) async fn end(mut self, patience: Duration) {
+        self.stop.send_replace(true);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!("some work was cut off at the end; the next start repeats it");
+        }
+    }
+}
+
+async fn turns<F>(name: &'static str, period: Duration, work: Arc<impl Fn() -> F>, mut stopped: watch::Receiver<bool>)
+where
+    F: Future<Output = Result<(), Fault>>,
+{
+    let mut pause = period;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+        pause = match work().await {
+            Ok(()) => period,
+            Err(fault) => {
+                tracing::warn!(task = name, %fault, "a scheduled task failed and is tried again soon");
+                period.min(RETRY)
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_begins_anew_and_ends_when_it_is_asked_to() {
+        let (begun, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let mut background = Background::new();
+        let (count, ring) = (Arc::clone(&begun), Arc::clone(&again));
+        background.keep("follower", move |mut stopped| {
+            let (is_first, ring) = (count.fetch_add(1, Ordering::SeqCst) == 0, Arc::clone(&ring));
+            async move {
+                assert!(!is_first, "a defect");
+                ring.notify_one();
+                // An error is the end, too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            }
+        });
+        again.notified().await;
+        background.end(Duration::from_secs(5)).await;
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
+    }
+}
