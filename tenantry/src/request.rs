@@ -80,7 +80,7 @@ impl Thread {
         visit.take_route(route);
         let guarded = guard::check(app, visit, route, &request).await?;
         let place = visit.place(guarded.shown.as_deref());
-        let passage = admit(route, guarded.outcome, place).map_err(|problem| visit.note_refusal(app, &guarded.shown, problem))?;
+        let passage = admit(route, guarded.outcome, place).map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;
         visit.principal = passage.principal().cloned();
         visit.spend(app, app.limiter.charges(&route.route, visit.ip, visit.principal.as_deref()))?;
         let identity = app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;

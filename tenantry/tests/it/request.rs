@@ -36,3 +36,20 @@ async fn a_session_is_renewed_only_within_the_limit() {
     let refused = call.send().await.problem(429, "too_many_requests");
     assert!(refused.set_cookies().is_empty(), "nobody asked the database for it");
 }
+
+/// [RL-1] Also what a key may not: else its refusals, and their rows in the log, would have no end.
+#[tokio::test]
+async fn a_refusal_of_somebody_known_is_charged_like_a_passage() {
+    let app = TestApp::new().await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    let (key, foreign) = (acme.key(["products:read"]).await, globex.full_key().await);
+    for _ in 0..30 {
+        key.call("GET", "acme", "/api/orders").send().await.problem(403, "missing_permission");
+        key.call("GET", "api", "/-/api/v1/members").send().await.problem(403, "missing_permission");
+        foreign.call("GET", "acme", "/api/products").send().await.problem(404, "not_found");
+        foreign.call("GET", "acme", "/-/api/v1/keys").send().await.problem(404, "not_found");
+    }
+    for call in [key.call("GET", "acme", "/api/orders"), foreign.call("GET", "acme", "/-/api/v1/keys")] {
+        call.send().await.problem(429, "too_many_requests");
+    }
+}

@@ -32,6 +32,7 @@ async fn a_newcomer_signs_up_calls_the_app_meets_a_limit_and_another_tenant_and_
     call.clone().send().await.expect(429);
     app.advance(1);
     call.send().await.expect(200);
+    app.advance(60);
     app.call("GET", "globex", "/api/products").bearer(&key).send().await.problem(404, "not_found");
     nora.get("app", &globex.console("keys")).await.expect(404);
 
