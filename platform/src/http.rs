@@ -136,6 +136,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         expect_type(request.headers(), "application/json")?;
         let body = read_body(request).await?;
+        expect_object(&body)?;
         let mut decoder = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut decoder).map_err(|error| {
             let path = error.path().to_string();
@@ -246,6 +247,14 @@ fn expect_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(Kind::UnsupportedType, format!("Send the body with `Content-Type: {wanted}`.")))
+}
+
+/// Every body of ours is an object. A list would pass for one: serde takes its elements for the fields, in order.
+fn expect_object(body: &[u8]) -> Result<(), Problem> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid(".", "Send an object with named fields, not a list."));
+    }
+    Ok(())
 }
 
 async fn read_body(request: Request) -> Result<bytes::Bytes, Problem> {

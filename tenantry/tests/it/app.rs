@@ -61,11 +61,6 @@ impl TestApp {
         Self::with(Wanted::default()).await
     }
 
-    /// In front of the demo shop.
-    pub(crate) async fn with_shop() -> Self {
-        Self::with(Wanted { shop: true, ..Wanted::default() }).await
-    }
-
     pub(crate) async fn with(wanted: Wanted) -> Self {
         let (db, place, (port, held)) = (TestDb::new().await, TempDir::new().unwrap(), free_port());
         let socket = place.path().join("app.sock");
@@ -165,7 +160,8 @@ async fn open_shop(socket: std::path::PathBuf, config: &Config, server: &Server,
     let issuer = config.hosts.origin(&config.hosts.central());
     let host = issuer.trim_start_matches("http://").to_owned();
     let audience = config.identity.audience.clone();
-    let (source, clock) = (demo::JwksSource { address: server.address(), host, issuer, audience }, db.ground.clock.clone());
+    let (source, clock) =
+        (demo::JwksSource { address: server.address(), host, issuer, audience }, db.ground.clock.clone());
     tokio::spawn(async move { demo::serve(&socket, source, clock).await });
     // Its first turn binds the socket.
     tokio::task::yield_now().await;

@@ -273,7 +273,11 @@ impl<'a> Browser<'a> {
             let (name, rest) = line.split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
             let jar = self.jars.entry(host.to_owned()).or_default();
-            if line.ends_with("Max-Age=0") { jar.remove(name) } else { jar.insert(name.to_owned(), value.to_owned()) };
+            if line.ends_with("Max-Age=0") {
+                jar.remove(name)
+            } else {
+                jar.insert(name.to_owned(), value.to_owned())
+            };
         }
         answer
     }

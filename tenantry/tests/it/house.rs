@@ -109,7 +109,7 @@ fn length(lines: &[&str]) -> Option<usize> {
 }
 
 /// Every Rust file of the workspace.
-fn sources() -> Vec<PathBuf> {
+pub(crate) fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for (member, _) in ARROWS {
         collect(&root().join(member), &mut found);
@@ -151,7 +151,7 @@ fn named(path: &Path, line: usize) -> String {
     format!("{}:{line}", relative(path))
 }
 
-fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().to_string_lossy().into_owned()
 }
 

@@ -6,7 +6,10 @@
 use std::collections::BTreeSet;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, DeleteStmt, InsertStmt, JoinExpr, JoinType, Node, OnConflictAction, RangeVar, SelectStmt, UpdateStmt, WithClause};
+use pg_query::protobuf::{
+    AExpr, AExprKind, BoolExprType, DeleteStmt, InsertStmt, JoinExpr, JoinType, Node, OnConflictAction, RangeVar,
+    SelectStmt, UpdateStmt, WithClause,
+};
 
 /// Judges a statement by its scope: `tenant`, `person`, `door`, `queue` or `operator`.
 pub(crate) fn judge(scope: &str, sql: &str) -> Result<(), String> {
@@ -171,8 +174,14 @@ impl Judge {
     fn insert(&mut self, insert: &InsertStmt) -> Result<(), String> {
         self.with(insert.with_clause.as_ref())?;
         self.relation(insert.relation.as_ref().ok_or("no table")?, &mut Names::new())?;
-        let at = insert.cols.iter().position(|col| target(col).is_some_and(|(name, _)| name == self.owner)).ok_or_else(|| format!("INSERT does not name {}", self.owner))?;
-        let Some(NodeEnum::SelectStmt(source)) = insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) else { return Err("INSERT without rows".to_owned()) };
+        let at = insert
+            .cols
+            .iter()
+            .position(|col| target(col).is_some_and(|(name, _)| name == self.owner))
+            .ok_or_else(|| format!("INSERT does not name {}", self.owner))?;
+        let Some(NodeEnum::SelectStmt(source)) = insert.select_stmt.as_ref().and_then(|node| node.node.as_ref()) else {
+            return Err("INSERT without rows".to_owned());
+        };
         if source.values_lists.is_empty() {
             let value = source.target_list.get(at).and_then(target).and_then(|(_, value)| value);
             if !value.is_some_and(is_first) {

@@ -2,12 +2,26 @@
 
 #![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
+mod access;
 mod app;
+mod checked_in;
 mod client;
+mod contract;
+mod credentials;
 mod dev;
 mod echo;
 mod house;
+mod input;
 mod judge;
+mod limits;
+mod logs;
+mod openapi;
+mod origins;
+mod proofs;
 mod request;
+mod serve;
+mod sessions;
+mod signing;
 mod statements;
 mod tour;
+mod verifier;

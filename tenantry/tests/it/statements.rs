@@ -45,8 +45,9 @@ fn hostile_statements_are_refused() {
 
 #[test]
 fn every_registered_statement_is_scoped() {
-    let faults: Vec<String> =
-        registered().filter_map(|s| judge(s.scope, s.text).err().map(|why| format!("{} in {}: {why}", s.name, s.file))).collect();
+    let faults: Vec<String> = registered()
+        .filter_map(|s| judge(s.scope, s.text).err().map(|why| format!("{} in {}: {why}", s.name, s.file)))
+        .collect();
     assert!(registered().count() > 30, "the registry is empty: the rooms were not linked");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -55,7 +56,8 @@ fn every_registered_statement_is_scoped() {
 async fn every_registered_statement_prepares_in_each_of_its_planes() {
     let db = TestDb::new().await;
     let mut faults = Vec::new();
-    let logins: std::collections::BTreeSet<&str> = registered().flat_map(|s| s.planes.iter().map(|(_, login)| *login)).collect();
+    let logins: std::collections::BTreeSet<&str> =
+        registered().flat_map(|s| s.planes.iter().map(|(_, login)| *login)).collect();
     for login in logins {
         let client = db.login(login).await;
         for statement in registered().filter(|s| s.planes.iter().any(|(_, of)| *of == login)) {

@@ -43,8 +43,13 @@ async fn a_newcomer_signs_up_calls_the_app_meets_a_limit_and_another_tenant_and_
 
 /// Form, mail, link, confirmation; then out and in again.
 async fn sign_up(app: &TestApp, nora: &mut Browser<'_>) {
-    let form =
-        [("name", "Nora Newcomer"), ("email", EMAIL), ("password", PASSWORD), ("workspace", "New Company"), ("slug", "newco")];
+    let form = [
+        ("name", "Nora Newcomer"),
+        ("email", EMAIL),
+        ("password", PASSWORD),
+        ("workspace", "New Company"),
+        ("slug", "newco"),
+    ];
     let sent = nora.post("app", "/-/sign-up", &form).await.expect(200);
     assert!(sent.text().contains(EMAIL), "{}", sent.body);
     nora.sign_in(EMAIL, PASSWORD).await.expect(422);

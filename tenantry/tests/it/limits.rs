@@ -1,0 +1,86 @@
+//! Limits as clients meet them (RL-1, RL-2).
+
+use crate::app::{TestApp, Wanted};
+
+const OFFICE: &str = "203.0.113.9";
+/// What 200 people of one office do at nine o'clock.
+const PEOPLE: usize = 200;
+const ASSETS: usize = 60;
+
+#[tokio::test]
+async fn every_answer_of_an_api_says_where_the_caller_stands() {
+    let app = TestApp::new().await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    let (key, foreign) = (acme.key(["products:read"]).await, globex.full_key().await);
+    let calls = [
+        (200, key.call("GET", "acme", "/api/products")),
+        (401, app.call("GET", "acme", "/api/products")),
+        (401, app.call("GET", "api", "/api/products").bearer("sk_live_wrong")),
+        (403, key.call("GET", "acme", "/api/orders")),
+        (404, foreign.call("GET", "acme", "/api/products")),
+        (200, key.call("GET", "api", "/-/api/v1/whoami")),
+        (401, app.call("GET", "api", "/-/api/v1/whoami")),
+        (403, key.call("GET", "api", "/-/api/v1/keys")),
+        (404, foreign.call("GET", "api", "/-/api/v1/keys/00000000-0000-7000-8000-000000000000")),
+    ];
+    for (status, call) in calls {
+        let answer = call.send().await.expect(status);
+        for name in ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"] {
+            assert!(answer.header(name).parse::<u64>().is_ok(), "{name} of {status} {}", answer.body);
+        }
+        assert!(!answer.header("ratelimit").is_empty() && !answer.header("ratelimit-policy").is_empty(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn one_address_with_many_keys_is_limited_too() {
+    let app = TestApp::with(Wanted { proxied: true, ..Wanted::default() }).await;
+    let acme = app.tenant("acme").await;
+    let keys = [acme.full_key().await, acme.full_key().await, acme.full_key().await];
+    for number in 0..120 {
+        keys[number % 3].call("GET", "api", "/api/products").with("x-forwarded-for", OFFICE).send().await.expect(200);
+    }
+    let refused = keys[0].call("GET", "api", "/api/products").with("x-forwarded-for", OFFICE).send().await.expect(429);
+    assert!(refused.header("ratelimit").starts_with("\"api_ip\";r=0;"), "{}", refused.header("ratelimit"));
+    keys[0].call("GET", "api", "/api/products").with("x-forwarded-for", "203.0.113.10").send().await.expect(200);
+}
+
+/// Pages and assets have tiers of their own.
+#[tokio::test]
+async fn two_hundred_people_behind_one_address_load_a_page_with_sixty_assets() {
+    let app = TestApp::with(Wanted { proxied: true, ..Wanted::default() }).await;
+    let mut ada = app.tenant("acme").await.owner().await;
+    ada.hand_off("acme").await.expect(303);
+    let crowd = (0..4).map(|_| visits(&app, &ada, PEOPLE / 4));
+    futures_util::future::join_all(crowd).await;
+}
+
+async fn visits(app: &TestApp, ada: &crate::client::Browser<'_>, people: usize) {
+    let mut line = app.line().await;
+    for _ in 0..people {
+        ada.call("GET", "acme", "/").with("x-forwarded-for", OFFICE).send_on(&mut line).await.expect(200);
+        for _ in 0..ASSETS {
+            let asset = app.call("GET", "acme", "/assets/shop.css").with("x-forwarded-for", OFFICE);
+            asset.send_on(&mut line).await.expect(200);
+        }
+    }
+}
+
+/// [RL-2] Each tier is its own: the one that is spent does not close the others.
+#[tokio::test]
+async fn signing_in_and_signing_up_have_their_own_limits() {
+    let app = TestApp::new().await;
+    let mut nobody = app.browser();
+    let wrong = [("email", "nobody@acme.example"), ("password", "wrong")];
+    for _ in 0..10 {
+        nobody.post("app", "/-/sign-in", &wrong).await.expect(422);
+    }
+    let refused = nobody.post("app", "/-/sign-in", &wrong).await.expect(429);
+    assert_eq!(refused.header("retry-after"), "990");
+    nobody.get("app", "/-/sign-in").await.expect(200);
+    let form = [("name", ""), ("email", ""), ("password", ""), ("workspace", ""), ("slug", "")];
+    for _ in 0..5 {
+        nobody.post("app", "/-/sign-up", &form).await.expect(422);
+    }
+    nobody.post("app", "/-/sign-up", &form).await.expect(429);
+}
