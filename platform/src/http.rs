@@ -170,6 +170,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
         expect_type(request.headers(), "application/x-www-form-urlencoded")?;
         let (parts, body) = request.into_parts();
         let bytes = read_body(Request::from_parts(parts.clone(), body)).await?;
+        refuse_nul(&bytes)?;
         let again = Request::from_parts(parts, axum::body::Body::from(bytes));
         let form = axum::Form::from_request(again, state).await.map_err(|error| {
             Problem::new(Kind::Malformed, "The form has a field that is missing, unknown or of the wrong kind. Load the page again and send it once more.")
@@ -187,6 +188,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.query().unwrap_or_default().as_bytes())?;
         axum::extract::Query::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|error| {
             Problem::new(Kind::Malformed, "A query parameter is missing, unknown or malformed. Compare them with the API description.")
                 .because(error)
@@ -255,6 +257,13 @@ fn expect_object(body: &[u8]) -> Result<(), Problem> {
         return Err(Problem::invalid(".", "Send an object with named fields, not a list."));
     }
     Ok(())
+}
+
+/// U+0000 in a query or a form, which no text of PostgreSQL can hold: it is the caller's fault and not ours.
+fn refuse_nul(encoded: &[u8]) -> Result<(), Problem> {
+    let is_there = encoded.contains(&0) || encoded.windows(3).any(|three| three == b"%00");
+    let refusal = || Problem::new(Kind::Malformed, "A value contains the character U+0000, which no text may. Leave it out.");
+    if is_there { Err(refusal()) } else { Ok(()) }
 }
 
 async fn read_body(request: Request) -> Result<bytes::Bytes, Problem> {

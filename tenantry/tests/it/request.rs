@@ -53,3 +53,16 @@ async fn a_refusal_of_somebody_known_is_charged_like_a_passage() {
         call.send().await.problem(429, "too_many_requests");
     }
 }
+
+#[tokio::test]
+async fn a_character_that_no_text_can_hold_is_the_callers_fault() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    let (mut owner, key) = (acme.owner().await, acme.full_key().await);
+    for name in ["actor", "action", "entity"] {
+        for path in ["audit", "audit/export"] {
+            key.get(&format!("/-/api/v1/{path}?{name}=a%00b")).await.problem(400, "malformed");
+        }
+    }
+    owner.post("app", "/-/sign-in", &[("email", "a\0@acme.example"), ("password", "x")]).await.expect(400);
+}
