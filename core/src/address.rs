@@ -1,4 +1,4 @@
-//! Who is calling, by address (DESIGN section 3.3, RL-1).
+//! Who is calling, by address (RL-1).
 //!
 //! `X-Forwarded-For` is believed only as far as it was written by proxies that we trust: it is read
 //! from the right, and the first address that is no trusted proxy is the client. What stands left of

@@ -1,4 +1,4 @@
-//! Judgement of a request's head before any HTTP library sees it (DESIGN section 3.1).
+//! Judgement of a request's head before any HTTP library sees it.
 //!
 //! Two readers that disagree where a request ends, or whom it is for, let one person's request ride
 //! inside another's. So whatever RFC 9112 lets a server repair is refused here: bare line feeds and

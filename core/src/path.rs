@@ -1,4 +1,4 @@
-//! The path of a request, as every reader of it will understand it (AC-1, DESIGN section 3.1).
+//! The path of a request, as every reader of it will understand it (AC-1).
 //!
 //! Gateway and app must agree on which route a path is. Whatever two readers could read in two ways
 //! is refused: encoded or reversed slashes, dot segments in any spelling, empty segments, path

@@ -1,4 +1,4 @@
-//! Work after the commit: a queue in the database, enqueued in the transaction of the change (STYLE rule 7).
+//! Work after the commit: a queue in the database, enqueued in the transaction of the change.
 //!
 //! What must always hold: a job is claimed by one runner at a time (`for update skip locked` and a lease), a
 //! failed one comes back with growing delay until it is given up, one that panics has failed, a payload is

@@ -197,8 +197,8 @@ impl Principal {
     /// A permit to do `P` in the mode that this principal acts in.
     ///
     /// # Errors
-    /// 403 that names the missing permission; 404 where the plane is not this principal's (STYLE: another
-    /// tenant's thing does not exist).
+    /// 403 that names the missing permission; 404 where the plane is not this principal's (another tenant's
+    /// thing does not exist).
     pub fn permit<P: Permission, M: Mode>(&self, origin: &Origin) -> Result<Permit<P, M>, Problem> {
         if self.parts.mode != Some(M::MODE) {
             return Err(Problem::not_found());

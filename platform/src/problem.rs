@@ -260,7 +260,7 @@ impl From<DbFault> for Problem {
     }
 }
 
-/// Names what a constraint means, where a room expects it to refuse a row (STYLE rule 8).
+/// Names what a constraint means, where a room expects it to refuse a row.
 pub trait OnConstraint<T> {
     /// Turns the refusal of the constraint `name` into `problem`; leaves every other fault.
     fn on_constraint(self, name: &str, problem: impl FnOnce() -> Problem) -> Result<T, Problem>;

@@ -1,4 +1,4 @@
-//! Heads and chunked bodies before hyper sees them (DESIGN section 3.1).
+//! Heads and chunked bodies before hyper sees them.
 
 use proptest::prelude::*;
 use tenantry_core::chunked::{ChunkFault, ChunkedScan, Progress};

@@ -1,4 +1,4 @@
-//! Hosts, addresses, paths and redirects (AC-10, AC-11, DESIGN section 3).
+//! Hosts, addresses, paths and redirects (AC-10, AC-11).
 
 use std::net::IpAddr;
 

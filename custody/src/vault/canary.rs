@@ -4,6 +4,14 @@ use tenantry_platform::ground::Ground;
 
 use super::{VaultFault, store};
 
+/// Whether the database was served before: its canary is planted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_planted(ground: &Ground) -> Result<bool, VaultFault> {
+    Ok(store::canary(ground).await?.is_some())
+}
+
 /// Plants the canary in a database that has none, or opens the one that is there.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ mod schedule;
 pub mod signing_keys;
 mod store;
 
-pub use canary::ensure_canary;
+pub use canary::{ensure_canary, is_planted};
 pub use root::sealer;
 pub use schedule::Schedule;
 pub use signing_keys::rotate_now;

@@ -107,7 +107,7 @@ pub struct Secrets {
     pub cron: Vec<SecretString>,
 }
 
-/// A login's connection each (DESIGN: none of them owns anything). `Debug` hides the passwords.
+/// A login's connection each; none of them owns anything. `Debug` hides the passwords.
 #[derive(Clone, Debug)]
 pub struct Logins {
     pub control: tokio_postgres::Config,

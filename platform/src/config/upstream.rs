@@ -77,7 +77,7 @@ impl Listen {
             threads: Some(section.number("threads", 0_u16, 0..=1024)).filter(|threads| *threads > 0),
             trusted_proxies: section.list("trusted_proxies", parse::network),
             max_connections: section.number("max_connections", 20_000, 1..=1_000_000),
-            max_head_bytes: section.number("max_head_bytes", 32 * 1024, 4 * 1024..=1024 * 1024),
+            max_head_bytes: section.number("max_head_bytes", 32 * 1024, 4 * 1024..=32 * 1024),
             max_body_bytes: section.number("max_body_bytes", 10 * 1024 * 1024, 0..=BODY_BYTES_MAX),
             head_timeout: timeout(section, "head_timeout_ms", 10_000),
             body_idle_timeout: timeout(section, "body_idle_timeout_ms", 30_000),

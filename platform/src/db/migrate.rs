@@ -26,7 +26,7 @@ pub enum MigrateFault {
         cause: String,
     },
     /// A file differs from the one that was applied.
-    #[error("migration {name} was applied with other contents; this binary does not belong to this database")]
+    #[error("migration {name} was applied with other contents; start the binary that this database was made with, or give `tenantry dev` another --data-dir")]
     Altered {
         /// The file.
         name: &'static str,

@@ -1,4 +1,4 @@
-//! Mail: asked for in the transaction of the change, sent after it as a job (STYLE rule 7).
+//! Mail: asked for in the transaction of the change, sent after it as a job.
 //!
 //! What must always hold:
 //!

@@ -8,7 +8,7 @@ use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
 use tenantry_identity::users::Draft;
 use tenantry_platform::cache::Known;
 use tenantry_platform::db::Test;
-use tenantry_platform::permit::{ManageKeys, Origin, Permit};
+use tenantry_platform::permit::{Principal, ManageKeys, Origin, Permit};
 use tenantry_platform::problem::Problem;
 use tokio_postgres::NoTls;
 
@@ -34,7 +34,7 @@ const STAFF: Cast = Cast {
     person: "Olga Operator",
     email: "operator@tenantry.example",
 };
-/// What the demo key may do.
+/// What the demo key may do, where the configuration has the word.
 const SCOPE: &str = "products:read";
 
 /// Makes what is not there yet.
@@ -96,13 +96,22 @@ async fn grant_operator(server: &Server, database_url: &str) -> Result<(), Fault
     Ok(())
 }
 
+/// The demo's own scope, or else the first word of the app that its owner holds, or else a word of ours.
+fn scope(server: &Server, owner: &Principal) -> Result<String, Fault> {
+    let held = |word: &str| owner.parts().permissions.contains(word);
+    let of_the_app = server.app.config.permissions.of_the_app().map(|(permission, _)| permission.as_str());
+    let mut words = std::iter::once(SCOPE).chain(of_the_app).chain(["keys:read", "audit:read"]);
+    let found = words.find(|word| server.app.config.permissions.contains(word) && held(word));
+    found.map(str::to_owned).ok_or_else(|| "the owner's role holds no permission; give it at least one".into())
+}
+
 /// A key of the first workspace's test mode, made as its owner would make it.
 async fn make_key(server: &Server, password: &str) -> Result<SecretString, Fault> {
     let (identity, ground) = (&server.app.identity, &server.app.ground);
     let signed_in = identity.sign_in(FIRST.email, password, Origin::default()).await?;
     let principal = signed_in.session.principal_in(FIRST.slug, Mode::Test).ok_or("the owner has no workspace")?;
     let permit: Permit<ManageKeys, Test> = principal.permit(&Origin::default())?;
-    let draft = KeyDraft { name: "Demo".to_owned(), scopes: vec![SCOPE.to_owned()], expires_at: None };
+    let draft = KeyDraft { name: "Demo".to_owned(), scopes: vec![scope(server, &principal)?], expires_at: None };
     let new = NewKey::check(&draft, &principal.parts().permissions, &identity.options, ground.now())?;
     let mut tx = permit.begin(ground);
     let made = apikeys::create(&mut tx, ground, &new).await?;

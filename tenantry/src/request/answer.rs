@@ -50,6 +50,8 @@ pub(super) struct Visit {
     is_https: bool,
     method: Method,
     path: String,
+    /// Path and query: where somebody goes on after signing in.
+    target: String,
     is_navigation: bool,
     user_agent: Option<Arc<str>>,
     started: Instant,
@@ -77,6 +79,7 @@ impl Visit {
             is_https: app.config.hosts.scheme == Scheme::Https,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            target: target(request),
             is_navigation: is_navigation(request.method(), headers),
             user_agent: user_agent(headers),
             started: Instant::now(),
@@ -87,6 +90,7 @@ impl Visit {
     pub(super) fn stand_for(&mut self, original: &Request<Incoming>) {
         self.method = original.method().clone();
         self.path = original.uri().path().to_owned();
+        self.target = target(original);
         // The proxy wants a status, not a page, and takes nobody to sign in.
         self.is_navigation = false;
     }
@@ -287,7 +291,7 @@ impl Visit {
     }
 
     fn to_sign_in(&self) -> Response<Body> {
-        let return_to: String = url::form_urlencoded::byte_serialize(self.path.as_bytes()).collect();
+        let return_to: String = url::form_urlencoded::byte_serialize(self.target.as_bytes()).collect();
         tenantry_platform::http::see_other(&format!("/-/sign-in?return_to={return_to}")).map(Body::from)
     }
 
@@ -378,6 +382,10 @@ impl Visit {
     fn host(&self) -> &str {
         self.site.as_ref().map(|site| &*site.host).unwrap_or_default()
     }
+}
+
+fn target(request: &Request<Incoming>) -> String {
+    request.uri().path_and_query().map_or_else(|| "/".to_owned(), |target| target.as_str().to_owned())
 }
 
 /// A person who follows a link or types an address; a script that fetches is told in JSON.
