@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use secrecy::SecretString;
 use tenantry_core::address::TrustedProxies;
 use tenantry_core::clock::Clock;
@@ -138,14 +139,29 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     let schedule = vault::Schedule::of(&config);
     vault::signing_keys::ensure(&ground, &schedule).await?;
     jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
+    raise_open_files(config.listen.max_connections);
     let app = app(&config, &ground, &parts).await?;
     let background = background(&app, &schedule, &parts)?;
     let (for_threads, routers) = (Arc::clone(&app), Routers::new(&app));
     let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
         let thread = Thread::new(&for_threads, &routers);
-        move |request, peer| Rc::clone(&thread).live(request, peer)
+        // In a box: the server keeps room for the future with every connection, also with one that is idle.
+        move |request, peer| Box::pin(Rc::clone(&thread).live(request, peer))
     })?;
     Ok(Server { app, gateway, background })
+}
+
+/// Lets this process open as many files as its administrator allows: the soft limit is often 1,024, whatever the
+/// hard one is.
+fn raise_open_files(wanted: u32) {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where the system says no, the gateway tells when it runs out.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let most = getrlimit(Resource::Nofile).current;
+    if let Some(most) = most.filter(|most| *most < u64::from(wanted)) {
+        tracing::warn!(most, wanted, "fewer files may be open than listen.max_connections; raise the limit (LimitNOFILE=, ulimit -n) or lower the setting");
+    }
 }
 
 async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc<App>, Fault> {
@@ -232,13 +248,16 @@ fn probe(app: &App, urls: &Urls) -> Arc<Probe> {
     Arc::new(Probe::new(app.ground.clone(), Arc::clone(&app.config), urls.clone(), Some(sites)))
 }
 
-/// A server with a known hole in row level security is refused.
+/// A server with a known hole in row level security is refused at first. A database that was served already is
+/// served on, with its control red: stopping it would not close the hole, only the business.
 async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
     let version = ground.db.server_version().await?;
-    match rls_advisory(version) {
-        Some(advisory) => Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into()),
-        None => Ok(()),
+    let Some(advisory) = rls_advisory(version) else { return Ok(()) };
+    if vault::is_planted(ground).await? {
+        tracing::error!(%advisory, "this PostgreSQL has a known hole in row level security; upgrade it: its control is red until then");
+        return Ok(());
     }
+    Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into())
 }
 
 /// SIGINT and SIGTERM, listened to from the start.

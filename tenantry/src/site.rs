@@ -98,7 +98,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
         return Err(Problem::unavailable("no signing key is loaded"));
     }
     let canary = tenantry_custody::vault::ensure_canary(&app.ground);
-    tokio::time::timeout(READY_WITHIN, canary).await.map_err(Problem::unavailable)?.map_err(Problem::unavailable)?;
+    let late = |_| Problem::unavailable("the database did not answer a health check in time");
+    tokio::time::timeout(READY_WITHIN, canary).await.map_err(late)?.map_err(Problem::unavailable)?;
     Ok(Json(Health { status: "ok" }).into_response())
 }
 

@@ -187,6 +187,7 @@ where
     // Its own channel: threads that share one would take turns at its lock with every request.
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let mut is_short = false;
     loop {
         tokio::select! {
             biased;
@@ -195,11 +196,19 @@ where
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() >= work.connections_max => turn_away(&stream),
                 Ok((stream, address)) => {
+                    is_short = false;
                     // Without it, small answers wait for an acknowledgement; nothing breaks if it fails.
                     drop(stream.set_nodelay(true));
                     connections.spawn_local(serve(stream, Peer { address }, handler.clone(), Rc::clone(&terms), stopped.clone()));
                 }
-                Err(fault) => rest_after(&fault).await,
+                Err(fault) if is_theirs(&fault) => {}
+                Err(fault) => {
+                    // Said once: it is tried again twenty times a second.
+                    if !std::mem::replace(&mut is_short, true) {
+                        tracing::error!(%fault, "cannot take connections; raise the limit of open files (ulimit -n) or lower listen.max_connections");
+                    }
+                    sleep(ACCEPT_REST).await;
+                }
             },
         }
     }
@@ -216,10 +225,6 @@ fn turn_away(stream: &TcpStream) {
 }
 
 /// A connection that went before it was taken is nobody's fault; anything else is the machine's.
-async fn rest_after(fault: &io::Error) {
-    let is_theirs = matches!(fault.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
-    if !is_theirs {
-        tracing::warn!(%fault, "cannot take a connection");
-        sleep(ACCEPT_REST).await;
-    }
+fn is_theirs(fault: &io::Error) -> bool {
+    matches!(fault.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
