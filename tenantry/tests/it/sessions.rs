@@ -2,6 +2,7 @@
 
 use crate::app::{PASSWORD, TestApp};
 use crate::client::{Answer, Browser};
+use crate::verifier::verified;
 
 const ACCESS: &str = "__Host-tenantry";
 const REFRESH: &str = "__Host-tenantry-refresh";
@@ -160,4 +161,17 @@ async fn two_cookies_of_one_name_are_nobodys() {
         app.call("GET", host, path).with("cookie", &cookies).with("cookie", &cookies).send().await.expect(401);
         app.call("GET", host, path).with("cookie", cookies).send().await.expect(200);
     }
+}
+
+/// [AC-14]
+#[tokio::test]
+async fn test_data_has_a_host_and_a_session_of_its_own() {
+    let app = TestApp::new().await;
+    let mut ada = everywhere(&app).await;
+    let live = ada.cookie("acme", ACCESS).unwrap().clone();
+    ada.hand_off("acme--test").await.expect(303);
+    let saw = ada.fetch("GET", "acme--test", "/api/whoami").await.expect(200).json();
+    assert_eq!(verified(&app, &saw).await["mode"], "test");
+    ada.set("acme--test", ACCESS, &live);
+    ada.fetch("GET", "acme--test", "/api/whoami").await.expect(401);
 }
