@@ -60,6 +60,12 @@ pub fn href(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| asset.href.as_str())
 }
 
+/// The text of the asset called `name`. Empty where [`href`] is.
+pub fn source(name: &str) -> &'static str {
+    let found = ASSETS.iter().find(|asset| asset.name == name);
+    found.and_then(|asset| std::str::from_utf8(asset.bytes).ok()).unwrap_or_default()
+}
+
 fn asset(name: &'static str, content_type: &'static str, bytes: &'static [u8]) -> Asset {
     let hash = Sha256::digest(bytes)[..HASH_BYTES].iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.

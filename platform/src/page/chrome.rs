@@ -185,6 +185,11 @@ impl Chrome {
         assets::href(name)
     }
 
+    /// An asset itself, for a page that must not ask for it.
+    pub fn source(&self, name: &str) -> &'static str {
+        assets::source(name)
+    }
+
     pub fn lang(&self) -> &'static str {
         self.visit.words.lang()
     }

@@ -9,6 +9,8 @@ const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
 const MONTH_S: u64 = 30 * DAY_S;
 const YEAR_S: u64 = 365 * DAY_S;
+/// Below this days tell more: a key of 90 days ends in 89 days, and not in 2 months.
+const MONTHS_FROM_S: u64 = 100 * DAY_S;
 /// Below this a count of seconds would be old before it is read.
 const JUST_NOW_S: u64 = 10;
 
@@ -30,8 +32,8 @@ fn unit(seconds: u64) -> (&'static str, usize) {
         JUST_NOW_S..MINUTE_S => ("time.second", whole(1)),
         MINUTE_S..HOUR_S => ("time.minute", whole(MINUTE_S)),
         HOUR_S..DAY_S => ("time.hour", whole(HOUR_S)),
-        DAY_S..MONTH_S => ("time.day", whole(DAY_S)),
-        MONTH_S..YEAR_S => ("time.month", whole(MONTH_S)),
+        DAY_S..MONTHS_FROM_S => ("time.day", whole(DAY_S)),
+        MONTHS_FROM_S..YEAR_S => ("time.month", whole(MONTH_S)),
         _ => ("time.year", whole(YEAR_S)),
     }
 }

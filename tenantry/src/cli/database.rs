@@ -50,8 +50,8 @@ fn plan(database: &str, host: &str) -> Outcome {
             say(&format!("-- TENANTRY_LISTEN_URL=postgresql://{login}:{password}@{host}/{database}"));
         }
     }
-    say("-- `serve` also takes TENANTRY_ROOT_KEY (made by `tenantry keys new-root`), TENANTRY_SMTP_URL, and");
-    say("-- TENANTRY_CRON_SECRET where a route has guard = \"cron\".");
+    say("-- `serve` also takes TENANTRY_ROOT_KEY (made by `tenantry keys new-root`), TENANTRY_SMTP_URL and, for routes");
+    say("-- with guard = \"cron\", TENANTRY_CRON_SECRET.");
     Ok(ExitCode::SUCCESS)
 }
 

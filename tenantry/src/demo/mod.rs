@@ -32,6 +32,7 @@ pub const CONFIG_NAME: &str = "the built-in demo configuration";
 
 const STYLE: &str = include_str!("shop.css");
 const SCRIPT: &str = include_str!("shop.js");
+const ICON: &str = include_str!("shop.svg");
 
 #[derive(Clone)]
 struct Demo {
@@ -59,6 +60,7 @@ fn router(source: JwksSource, clock: Clock) -> Router {
         .route("/api/products/{id}", get(product))
         .route("/api/orders", get(orders).post(add_order))
         .route("/assets/shop.css", get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }))
+        .route("/assets/shop.svg", get(|| async { ([(header::CONTENT_TYPE, "image/svg+xml")], ICON) }))
         .route("/assets/shop.js", get(|| async { ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT) }))
         .route("/api/cron/nightly", post(restock))
         .layer(middleware::from_fn_with_state(demo.clone(), believe))

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod browser;
 mod checked_in;
 mod client;
 mod contract;
