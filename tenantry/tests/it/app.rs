@@ -1,6 +1,6 @@
 //! A whole Tenantry for one test: a database of its own, a clock that stands, the true gateway on loopback.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use tenantry_platform::kit::TestDb;
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::permit::{Actor, ManageKeys, Origin, Permit, PersonRef};
 
-use crate::client::{Answer, Browser, Call};
+use crate::client::{self, Answer, Browser, Call};
 use crate::echo;
 
 pub(crate) const PASSWORD: &str = "plum orbit kettle seven";
@@ -37,6 +37,8 @@ pub(crate) struct TestApp {
     pub(crate) db: TestDb,
     pub(crate) server: Server,
     pub(crate) mail: Sink,
+    /// Where the test's clients come from.
+    pub(crate) client: IpAddr,
     port: u16,
     _port: Socket,
     _place: TempDir,
@@ -77,7 +79,7 @@ impl TestApp {
             true => open_shop(socket, &config, &server, &db).await,
             false => echo::serve(&socket),
         }
-        Self { db, server, mail, port, _port: held, _place: place }
+        Self { db, server, mail, client: client::address(), port, _port: held, _place: place }
     }
 
     /// The host of a label, as a `Host` header names it.
@@ -142,7 +144,7 @@ fn config(wanted: &Wanted, port: u16, upstream: Upstream) -> Config {
     let config = Config::for_dev("test.toml", &text, &Dev { port, upstream: Some(upstream) });
     let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
     if wanted.proxied {
-        config.listen.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     }
     config
 }

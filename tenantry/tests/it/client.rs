@@ -4,6 +4,7 @@
 //! the label.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -13,7 +14,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::app::TestApp;
 
@@ -56,21 +57,36 @@ impl TestApp {
 
     /// A connection for many requests.
     pub(crate) async fn line(&self) -> Line {
-        let stream = TcpStream::connect(self.server.address()).await.unwrap();
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = handshake(TokioIo::new(self.connect().await)).await.unwrap();
         tokio::spawn(connection);
         Line(sender)
     }
 
     /// What is answered to these very bytes until the connection ends.
     pub(crate) async fn tell(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.server.address()).await.unwrap();
+        let mut stream = self.connect().await;
         stream.write_all(bytes).await.unwrap();
         let mut answer = Vec::new();
         // A reset after the answer is an end too.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     }
+}
+
+impl TestApp {
+    async fn connect(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((self.client, 0).into()).unwrap();
+        socket.connect(self.server.address()).await.unwrap()
+    }
+}
+
+/// An address of the test's clients alone: the posture engine asks from 127.0.0.1, on that address's limits. Where
+/// the machine has no other loopback address, both share them.
+pub(crate) fn address() -> IpAddr {
+    let own = IpAddr::from([127, 0, 0, 2]);
+    let is_there = std::net::TcpListener::bind((own, 0)).is_ok();
+    if is_there { own } else { IpAddr::from([127, 0, 0, 1]) }
 }
 
 impl Call<'_> {

@@ -118,14 +118,15 @@ async fn what_a_client_may_not_say_never_reaches_the_app() {
     assert!(!saw.to_string().contains("spoof") && !saw.to_string().contains("198.51.100.66"), "{saw}");
     let host = app.authority("acme");
     let port = host.rsplit(':').next().unwrap();
+    let client = app.client.to_string();
     let told = [
         ("host", host.as_str()),
         ("x-forwarded-host", &host),
-        ("x-forwarded-for", "127.0.0.1"),
-        ("x-real-ip", "127.0.0.1"),
+        ("x-forwarded-for", &client),
+        ("x-real-ip", &client),
         ("x-forwarded-proto", "http"),
         ("x-forwarded-port", port),
-        ("forwarded", &format!("for=127.0.0.1;host=\"{host}\";proto=http")),
+        ("forwarded", &format!("for={client};host=\"{host}\";proto=http")),
         ("x-of-the-client", "kept"),
     ];
     for (name, value) in told {
