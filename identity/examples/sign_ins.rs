@@ -26,11 +26,15 @@ const CONFIG: &str = "[app]\nname = \"Bench\"\n[[routes]]\npath = \"/\"\nguard =
 #[tokio::main]
 async fn main() {
     let db = TestDb::new().await;
-    let config = Config::for_dev("bench", CONFIG, &Dev { port: 8080, upstream: None }).expect("the configuration above is without fault");
+    let config = Config::for_dev("bench", CONFIG, &Dev { port: 8080, upstream: None })
+        .expect("the configuration above is without fault");
     sign_with_own_key(&db);
     let identity = Identity::start(db.ground.clone(), Options::from_config(&config).expect("the hosts are names"));
     let (hashes, each) = rate(&identity, hash).await;
-    println!("hashes    {hashes:>7.1} /s   argon2id, {} KiB, {} passes, one worker a core, {each:.1} ms each", config.passwords.memory_kib, config.passwords.iterations);
+    println!(
+        "hashes    {hashes:>7.1} /s   argon2id, {} KiB, {} passes, one worker a core, {each:.1} ms each",
+        config.passwords.memory_kib, config.passwords.iterations
+    );
     enrol(&identity).await;
     let (sign_ins, _) = rate(&identity, sign_in).await;
     println!("sign-ins  {sign_ins:>7.1} /s   password, session, audit row, {AT_ONCE} at once");
@@ -42,7 +46,9 @@ fn sign_with_own_key(db: &TestDb) {
     use tenantry_platform::signing::{LoadedKey, Purpose};
     let key = Arc::new(SigningKey::generate(Algorithm::EdDsa, "bench"));
     let (from, until) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
-    db.ground.signing.load([(Purpose::StaffAccess, LoadedKey { key, signs_from: from, signs_until: until, verifies_until: until })]);
+    db.ground
+        .signing
+        .load([(Purpose::StaffAccess, LoadedKey { key, signs_from: from, signs_until: until, verifies_until: until })]);
 }
 
 async fn enrol(identity: &Arc<Identity>) {

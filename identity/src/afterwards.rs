@@ -55,7 +55,10 @@ impl Afterwards {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         if self.is_full.swap(!taken, Ordering::Relaxed) == taken && !taken {
-            tracing::warn!(what, "too much waits to be written after answers; this and what follows is dropped until there is room");
+            tracing::warn!(
+                what,
+                "too much waits to be written after answers; this and what follows is dropped until there is room"
+            );
         }
         taken
     }

@@ -18,7 +18,8 @@ const READS: u32 = 2_000;
 /// Tenants with a row each, so that the index has something to find.
 const TENANTS: usize = 1_000;
 
-static FIND: Sql<AsTenant, Modes> = Sql::registered("select id, name, start from api_keys where tenant_id = $1 and id = $2");
+static FIND: Sql<AsTenant, Modes> =
+    Sql::registered("select id, name, start from api_keys where tenant_id = $1 and id = $2");
 const BARE: &str = "select id, name, start from bare_keys where tenant_id = $1 and id = $2";
 
 #[tokio::main]
@@ -33,7 +34,10 @@ async fn main() {
     }
     let (scoped, unscoped) = (median(scoped), median(unscoped));
     println!("scoped read     {:>7.1} us   BEGIN, context, statement, COMMIT in one flush", micros(scoped));
-    println!("unscoped read   {:>7.1} us   the statement alone, as administrator, on a table without policies", micros(unscoped));
+    println!(
+        "unscoped read   {:>7.1} us   the statement alone, as administrator, on a table without policies",
+        micros(unscoped)
+    );
     println!("difference      {:>7.1} us   network round trips: 1 and 1", micros(scoped) - micros(unscoped));
 }
 
@@ -41,7 +45,10 @@ async fn fill(db: &TestDb) -> Vec<(TenantId, uuid::Uuid)> {
     let client = db.administrator().await;
     let mut rows = Vec::with_capacity(TENANTS);
     for number in 0..TENANTS {
-        let (tenant, id) = (TenantId::new(&db.ground.clock, &db.ground.entropy), tenantry_core::ids::uuid7(&db.ground.clock, &db.ground.entropy));
+        let (tenant, id) = (
+            TenantId::new(&db.ground.clock, &db.ground.entropy),
+            tenantry_core::ids::uuid7(&db.ground.clock, &db.ground.entropy),
+        );
         let digest = db.ground.entropy.bytes::<32>();
         client
             .execute(
@@ -60,7 +67,10 @@ async fn fill(db: &TestDb) -> Vec<(TenantId, uuid::Uuid)> {
 async fn read_scoped(db: &TestDb, rows: &[(TenantId, uuid::Uuid)]) -> Duration {
     let began = Instant::now();
     for (tenant, id) in rows.iter().cycle().take(READS as usize) {
-        let permit = Permit::<ReadKeys, Live>::minted(Context { tenant: Some(*tenant), person: None }, Actor::system("bench", "bench"));
+        let permit = Permit::<ReadKeys, Live>::minted(
+            Context { tenant: Some(*tenant), person: None },
+            Actor::system("bench", "bench"),
+        );
         let found = permit.read(&db.ground, &FIND, &[id]).await.expect("the row is there");
         assert_eq!(found.len(), 1);
     }

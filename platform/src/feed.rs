@@ -128,7 +128,8 @@ impl Feed {
 
     /// Whether an entry that says "there is no such thing" still holds.
     pub fn holds_negative(&self, generation: u64) -> bool {
-        generation >= self.0.negative_floor.load(Ordering::Acquire) && generation >= self.0.floor.load(Ordering::Acquire)
+        generation >= self.0.negative_floor.load(Ordering::Acquire)
+            && generation >= self.0.floor.load(Ordering::Acquire)
     }
 
     /// Tells `listener` of every change, after the caches know of it.
@@ -166,7 +167,11 @@ impl Feed {
     /// Follows the table for as long as the future is polled. A change of this process arrives twice; the
     /// second time only refills what was refilled already.
     pub async fn follow(&self, ground: &Ground) {
-        let permit = Permit::<Resolve, crate::db::Control>::system(Context::default(), Actor::system("feed", "feed"), Origin::default());
+        let permit = Permit::<Resolve, crate::db::Control>::system(
+            Context::default(),
+            Actor::system("feed", "feed"),
+            Origin::default(),
+        );
         let (mut position, mut hearing): (Option<Position>, _) = (None, Hearing::since(ground.now()));
         let mut tick = tokio::time::interval(POLL);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -224,7 +229,10 @@ impl Hearing {
     fn is_lost(&mut self, now: Timestamp) -> bool {
         let is_lost = now.duration_since(self.last).abs() > GRACE;
         if is_lost && !self.is_lost {
-            tracing::error!("the change feed was not read for {} s: nothing cached is believed until it is", GRACE.as_secs());
+            tracing::error!(
+                "the change feed was not read for {} s: nothing cached is believed until it is",
+                GRACE.as_secs()
+            );
         }
         self.is_lost = is_lost;
         is_lost

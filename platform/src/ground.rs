@@ -32,7 +32,15 @@ pub struct Ground {
 impl Ground {
     /// Puts the parts together.
     pub fn new(db: Database, clock: Clock, entropy: Entropy, sealer: Arc<Sealer>) -> Self {
-        Self { db, clock, entropy, sealer, feed: Feed::default(), signing: Arc::default(), subject_keys: Arc::default() }
+        Self {
+            db,
+            clock,
+            entropy,
+            sealer,
+            feed: Feed::default(),
+            signing: Arc::default(),
+            subject_keys: Arc::default(),
+        }
     }
 
     /// Now.

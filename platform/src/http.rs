@@ -87,7 +87,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal("a route was mounted outside the life of a request"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("a route was mounted outside the life of a request"))
     }
 }
 
@@ -190,8 +194,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         refuse_nul(parts.uri.query().unwrap_or_default().as_bytes())?;
         axum::extract::Query::try_from_uri(&parts.uri).map(|query| Self(query.0)).map_err(|error| {
-            Problem::new(Kind::Malformed, "A query parameter is missing, unknown or malformed. Compare them with the API description.")
-                .because(error)
+            Problem::new(
+                Kind::Malformed,
+                "A query parameter is missing, unknown or malformed. Compare them with the API description.",
+            )
+            .because(error)
         })
     }
 }
@@ -204,7 +211,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        axum::extract::Path::from_request_parts(parts, state).await.map(|path| Self(path.0)).map_err(|_| Problem::not_found())
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|path| Self(path.0))
+            .map_err(|_| Problem::not_found())
     }
 }
 
@@ -239,7 +249,11 @@ pub fn clear_cookie(name: &str) -> HeaderValue {
 /// 303, the answer to a form.
 pub fn see_other(to: &str) -> Response {
     let location = HeaderValue::try_from(to).unwrap_or_else(|_| HeaderValue::from_static("/"));
-    (http::StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
+    (
+        http::StatusCode::SEE_OTHER,
+        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+    )
+        .into_response()
 }
 
 fn expect_type(headers: &HeaderMap, wanted: &str) -> Result<(), Problem> {
@@ -262,7 +276,8 @@ fn expect_object(body: &[u8]) -> Result<(), Problem> {
 /// U+0000 in a query or a form, which no text of PostgreSQL can hold: it is the caller's fault and not ours.
 fn refuse_nul(encoded: &[u8]) -> Result<(), Problem> {
     let is_there = encoded.contains(&0) || encoded.windows(3).any(|three| three == b"%00");
-    let refusal = || Problem::new(Kind::Malformed, "A value contains the character U+0000, which no text may. Leave it out.");
+    let refusal =
+        || Problem::new(Kind::Malformed, "A value contains the character U+0000, which no text may. Leave it out.");
     if is_there { Err(refusal()) } else { Ok(()) }
 }
 
@@ -274,7 +289,10 @@ async fn read_body(request: Request) -> Result<bytes::Bytes, Problem> {
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(Problem::new(Kind::TooLarge, format!("The body may have {} KB at most.", BODY_MOST / 1024)))
         }
-        Err(error) => Err(Problem::new(Kind::Malformed, "The body ended early or could not be read. Send it again.").because(error)),
+        Err(error) => {
+            Err(Problem::new(Kind::Malformed, "The body ended early or could not be read. Send it again.")
+                .because(error))
+        }
     }
 }
 

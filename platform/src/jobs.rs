@@ -132,7 +132,9 @@ impl Runner {
             let due = self.run_due().await;
             // Said once: the queue is asked every second.
             match &due {
-                Err(fault) if !is_away => tracing::warn!(%fault, "the job queue cannot be read; it is tried again every second"),
+                Err(fault) if !is_away => {
+                    tracing::warn!(%fault, "the job queue cannot be read; it is tried again every second")
+                }
                 Ok(_) if is_away => tracing::info!("the job queue is read again"),
                 _ => {}
             }
@@ -166,8 +168,13 @@ impl Runner {
     }
 
     async fn run_one(&self, id: Uuid, kind: &str, sealed: &[u8]) -> Result<(), JobFault> {
-        let plain = self.ground.sealer.open(&place(id.as_bytes()), sealed).map_err(|fault| JobFault::Final(fault.to_string()))?;
-        let handler = self.handlers.get(kind).ok_or_else(|| JobFault::Retry(format!("this binary has no handler for {kind}")))?;
+        let plain = self
+            .ground
+            .sealer
+            .open(&place(id.as_bytes()), sealed)
+            .map_err(|fault| JobFault::Final(fault.to_string()))?;
+        let handler =
+            self.handlers.get(kind).ok_or_else(|| JobFault::Retry(format!("this binary has no handler for {kind}")))?;
         let limit = LEASE / 2;
         // A handler that panics must not take the queue with it: the job would be the first one again after a restart.
         let work = AssertUnwindSafe(async move { handler(self.ground.clone(), plain.to_vec()).await }).catch_unwind();

@@ -88,7 +88,9 @@ pub fn password(login: &str) -> String {
 }
 
 async fn make_template(cluster: &PrivateCluster) {
-    provision(&cluster.administrator("postgres"), TEMPLATE, password, start()).await.expect("the template can be migrated");
+    provision(&cluster.administrator("postgres"), TEMPLATE, password, start())
+        .await
+        .expect("the template can be migrated");
 }
 
 fn urls(cluster: &PrivateCluster, database: &str) -> Urls {

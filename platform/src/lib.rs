@@ -8,13 +8,13 @@ pub mod feed;
 pub mod ground;
 pub mod http;
 pub mod jobs;
-pub mod log;
-pub mod mail;
 #[cfg(feature = "kit")]
 pub mod kit;
+pub mod log;
+pub mod mail;
+pub mod page;
 pub mod permit;
+pub mod postgres;
 pub mod problem;
 pub mod record;
 pub mod signing;
-pub mod postgres;
-pub mod page;

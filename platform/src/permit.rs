@@ -17,7 +17,9 @@ use tenantry_core::ids::{KeyId, PersonId, SessionId, TenantId};
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::{PermissionSet, RoleName};
 
-use crate::db::{Args, Control, Context, DbFault, Group, HasStore, In, Mode, Operator, Plane, Row, Scope, Sql, TenantTx};
+use crate::db::{
+    Args, Context, Control, DbFault, Group, HasStore, In, Mode, Operator, Plane, Row, Scope, Sql, TenantTx,
+};
 use crate::ground::Ground;
 use crate::problem::Problem;
 
@@ -230,7 +232,11 @@ impl Principal {
     ///
     /// # Errors
     /// 404: the operator's pages do not exist for anybody else.
-    pub fn operator_permit(&self, tenant: Option<TenantId>, origin: &Origin) -> Result<Permit<Operate, Operator>, Problem> {
+    pub fn operator_permit(
+        &self,
+        tenant: Option<TenantId>,
+        origin: &Origin,
+    ) -> Result<Permit<Operate, Operator>, Problem> {
         let operator = self.parts.person.as_ref().is_some_and(|person| person.operator);
         let session = matches!(self.parts.credential, Credential::Session(_));
         if !(operator && session && self.parts.realm == Realm::Staff) {
@@ -404,7 +410,12 @@ impl<P: Permission, M: Plane> Permit<P, M> {
     }
 
     /// One reading statement, in one flush.
-    pub async fn read<S: Scope, G: Group>(&self, ground: &Ground, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Vec<Row>, DbFault>
+    pub async fn read<S: Scope, G: Group>(
+        &self,
+        ground: &Ground,
+        sql: &'static Sql<S, G>,
+        args: Args<'_>,
+    ) -> Result<Vec<Row>, DbFault>
     where
         M: In<G>,
         crate::db::Database: HasStore<M>,

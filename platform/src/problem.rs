@@ -60,7 +60,9 @@ impl Kind {
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "That was changed or taken meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large"),
             Self::UnsupportedType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", "Not this content type"),
-            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "This connection is for another host"),
+            Self::Misdirected => {
+                (StatusCode::MISDIRECTED_REQUEST, "misdirected", "This connection is for another host")
+            }
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "Some fields need another value"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"),
             Self::Upstream => (StatusCode::BAD_GATEWAY, "upstream_failed", "The app did not answer properly"),
@@ -189,7 +191,8 @@ impl Problem {
 
     /// 503 where nobody can say whether the change was made.
     fn unsure(ours: impl std::fmt::Display) -> Self {
-        let text = "The service stopped while it was saving. Look whether your change is there before you send it again.";
+        let text =
+            "The service stopped while it was saving. Look whether your change is there before you send it again.";
         Self::new(Kind::Unavailable, text).code("unsure").because(ours)
     }
 

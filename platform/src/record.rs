@@ -85,7 +85,11 @@ pub struct PersonalFields {
 }
 
 /// Appends an audit row to the tenant of the transaction.
-pub async fn append<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Ground, act: Act) -> Result<AuditId, DbFault> {
+pub async fn append<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    act: Act,
+) -> Result<AuditId, DbFault> {
     let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
     let id = AuditId::new(&ground.clock, &ground.entropy);
     let acting = tx.acting().clone();
@@ -111,7 +115,11 @@ pub async fn append<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Gr
         personal: &digests.iter().map(|(field, digest)| Personal { field, digest: *digest }).collect::<Vec<_>>(),
     };
     let hash = leaf.hash();
-    let stored: Value = digests.iter().map(|(field, digest)| (field.clone(), Value::from(hex(digest)))).collect::<serde_json::Map<_, _>>().into();
+    let stored: Value = digests
+        .iter()
+        .map(|(field, digest)| (field.clone(), Value::from(hex(digest))))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     tx.execute(
         &INSERT_AUDIT,
         &[
@@ -138,7 +146,12 @@ pub async fn append<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Gr
 }
 
 /// Emits an event for the app, in the same transaction.
-pub async fn emit<M: Plane + In<Everywhere>>(tx: &mut TenantTx<M>, ground: &Ground, kind: &'static str, data: Value) -> Result<EventId, DbFault> {
+pub async fn emit<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    kind: &'static str,
+    data: Value,
+) -> Result<EventId, DbFault> {
     let id = EventId::new(&ground.clock, &ground.entropy);
     tx.execute(&INSERT_EVENT, &[&id.uuid(), &ground.now(), &kind, &data]).await?;
     Ok(id)
@@ -155,7 +168,9 @@ pub async fn reveal<M: Plane + In<Everywhere>>(
     let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
     let Some(key) = find_key(tx, ground, tenant, subject).await? else { return Ok(None) };
     let scope = tenant.to_string();
-    let plain = key.open(&row_place(&scope, id.uuid().as_bytes()), sealed).map_err(|fault| DbFault::Refused(fault.to_string()))?;
+    let plain = key
+        .open(&row_place(&scope, id.uuid().as_bytes()), sealed)
+        .map_err(|fault| DbFault::Refused(fault.to_string()))?;
     Ok(serde_json::from_slice(&plain).ok())
 }
 
@@ -247,7 +262,9 @@ async fn make_key<M: Plane + In<Everywhere>>(
         return Ok(Arc::new(key));
     }
     // Another transaction was faster: its key is there now.
-    find_key(tx, ground, tenant, subject).await?.ok_or_else(|| DbFault::Retry("the subject's key was erased meanwhile".to_owned()))
+    find_key(tx, ground, tenant, subject)
+        .await?
+        .ok_or_else(|| DbFault::Retry("the subject's key was erased meanwhile".to_owned()))
 }
 
 fn remember(ground: &Ground, at: (&'static str, TenantId, Uuid), key: &Arc<DataKey>) {

@@ -102,7 +102,8 @@ impl Rings {
     pub fn sign<C: Serialize>(&self, purpose: Purpose, claims: &C, now: Timestamp) -> Result<String, SigningFault> {
         let rings = self.0.load();
         let signs = |loaded: &&LoadedKey| loaded.signs_from <= now && now < loaded.signs_until;
-        let newest = rings.get(&purpose).and_then(|ring| ring.keys.iter().filter(signs).max_by_key(|loaded| loaded.signs_from));
+        let newest =
+            rings.get(&purpose).and_then(|ring| ring.keys.iter().filter(signs).max_by_key(|loaded| loaded.signs_from));
         let loaded = newest.ok_or(SigningFault::NoKey(purpose.as_str()))?;
         loaded.key.sign(purpose.typ(), claims).map_err(|_| SigningFault::Claims)
     }
@@ -111,14 +112,20 @@ impl Rings {
     ///
     /// # Errors
     /// [`TokenFault`], for logs and counters.
-    pub fn verify<C: DeserializeOwned>(&self, purpose: Purpose, token: &str, expect: &Expect<'_>) -> Result<C, TokenFault> {
+    pub fn verify<C: DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        token: &str,
+        expect: &Expect<'_>,
+    ) -> Result<C, TokenFault> {
         self.0.load().get(&purpose).ok_or(TokenFault::UnknownKey)?.verifier.verify(token, expect)
     }
 
     /// The public keys that still verify: what `/-/jwks.json` shows for [`Purpose::Identity`].
     pub fn jwks(&self, purpose: Purpose, now: Timestamp) -> Vec<PublicJwk> {
         let rings = self.0.load();
-        let alive = rings.get(&purpose).into_iter().flat_map(|ring| &ring.keys).filter(|loaded| loaded.verifies_until > now);
+        let alive =
+            rings.get(&purpose).into_iter().flat_map(|ring| &ring.keys).filter(|loaded| loaded.verifies_until > now);
         alive.map(|loaded| loaded.key.jwk()).collect()
     }
 }

@@ -49,8 +49,12 @@ impl Background {
     }
 
     /// Runs `work` now and again. A failure is logged and tried again soon.
-    pub(crate) fn every<F>(&mut self, name: &'static str, period: Duration, work: impl Fn() -> F + Send + Sync + 'static)
-    where
+    pub(crate) fn every<F>(
+        &mut self,
+        name: &'static str,
+        period: Duration,
+        work: impl Fn() -> F + Send + Sync + 'static,
+    ) where
         F: Future<Output = Result<(), Fault>> + Send,
     {
         let work = Arc::new(work);

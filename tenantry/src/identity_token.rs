@@ -107,7 +107,9 @@ impl IdentityTokens {
             mode,
         );
         let is_same = |signed: &Signed| {
-            signed.fresh_until > now && same(signed.principal.as_ref(), principal) && same(signed.tenant.as_ref(), tenant)
+            signed.fresh_until > now
+                && same(signed.principal.as_ref(), principal)
+                && same(signed.tenant.as_ref(), tenant)
         };
         if let Some(signed) = self.kept.get(&named)
             && is_same(&signed)
@@ -115,12 +117,15 @@ impl IdentityTokens {
             return Ok(signed.header.clone());
         }
         let header = self.sign(ground, principal.map(Arc::as_ref), tenant.map(Arc::as_ref), mode)?;
-        self.keep(named, Signed {
-            principal: principal.map(Arc::downgrade),
-            tenant: tenant.map(Arc::downgrade),
-            fresh_until: now.checked_add(self.lifetime / 2).unwrap_or(now),
-            header: header.clone(),
-        });
+        self.keep(
+            named,
+            Signed {
+                principal: principal.map(Arc::downgrade),
+                tenant: tenant.map(Arc::downgrade),
+                fresh_until: now.checked_add(self.lifetime / 2).unwrap_or(now),
+                header: header.clone(),
+            },
+        );
         Ok(header)
     }
 
@@ -131,17 +136,32 @@ impl IdentityTokens {
         self.kept.insert(named, signed);
     }
 
-    fn sign(&self, ground: &Ground, principal: Option<&Principal>, tenant: Option<&TenantRef>, mode: Option<Mode>) -> Result<HeaderValue, Problem> {
+    fn sign(
+        &self,
+        ground: &Ground,
+        principal: Option<&Principal>,
+        tenant: Option<&TenantRef>,
+        mode: Option<Mode>,
+    ) -> Result<HeaderValue, Problem> {
         let now = ground.now();
         let claims = self.claims(principal, tenant, mode, now);
         let token = ground.signing.sign(Purpose::Identity, &claims, now).map_err(Problem::unavailable)?;
         if token.len() > BYTES_MAX {
-            return Err(Problem::internal(format!("the identity token has {} bytes: give the role fewer permissions", token.len())));
+            return Err(Problem::internal(format!(
+                "the identity token has {} bytes: give the role fewer permissions",
+                token.len()
+            )));
         }
         HeaderValue::try_from(token).map_err(Problem::internal)
     }
 
-    fn claims<'a>(&'a self, principal: Option<&'a Principal>, tenant: Option<&'a TenantRef>, mode: Option<Mode>, now: Timestamp) -> Claims<'a> {
+    fn claims<'a>(
+        &'a self,
+        principal: Option<&'a Principal>,
+        tenant: Option<&'a TenantRef>,
+        mode: Option<Mode>,
+        now: Timestamp,
+    ) -> Claims<'a> {
         static NOTHING: PermissionSet = PermissionSet::EMPTY;
         let parts = principal.map(Principal::parts);
         let person = parts.and_then(|parts| parts.person.as_ref());

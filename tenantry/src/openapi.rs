@@ -51,5 +51,6 @@ pub fn document() -> &'static str {
 
 /// `GET /-/api/openapi.json`
 pub async fn serve() -> Response {
-    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], document()).into_response()
+    ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "public, max-age=300")], document())
+        .into_response()
 }

@@ -42,7 +42,11 @@ impl Thread {
     pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
         let is_asked = ask::is_asked(&self.app, &request, peer);
         let mut visit = Visit::accept(&self.app, &request, peer);
-        let outcome = if is_asked { self.advise(&mut visit, request).await } else { self.judge(&mut visit, request, false).await };
+        let outcome = if is_asked {
+            self.advise(&mut visit, request).await
+        } else {
+            self.judge(&mut visit, request, false).await
+        };
         visit.finish(&self.app, outcome)
     }
 
@@ -54,7 +58,12 @@ impl Thread {
     }
 
     /// The steps, in order. Whoever returns early was refused, or answered by Tenantry itself.
-    async fn judge(&self, visit: &mut Visit, request: Request<Incoming>, is_asked: bool) -> Result<Response<Body>, Problem> {
+    async fn judge(
+        &self,
+        visit: &mut Visit,
+        request: Request<Incoming>,
+        is_asked: bool,
+    ) -> Result<Response<Body>, Problem> {
         let app = &*self.app;
         if let Some(answer) = front::answer_asterisk(&request) {
             return Ok(answer);
@@ -80,10 +89,12 @@ impl Thread {
         visit.take_route(route);
         let guarded = guard::check(app, visit, route, &request).await?;
         let place = visit.place(guarded.shown.as_deref());
-        let passage = admit(route, guarded.outcome, place).map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;
+        let passage = admit(route, guarded.outcome, place)
+            .map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;
         visit.principal = passage.principal().cloned();
         visit.spend(app, app.limiter.charges(&route.route, visit.ip, visit.principal.as_deref()))?;
-        let identity = app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
+        let identity =
+            app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
         if is_asked {
             visit.note_passage(app, route);
             return Ok(ask::yes(identity, &visit.request_id));

@@ -118,7 +118,8 @@ impl OwnRoutes {
     pub fn new(is_dev: bool) -> Result<Self, TableFault> {
         let routes: Vec<OwnRoute> = entries::<Live>(is_dev).into_iter().map(|entry| entry.route).collect();
         let patterns: Vec<(Pattern, Methods)> = routes.iter().map(pattern).collect::<Result<_, _>>()?;
-        let table = Table::new(patterns.iter().map(|(pattern, methods)| (pattern, *methods))).map_err(TableFault::Clash)?;
+        let table =
+            Table::new(patterns.iter().map(|(pattern, methods)| (pattern, *methods))).map_err(TableFault::Clash)?;
         Ok(Self { routes, table })
     }
 }
@@ -214,21 +215,85 @@ struct Entries(Vec<Entry>);
 type Handler = MethodRouter<Mounted>;
 
 impl Entries {
-    fn add(&mut self, method: Method, path: &'static str, on: On, access: Access, tiers: &'static [TierId], handler: Handler) {
+    fn add(
+        &mut self,
+        method: Method,
+        path: &'static str,
+        on: On,
+        access: Access,
+        tiers: &'static [TierId],
+        handler: Handler,
+    ) {
         self.0.push(Entry { route: OwnRoute { method, path, on, access, tiers }, handler });
     }
 
     fn everywhere(&mut self) {
         use Access::Public;
-        self.add(Method::Get, "/-/health/live", On::All, Public("a load balancer asks, and it says one word"), PAGE, get(site::live));
-        self.add(Method::Get, "/-/health/ready", On::All, Public("a load balancer asks, and it says one word"), PAGE, get(site::ready));
+        self.add(
+            Method::Get,
+            "/-/health/live",
+            On::All,
+            Public("a load balancer asks, and it says one word"),
+            PAGE,
+            get(site::live),
+        );
+        self.add(
+            Method::Get,
+            "/-/health/ready",
+            On::All,
+            Public("a load balancer asks, and it says one word"),
+            PAGE,
+            get(site::ready),
+        );
         self.add(Method::Get, "/-/jwks.json", On::All, Public("public keys are public"), ASSET, get(site::jwks));
-        self.add(Method::Get, "/-/assets/{name}", On::All, Public("style sheets and scripts of our own pages"), ASSET, assets::handler());
-        self.add(Method::Post, "/-/csp-reports", On::All, Public("browsers report without cookies"), REPORTS, post(site::report));
-        self.add(Method::Get, "/.well-known/security.txt", On::All, Public("strangers report weaknesses (RFC 9116)"), PAGE, get(site::security_txt));
-        self.add(Method::Get, "/security", On::All, Public("the trust page is for everybody"), PAGE, get(posture::http::trust));
-        self.add(Method::Get, "/security.json", On::Central, Public("the trust page, for programs"), PAGE, get(posture::http::trust_json));
-        self.add(Method::Get, "/security/disclosure", On::All, Public("strangers report weaknesses"), PAGE, get(site::disclosure));
+        self.add(
+            Method::Get,
+            "/-/assets/{name}",
+            On::All,
+            Public("style sheets and scripts of our own pages"),
+            ASSET,
+            assets::handler(),
+        );
+        self.add(
+            Method::Post,
+            "/-/csp-reports",
+            On::All,
+            Public("browsers report without cookies"),
+            REPORTS,
+            post(site::report),
+        );
+        self.add(
+            Method::Get,
+            "/.well-known/security.txt",
+            On::All,
+            Public("strangers report weaknesses (RFC 9116)"),
+            PAGE,
+            get(site::security_txt),
+        );
+        self.add(
+            Method::Get,
+            "/security",
+            On::All,
+            Public("the trust page is for everybody"),
+            PAGE,
+            get(posture::http::trust),
+        );
+        self.add(
+            Method::Get,
+            "/security.json",
+            On::Central,
+            Public("the trust page, for programs"),
+            PAGE,
+            get(posture::http::trust_json),
+        );
+        self.add(
+            Method::Get,
+            "/security/disclosure",
+            On::All,
+            Public("strangers report weaknesses"),
+            PAGE,
+            get(site::disclosure),
+        );
     }
 
     fn people(&mut self) {
@@ -236,16 +301,44 @@ impl Entries {
         const SIGN_IN: &str = "whoever signs in is nobody yet";
         const SIGN_UP: &str = "whoever signs up is nobody yet";
         const LINK: &str = "the link in the mail is the credential";
-        self.add(Method::Get, "/", On::Central, Public("leads to the console or to signing in"), PAGE, get(site::front));
+        self.add(
+            Method::Get,
+            "/",
+            On::Central,
+            Public("leads to the console or to signing in"),
+            PAGE,
+            get(site::front),
+        );
         self.add(Method::Get, "/-/sign-in", On::People, Public(SIGN_IN), PAGE, get(site::sign_in));
         self.add(Method::Post, "/-/sign-in", On::Central, Public(SIGN_IN), SIGN_IN_TIER, post(authn::http::sign_in));
         self.add(Method::Get, "/-/sign-up", On::Central, Public(SIGN_UP), PAGE, get(users::http::form));
         self.add(Method::Post, "/-/sign-up", On::Central, Public(SIGN_UP), SIGN_UP_TIER, post(users::http::sign_up));
         self.add(Method::Get, "/-/verify", On::Central, Public(LINK), VERIFY_TIER, get(users::http::look));
         self.add(Method::Post, "/-/verify", On::Central, Public(LINK), VERIFY_TIER, post(users::http::verify));
-        self.add(Method::Get, "/-/handoff", On::People, Public("asks for the session itself, and for a code"), PAGE, get(site::handoff));
-        self.add(Method::Post, "/-/handoff", On::Tenant, Public("the code and the verifier are the credential"), PAGE, post(sessions::http::redeem));
-        self.add(Method::Post, "/-/sign-out", On::People, Public("signing out twice is no fault"), PAGE, post(sessions::http::sign_out));
+        self.add(
+            Method::Get,
+            "/-/handoff",
+            On::People,
+            Public("asks for the session itself, and for a code"),
+            PAGE,
+            get(site::handoff),
+        );
+        self.add(
+            Method::Post,
+            "/-/handoff",
+            On::Tenant,
+            Public("the code and the verifier are the credential"),
+            PAGE,
+            post(sessions::http::redeem),
+        );
+        self.add(
+            Method::Post,
+            "/-/sign-out",
+            On::People,
+            Public("signing out twice is no fault"),
+            PAGE,
+            post(sessions::http::sign_out),
+        );
         self.add(Method::Get, "/-/console", On::Central, Access::SignedIn, PAGE, get(site::console));
     }
 
@@ -260,7 +353,14 @@ impl Entries {
         const AUDIT: &str = "/-/console/{slug}/{mode}/audit";
         let (reads, manages) = (Workspace(Some("keys:read")), Workspace(Some("keys:manage")));
         self.add(Method::Get, "/-/console/{slug}", On::Central, Workspace(None), PAGE, get(site::workspace));
-        self.add(Method::Get, "/-/console/{slug}/{mode}", On::Central, Workspace(None), PAGE, get(tenants::console::home::<M>));
+        self.add(
+            Method::Get,
+            "/-/console/{slug}/{mode}",
+            On::Central,
+            Workspace(None),
+            PAGE,
+            get(tenants::console::home::<M>),
+        );
         self.add(Method::Get, KEYS, On::Central, reads, PAGE, get(apikeys::console::list::<M>));
         self.add(Method::Get, NEW, On::Central, manages, PAGE, get(apikeys::console::form::<M>));
         self.add(Method::Post, NEW, On::Central, manages, PAGE, post(apikeys::console::create::<M>));
@@ -283,7 +383,14 @@ impl Entries {
         self.add(Method::Get, "/-/operator/tenants", On::Central, Operator, PAGE, get(tenants::operator::list));
         self.add(Method::Get, SUSPEND, On::Central, Operator, PAGE, get(tenants::operator::confirm));
         self.add(Method::Post, SUSPEND, On::Central, Operator, PAGE, post(tenants::operator::suspend));
-        self.add(Method::Post, "/-/operator/tenants/{id}/reactivate", On::Central, Operator, PAGE, post(tenants::operator::reactivate));
+        self.add(
+            Method::Post,
+            "/-/operator/tenants/{id}/reactivate",
+            On::Central,
+            Operator,
+            PAGE,
+            post(tenants::operator::reactivate),
+        );
         self.add(Method::Get, "/-/operator/controls", On::Central, Operator, PAGE, get(posture::http::controls));
     }
 
@@ -293,16 +400,37 @@ impl Entries {
     {
         use Access::Key;
         let (reads, manages) = (Key(Some("keys:read")), Key(Some("keys:manage")));
-        self.add(Method::Get, "/-/api/openapi.json", On::All, Access::Public("the description of the API"), PAGE, get(openapi::serve));
+        self.add(
+            Method::Get,
+            "/-/api/openapi.json",
+            On::All,
+            Access::Public("the description of the API"),
+            PAGE,
+            get(openapi::serve),
+        );
         self.add(Method::Get, "/-/api/v1/whoami", On::All, Key(None), API, get(members::http::whoami));
         self.add(Method::Get, "/-/api/v1/tenant", On::All, Key(None), API, get(tenants::http::read));
         self.add(Method::Get, "/-/api/v1/members", On::All, Key(Some("members:read")), API, get(members::http::list));
         self.add(Method::Get, "/-/api/v1/keys", On::All, reads, API, get(apikeys::http::list::<M>));
         self.add(Method::Post, "/-/api/v1/keys", On::All, manages, API, post(apikeys::http::create::<M>));
         self.add(Method::Get, "/-/api/v1/keys/{id}", On::All, reads, API, get(apikeys::http::read::<M>));
-        self.add(Method::Delete, "/-/api/v1/keys/{id}", On::All, manages, API, axum::routing::delete(apikeys::http::revoke::<M>));
+        self.add(
+            Method::Delete,
+            "/-/api/v1/keys/{id}",
+            On::All,
+            manages,
+            API,
+            axum::routing::delete(apikeys::http::revoke::<M>),
+        );
         self.add(Method::Get, "/-/api/v1/audit", On::All, Key(Some("audit:read")), API, get(audit::http::list::<M>));
-        self.add(Method::Get, "/-/api/v1/audit/export", On::All, Key(Some("audit:export")), API, get(audit::http::export::<M>));
+        self.add(
+            Method::Get,
+            "/-/api/v1/audit/export",
+            On::All,
+            Key(Some("audit:export")),
+            API,
+            get(audit::http::export::<M>),
+        );
     }
 
     /// What only `tenantry dev` has.

@@ -73,7 +73,12 @@ pub fn run(path: &Path) -> Outcome {
         let config = Arc::new(config);
         let ground = cli::ground(cli::urls(&secrets.logins), &config, sealer)?;
         refuse_holes(&ground).await?;
-        let parts = Parts { urls: cli::urls(&secrets.logins), smtp_url: secrets.smtp_url.clone(), cron: secrets.cron.clone(), dev: None };
+        let parts = Parts {
+            urls: cli::urls(&secrets.logins),
+            smtp_url: secrets.smtp_url.clone(),
+            cron: secrets.cron.clone(),
+            dev: None,
+        };
         let server = start(config, ground, parts).await?;
         tracing::info!(address = %server.address(), "serving");
         stop.wait().await;
@@ -160,7 +165,11 @@ fn raise_open_files(wanted: u32) {
     let _ = setrlimit(Resource::Nofile, limit);
     let most = getrlimit(Resource::Nofile).current;
     if let Some(most) = most.filter(|most| *most < u64::from(wanted)) {
-        tracing::warn!(most, wanted, "fewer files may be open than listen.max_connections; raise the limit (LimitNOFILE=, ulimit -n) or lower the setting");
+        tracing::warn!(
+            most,
+            wanted,
+            "fewer files may be open than listen.max_connections; raise the limit (LimitNOFILE=, ulimit -n) or lower the setting"
+        );
     }
 }
 

@@ -71,7 +71,11 @@ pub(crate) async fn workspace(caller: Caller) -> Result<Response, Problem> {
 }
 
 fn no_workspace() -> Problem {
-    Problem::new(Kind::NotFound, "You belong to no workspace. Ask an owner to invite you, or sign up for one of your own.").code("no_workspace")
+    Problem::new(
+        Kind::NotFound,
+        "You belong to no workspace. Ask an owner to invite you, or sign up for one of your own.",
+    )
+    .code("no_workspace")
 }
 
 /// The public keys of `Tenantry-Identity` (RFC 7517).

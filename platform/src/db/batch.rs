@@ -18,7 +18,11 @@ pub struct BatchItem {
 
 impl BatchItem {
     /// `args` are `$2` and on; `$1` is the tenant.
-    pub fn new<G: Group>(tenant: TenantId, sql: &'static Sql<AsTenant, G>, args: Vec<Box<dyn ToSql + Sync + Send>>) -> Self {
+    pub fn new<G: Group>(
+        tenant: TenantId,
+        sql: &'static Sql<AsTenant, G>,
+        args: Vec<Box<dyn ToSql + Sync + Send>>,
+    ) -> Self {
         Self { tenant, text: sql.text(), args }
     }
 }
@@ -42,8 +46,12 @@ impl<M: Plane> TenantBatch<M> {
     }
 
     /// Adds a row.
-    pub fn push<G: Group>(&mut self, tenant: TenantId, sql: &'static Sql<AsTenant, G>, args: Vec<Box<dyn ToSql + Sync + Send>>)
-    where
+    pub fn push<G: Group>(
+        &mut self,
+        tenant: TenantId,
+        sql: &'static Sql<AsTenant, G>,
+        args: Vec<Box<dyn ToSql + Sync + Send>>,
+    ) where
         M: In<G>,
     {
         self.items.push(BatchItem::new(tenant, sql, args));
@@ -84,7 +92,8 @@ impl Unclean {
     async fn scope(&self, tenant: TenantId) -> Result<(), DbFault> {
         let (tenant, person) = Context { tenant: Some(tenant), person: None }.settings();
         let connection = self.connection()?;
-        let set = connection.prepare_cached("select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)");
+        let set = connection
+            .prepare_cached("select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)");
         let set = answered(set).await??;
         answered(connection.query(&set, &[&tenant, &person])).await??;
         Ok(())
@@ -97,7 +106,9 @@ impl Unclean {
         let tenant = item.tenant.uuid();
         let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
         params.extend(item.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync)));
-        let writing = async { futures_util::join!(connection.batch_execute("savepoint row"), connection.query(&statement, &params)) };
+        let writing = async {
+            futures_util::join!(connection.batch_execute("savepoint row"), connection.query(&statement, &params))
+        };
         let (saved, written) = answered(writing).await?;
         saved?;
         let end = if written.is_ok() { "release savepoint row" } else { "rollback to savepoint row" };

@@ -64,20 +64,27 @@ pub(super) async fn answered<T>(work: impl Future<Output = T>) -> Result<T, DbFa
 impl From<tokio_postgres::Error> for DbFault {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            return if error.is_closed() || std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
+            return if error.is_closed()
+                || std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+            {
                 Self::Unavailable(error.to_string())
             } else {
                 Self::Refused(describe(&error))
             };
         };
         match (db.code(), db.constraint()) {
-            (&SqlState::UNIQUE_VIOLATION | &SqlState::CHECK_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION, Some(name)) => {
-                Self::Constraint { name: name.to_owned() }
-            }
+            (
+                &SqlState::UNIQUE_VIOLATION | &SqlState::CHECK_VIOLATION | &SqlState::FOREIGN_KEY_VIOLATION,
+                Some(name),
+            ) => Self::Constraint { name: name.to_owned() },
             (code, _) if unavailable(code) => Self::Unavailable(db.message().to_owned()),
-            (&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE, _) => {
-                Self::Retry(db.message().to_owned())
-            }
+            (
+                &SqlState::T_R_SERIALIZATION_FAILURE
+                | &SqlState::T_R_DEADLOCK_DETECTED
+                | &SqlState::QUERY_CANCELED
+                | &SqlState::LOCK_NOT_AVAILABLE,
+                _,
+            ) => Self::Retry(db.message().to_owned()),
             _ => Self::Refused(format!("{} ({})", db.message(), db.code().code())),
         }
     }

@@ -49,7 +49,8 @@ pub fn plan(database: &str, mut password: impl FnMut(&str) -> String) -> String 
     );
     role(&mut sql, OWNER, "nologin");
     role(&mut sql, MIGRATE, "login noinherit");
-    let _ = writeln!(sql, "alter role {MIGRATE} password {};\ngrant {OWNER} to {MIGRATE};", literal(&password(MIGRATE)));
+    let _ =
+        writeln!(sql, "alter role {MIGRATE} password {};\ngrant {OWNER} to {MIGRATE};", literal(&password(MIGRATE)));
     for (login, schema) in SERVING {
         serving_login(&mut sql, login, schema, &password(login));
     }

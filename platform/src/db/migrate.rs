@@ -26,7 +26,9 @@ pub enum MigrateFault {
         cause: String,
     },
     /// A file differs from the one that was applied.
-    #[error("migration {name} was applied with other contents; start the binary that this database was made with, or give `tenantry dev` another --data-dir")]
+    #[error(
+        "migration {name} was applied with other contents; start the binary that this database was made with, or give `tenantry dev` another --data-dir"
+    )]
     Altered {
         /// The file.
         name: &'static str,
@@ -45,10 +47,7 @@ pub enum MigrateFault {
 /// Brings the database up to this binary and answers the names of what it applied.
 pub async fn migrate(client: &mut Client, now: jiff::Timestamp) -> Result<Vec<&'static str>, MigrateFault> {
     client.batch_execute(PREPARE).await.map_err(|error| MigrateFault::Login(text(&error)))?;
-    client
-        .execute("select pg_advisory_lock($1)", &[&LOCK])
-        .await
-        .map_err(|error| MigrateFault::Login(text(&error)))?;
+    client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(|error| MigrateFault::Login(text(&error)))?;
     let applied = apply_all(client, now).await;
     // The lock ends with the session at the latest.
     let _ = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
@@ -90,7 +89,8 @@ async fn apply(client: &mut Client, name: &str, sql: &str) -> Result<(), tokio_p
 }
 
 fn refuse_newer(known: &[tokio_postgres::Row]) -> Result<(), MigrateFault> {
-    let unknown = known.iter().map(|row| row.get::<_, String>(0)).find(|name| FILES.iter().all(|(file, _)| file != name));
+    let unknown =
+        known.iter().map(|row| row.get::<_, String>(0)).find(|name| FILES.iter().all(|(file, _)| file != name));
     unknown.map_or(Ok(()), |name| Err(MigrateFault::Newer { name }))
 }
 

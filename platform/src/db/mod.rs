@@ -24,7 +24,9 @@ mod tx;
 pub use batch::{BatchItem, BatchOutcome, TenantBatch};
 pub use fault::DbFault;
 pub use migrate::{MigrateFault, migrate};
-pub use plane::{Group, Control, Everywhere, In, Jobs, JobsOnly, Live, Mode, Modes, OnlyControl, OnlyOperator, Operator, Plane, Test};
+pub use plane::{
+    Control, Everywhere, Group, In, Jobs, JobsOnly, Live, Mode, Modes, OnlyControl, OnlyOperator, Operator, Plane, Test,
+};
 pub use provision::{ProvisionFault, provision, provision_clone};
 pub use statement::{AsDoor, AsOperator, AsPerson, AsQueue, AsTenant, Binds, Registered, Scope, Sql, registered};
 pub use store::{Database, HasStore, PoolOptions, Store, StoreFault, Urls};
@@ -32,6 +34,6 @@ pub use tx::{Args, Context, TenantTx};
 
 #[doc(hidden)]
 pub use inventory;
+pub use tokio_postgres::Row;
 #[doc(hidden)]
 pub use tokio_postgres::types::ToSql;
-pub use tokio_postgres::Row;

@@ -41,7 +41,13 @@ pub async fn provision(
 /// A copy of a migrated database: grants on the database itself are not copied with it.
 pub async fn provision_clone(administrator: &Config, template: &str, database: &str) -> Result<(), ProvisionFault> {
     let client = connect(administrator).await?;
-    client.batch_execute(&format!("create database {} template {} strategy file_copy", quoted(database), quoted(template))).await?;
+    client
+        .batch_execute(&format!(
+            "create database {} template {} strategy file_copy",
+            quoted(database),
+            quoted(template)
+        ))
+        .await?;
     let mut inside = administrator.clone();
     inside.dbname(database);
     connect(&inside).await?.batch_execute(&logins::database_grants(database)).await?;

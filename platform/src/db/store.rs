@@ -147,9 +147,16 @@ impl<P: Plane> Store<P> {
         let powers: Vec<String> = row.get("powers");
         let user: String = row.get("login");
         if user != P::LOGIN {
-            return Err(StoreFault::TooPowerful { login: P::LOGIN, what: format!("the URL signs in as {user} instead") });
+            return Err(StoreFault::TooPowerful {
+                login: P::LOGIN,
+                what: format!("the URL signs in as {user} instead"),
+            });
         }
-        if powers.is_empty() { Ok(()) } else { Err(StoreFault::TooPowerful { login: P::LOGIN, what: powers.join(", ") }) }
+        if powers.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreFault::TooPowerful { login: P::LOGIN, what: powers.join(", ") })
+        }
     }
 }
 
@@ -209,7 +216,12 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn server_version(&self) -> Result<u32, DbFault> {
-        let row = self.control.connection().await?.query_one("select current_setting('server_version_num')::bigint", &[]).await?;
+        let row = self
+            .control
+            .connection()
+            .await?
+            .query_one("select current_setting('server_version_num')::bigint", &[])
+            .await?;
         Ok(u32::try_from(row.get::<_, i64>(0)).unwrap_or_default())
     }
 

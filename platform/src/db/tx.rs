@@ -5,11 +5,11 @@ use tenantry_core::ids::{PersonId, TenantId};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
+use super::Group;
 use super::fault::{DbFault, answered};
 use super::plane::{In, Plane};
 use super::statement::{Binds, Scope, Sql};
 use super::store::Store;
-use super::Group;
 use crate::feed::Change;
 use crate::permit::{Acting, Permit, SystemPermission};
 
@@ -113,7 +113,11 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// Runs a statement and answers all its rows.
-    pub async fn query<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Vec<Row>, DbFault>
+    pub async fn query<S: Scope, G: Group>(
+        &mut self,
+        sql: &'static Sql<S, G>,
+        args: Args<'_>,
+    ) -> Result<Vec<Row>, DbFault>
     where
         M: In<G>,
     {
@@ -127,7 +131,11 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// Runs a statement that answers one row, or none.
-    pub async fn query_opt<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Option<Row>, DbFault>
+    pub async fn query_opt<S: Scope, G: Group>(
+        &mut self,
+        sql: &'static Sql<S, G>,
+        args: Args<'_>,
+    ) -> Result<Option<Row>, DbFault>
     where
         M: In<G>,
     {
@@ -135,7 +143,11 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// Runs a statement that always answers one row.
-    pub async fn query_one<S: Scope, G: Group>(&mut self, sql: &'static Sql<S, G>, args: Args<'_>) -> Result<Row, DbFault>
+    pub async fn query_one<S: Scope, G: Group>(
+        &mut self,
+        sql: &'static Sql<S, G>,
+        args: Args<'_>,
+    ) -> Result<Row, DbFault>
     where
         M: In<G>,
     {
@@ -220,13 +232,24 @@ impl<M: Plane> TenantTx<M> {
         }
     }
 
-    async fn prepare_and_send(&mut self, fresh: bool, text: &'static str, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+    async fn prepare_and_send(
+        &mut self,
+        fresh: bool,
+        text: &'static str,
+        params: Args<'_>,
+    ) -> Result<Vec<Row>, DbFault> {
         let (set, statement) = self.prepare(text).await?;
         self.state = State::Busy;
         self.send(fresh, &set, &statement, params).await
     }
 
-    async fn send(&self, fresh: bool, set: &Statement, statement: &Statement, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
+    async fn send(
+        &self,
+        fresh: bool,
+        set: &Statement,
+        statement: &Statement,
+        params: Args<'_>,
+    ) -> Result<Vec<Row>, DbFault> {
         self.store.count_statement();
         let connection = self.open_connection()?;
         if !fresh {
@@ -255,7 +278,8 @@ impl<M: Plane> TenantTx<M> {
         let before = self.state;
         self.state = State::Busy;
         let connection = self.open_connection()?;
-        let preparing = async { futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text)) };
+        let preparing =
+            async { futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text)) };
         let (set, statement) = answered(preparing).await?;
         let both = (set?, statement?);
         self.state = before;

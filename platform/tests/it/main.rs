@@ -4,14 +4,14 @@
 
 mod cache;
 mod config;
-mod feed;
-mod jobs;
-#[path = "../../src/page/tests.rs"]
-mod page;
-mod postgres;
 #[path = "../../src/db/tests.rs"]
 mod db;
+mod feed;
+mod jobs;
 #[path = "../../src/log/tests.rs"]
 mod log;
 #[path = "../../src/mail/tests.rs"]
 mod mail;
+#[path = "../../src/page/tests.rs"]
+mod page;
+mod postgres;

@@ -51,7 +51,9 @@ impl Installation {
 
     fn of_dev(dir: &std::path::Path) -> Result<Self, Fault> {
         let place = Place::at(dir);
-        let ready = place.ready().map_err(|_| format!("no `tenantry dev` runs in {}. Start it with `tenantry dev --data-dir {0}`.", dir.display()))?;
+        let ready = place.ready().map_err(|_| {
+            format!("no `tenantry dev` runs in {}. Start it with `tenantry dev --data-dir {0}`.", dir.display())
+        })?;
         let secrets = place.secrets(&Entropy::system())?;
         let administrator: tokio_postgres::Config = ready.database_url.parse()?;
         let login = |name: &str| {
@@ -99,7 +101,11 @@ pub fn ground(urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fau
 
 /// The login that migrates, from `TENANTRY_MIGRATE_URL`.
 pub(super) fn migrate_login(environment: &Environment) -> Result<tokio_postgres::Config, Fault> {
-    let url = environment.secret("TENANTRY_MIGRATE_URL").map_err(|fault| format!("TENANTRY_MIGRATE_URL: {}. {}", fault.what, fault.fix))?;
-    let url = url.ok_or("TENANTRY_MIGRATE_URL is not set. Set it to the URL of tenantry_migrate that `tenantry database plan` printed.")?;
+    let url = environment
+        .secret("TENANTRY_MIGRATE_URL")
+        .map_err(|fault| format!("TENANTRY_MIGRATE_URL: {}. {}", fault.what, fault.fix))?;
+    let url = url.ok_or(
+        "TENANTRY_MIGRATE_URL is not set. Set it to the URL of tenantry_migrate that `tenantry database plan` printed.",
+    )?;
     url.expose_secret().parse().map_err(|_| "TENANTRY_MIGRATE_URL is not a PostgreSQL URL.".into())
 }

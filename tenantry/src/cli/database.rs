@@ -50,7 +50,9 @@ fn plan(database: &str, host: &str) -> Outcome {
             say(&format!("-- TENANTRY_LISTEN_URL=postgresql://{login}:{password}@{host}/{database}"));
         }
     }
-    say("-- `serve` also takes TENANTRY_ROOT_KEY (made by `tenantry keys new-root`), TENANTRY_SMTP_URL and, for routes");
+    say(
+        "-- `serve` also takes TENANTRY_ROOT_KEY (made by `tenantry keys new-root`), TENANTRY_SMTP_URL and, for routes",
+    );
     say("-- with guard = \"cron\", TENANTRY_CRON_SECRET.");
     Ok(ExitCode::SUCCESS)
 }
@@ -64,7 +66,8 @@ pub(super) fn check(path: &Path) -> Outcome {
 pub(super) fn migrate() -> Outcome {
     let config = super::connect::migrate_login(&Environment::of_process())?;
     let applied = wait(async {
-        let (mut client, connection) = config.connect(NoTls).await.map_err(|error| format!("the database cannot be reached: {error}"))?;
+        let (mut client, connection) =
+            config.connect(NoTls).await.map_err(|error| format!("the database cannot be reached: {error}"))?;
         tokio::spawn(connection);
         db::migrate(&mut client, Clock::system().now()).await.map_err(|error| error.to_string())
     })??;

@@ -26,9 +26,15 @@ pub(super) fn run(args: PostureArgs) -> Outcome {
         let installation = Installation::open(&args.place).await?;
         let mut sites = Sites::of(&installation.config);
         if let Some(ready) = &installation.ready {
-            sites = sites.with_tenants(&ready.tenant, &ready.other_tenant, Some(SecretString::from(ready.api_key.clone())));
+            sites =
+                sites.with_tenants(&ready.tenant, &ready.other_tenant, Some(SecretString::from(ready.api_key.clone())));
         }
-        let probe = Arc::new(Probe::new(installation.ground.clone(), installation.config.clone(), installation.urls.clone(), Some(sites)));
+        let probe = Arc::new(Probe::new(
+            installation.ground.clone(),
+            installation.config.clone(),
+            installation.urls.clone(),
+            Some(sites),
+        ));
         let findings = run_all(CONTROLS, &probe).await;
         let report = Report::new(&findings);
         match args.format {

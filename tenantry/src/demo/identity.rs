@@ -135,7 +135,9 @@ impl Believer {
         let now = self.clock.now_s();
         if known.fetched_at_s.is_none_or(|at| at + REFETCH_S <= now) {
             let fetched = tokio::time::timeout(FETCH_TIMEOUT, fetch(&self.source)).await;
-            let verifier = fetched.map_err(|_| "the key set did not come in time".to_owned())?.map_err(|error| error.to_string())?;
+            let verifier = fetched
+                .map_err(|_| "the key set did not come in time".to_owned())?
+                .map_err(|error| error.to_string())?;
             *known = Known { verifier: Arc::new(verifier), fetched_at_s: Some(now) };
         }
         Ok(Arc::clone(&known.verifier))

@@ -21,8 +21,8 @@ use axum::{Extension, Json};
 use tenantry_core::clock::Clock;
 use tokio::net::UnixListener;
 
-pub use identity::{Claims, JwksSource};
 use identity::Believer;
+pub use identity::{Claims, JwksSource};
 use shop::{NewOrder, NewProduct, Shop};
 
 /// The configuration that a newcomer copies.
@@ -61,7 +61,10 @@ fn router(source: JwksSource, clock: Clock) -> Router {
         .route("/api/orders", get(orders).post(add_order))
         .route("/assets/shop.css", get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }))
         .route("/assets/shop.svg", get(|| async { ([(header::CONTENT_TYPE, "image/svg+xml")], ICON) }))
-        .route("/assets/shop.js", get(|| async { ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT) }))
+        .route(
+            "/assets/shop.js",
+            get(|| async { ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT) }),
+        )
         .route("/api/cron/nightly", post(restock))
         .layer(middleware::from_fn_with_state(demo.clone(), believe))
         .with_state(demo)
@@ -75,7 +78,8 @@ async fn believe(State(demo): State<Demo>, mut request: Request, next: Next) -> 
             request.extensions_mut().insert(claims);
             next.run(request).await
         }
-        Err(why) => (StatusCode::UNAUTHORIZED, Json(serde_json::json!({ "error": "identity_refused", "detail": why }))).into_response(),
+        Err(why) => (StatusCode::UNAUTHORIZED, Json(serde_json::json!({ "error": "identity_refused", "detail": why })))
+            .into_response(),
     }
 }
 
@@ -91,14 +95,24 @@ async fn products(State(demo): State<Demo>, Extension(claims): Extension<Claims>
     Json(demo.shop.products(&claims.world())).into_response()
 }
 
-async fn product(State(demo): State<Demo>, Extension(claims): Extension<Claims>, UrlPath(id): UrlPath<u32>) -> Response {
+async fn product(
+    State(demo): State<Demo>,
+    Extension(claims): Extension<Claims>,
+    UrlPath(id): UrlPath<u32>,
+) -> Response {
     match demo.shop.products(&claims.world()).into_iter().find(|product| product.has_id(id)) {
         Some(product) => Json(product).into_response(),
-        None => (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "there is no such product" }))).into_response(),
+        None => {
+            (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "there is no such product" }))).into_response()
+        }
     }
 }
 
-async fn add_product(State(demo): State<Demo>, Extension(claims): Extension<Claims>, Json(new): Json<NewProduct>) -> Response {
+async fn add_product(
+    State(demo): State<Demo>,
+    Extension(claims): Extension<Claims>,
+    Json(new): Json<NewProduct>,
+) -> Response {
     match demo.shop.add_product(&claims.world(), new) {
         Ok(product) => (StatusCode::CREATED, Json(product)).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, Json(serde_json::json!({ "error": why }))).into_response(),
@@ -109,7 +123,11 @@ async fn orders(State(demo): State<Demo>, Extension(claims): Extension<Claims>) 
     Json(demo.shop.orders(&claims.world())).into_response()
 }
 
-async fn add_order(State(demo): State<Demo>, Extension(claims): Extension<Claims>, Json(new): Json<NewOrder>) -> Response {
+async fn add_order(
+    State(demo): State<Demo>,
+    Extension(claims): Extension<Claims>,
+    Json(new): Json<NewOrder>,
+) -> Response {
     match demo.shop.add_order(&claims.world(), &claims.actor_name(), new) {
         Ok(order) => (StatusCode::CREATED, Json(order)).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, Json(serde_json::json!({ "error": why }))).into_response(),

@@ -92,7 +92,11 @@ impl Shop {
     pub(super) fn add_order(&self, world: &str, ordered_by: &str, new: NewOrder) -> Result<Order, &'static str> {
         self.with(world, |world| {
             let id = next(world.orders.len())?;
-            let product = world.products.iter_mut().find(|product| product.id == new.product_id).ok_or("there is no such product")?;
+            let product = world
+                .products
+                .iter_mut()
+                .find(|product| product.id == new.product_id)
+                .ok_or("there is no such product")?;
             if new.quantity == 0 || new.quantity > product.stock {
                 return Err("quantity must be at least 1 and at most what is in stock");
             }
@@ -106,7 +110,11 @@ impl Shop {
     /// What a nightly job does: fills up every shelf and says how many.
     pub(super) fn restock(&self) -> usize {
         let mut worlds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        worlds.values_mut().flat_map(|world| &mut world.products).map(|product| product.stock = product.stock.max(40)).count()
+        worlds
+            .values_mut()
+            .flat_map(|world| &mut world.products)
+            .map(|product| product.stock = product.stock.max(40))
+            .count()
     }
 
     pub(super) fn page(&self, claims: &Claims, nonce: &str) -> String {

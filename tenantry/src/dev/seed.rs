@@ -8,7 +8,7 @@ use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
 use tenantry_identity::users::Draft;
 use tenantry_platform::cache::Known;
 use tenantry_platform::db::Test;
-use tenantry_platform::permit::{Principal, ManageKeys, Origin, Permit};
+use tenantry_platform::permit::{ManageKeys, Origin, Permit, Principal};
 use tenantry_platform::problem::Problem;
 use tokio_postgres::NoTls;
 

@@ -64,7 +64,12 @@ impl Visit {
         let socket = peer.address.ip();
         let forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
         Self {
-            request_id: front::request_id(headers, app.trusted.contains(socket), &app.ground.clock, &app.ground.entropy),
+            request_id: front::request_id(
+                headers,
+                app.trusted.contains(socket),
+                &app.ground.clock,
+                &app.ground.entropy,
+            ),
             ip: app.trusted.client_ip(socket, forwarded),
             site: None,
             nonce: Nonce::fresh(&app.ground.entropy).as_str().into(),
@@ -145,7 +150,12 @@ impl Visit {
     }
 
     /// The session whose cookies belong to this host. One whose access token is over is renewed by a safe request.
-    pub(super) async fn session(&mut self, app: &App, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<StaffSession>>, Problem> {
+    pub(super) async fn session(
+        &mut self,
+        app: &App,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<StaffSession>>, Problem> {
         let Some(host) = self.site.as_ref().map(|site| Arc::clone(&site.origin)) else { return Ok(None) };
         let known = match app.identity.sessions.known(headers, &host) {
             Known::NeedsFill => {
@@ -157,7 +167,9 @@ impl Visit {
         match known {
             Known::Verified(session) => Ok(Some(session)),
             Known::NotPresented => Ok(None),
-            Known::Refused(refusal) if refusal.may_refresh() && is_safe(method) => self.renew(app, headers, &host).await,
+            Known::Refused(refusal) if refusal.may_refresh() && is_safe(method) => {
+                self.renew(app, headers, &host).await
+            }
             Known::Refused(refusal) if refusal.may_refresh() => Err(session_stale()),
             Known::Refused(_) | Known::NeedsFill => {
                 self.cookies.extend([clear_cookie(ACCESS_COOKIE), clear_cookie(REFRESH_COOKIE)]);
@@ -167,12 +179,18 @@ impl Visit {
     }
 
     /// Charged before: the database is asked here, and the request's own limits are looked at only afterwards.
-    async fn renew(&mut self, app: &App, headers: &HeaderMap, host: &Arc<str>) -> Result<Option<Arc<StaffSession>>, Problem> {
+    async fn renew(
+        &mut self,
+        app: &App,
+        headers: &HeaderMap,
+        host: &Arc<str>,
+    ) -> Result<Option<Arc<StaffSession>>, Problem> {
         let verdict = app.limiter.decide(app.ground.clock.now_ms(), &app.limiter.charges_of(RENEWAL, self.ip, None));
         if !verdict.is_admitted() {
             return Err(too_many(&verdict, app.limiter.limits()));
         }
-        let (identity, headers, host, from) = (Arc::clone(&app.identity), headers.clone(), Arc::clone(host), self.origin());
+        let (identity, headers, host, from) =
+            (Arc::clone(&app.identity), headers.clone(), Arc::clone(host), self.origin());
         let renewed = app.cross(async move { identity.sessions.refresh(&headers, &host, from).await }).await??;
         self.cookies.extend(renewed.cookies);
         renewed.session.map(Some).ok_or_else(session_over)
@@ -301,7 +319,9 @@ impl Visit {
         let request_id = self.request_id.to_str().unwrap_or_default();
         if let Some(ours) = &problem.ours {
             match problem.kind {
-                Kind::Internal => tracing::error!(request_id, problem = %problem.code, cause = ours, "a request failed"),
+                Kind::Internal => {
+                    tracing::error!(request_id, problem = %problem.code, cause = ours, "a request failed")
+                }
                 _ => tracing::warn!(request_id, problem = %problem.code, cause = ours, "a request was refused"),
             }
         }
@@ -390,7 +410,10 @@ fn target(request: &Request<Incoming>) -> String {
 
 /// A person who follows a link or types an address; a script that fetches is told in JSON.
 fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(header::ACCEPT).iter().any(|types| types.to_str().is_ok_and(|types| types.contains("text/html")));
+    let accepts = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|types| types.to_str().is_ok_and(|types| types.contains("text/html")));
     let fetches = headers.get("sec-fetch-mode").is_some_and(|mode| mode != "navigate");
     accepts && !fetches && matches!(*method, Method::GET | Method::HEAD | Method::POST)
 }

@@ -45,7 +45,12 @@ impl Guarded {
 ///
 /// # Errors
 /// The credential is refused, comes from another origin, or its owner has failed too often.
-pub(super) async fn check(app: &App, visit: &mut Visit, route: &AppRoute, request: &Request<Incoming>) -> Result<Guarded, Problem> {
+pub(super) async fn check(
+    app: &App,
+    visit: &mut Visit,
+    route: &AppRoute,
+    request: &Request<Incoming>,
+) -> Result<Guarded, Problem> {
     let guards = route.route.guards;
     if guards.is_public() {
         return Ok(public(request.headers()));
@@ -80,7 +85,10 @@ fn public(headers: &HeaderMap) -> Guarded {
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = given.next() else { return Ok(None) };
-    let unclear = || Problem::new(Kind::Unauthorized, "Send one `Authorization` header, as `Bearer` and the key.").code("credential_unclear");
+    let unclear = || {
+        Problem::new(Kind::Unauthorized, "Send one `Authorization` header, as `Bearer` and the key.")
+            .code("credential_unclear")
+    };
     if given.next().is_some() {
         return Err(unclear());
     }
@@ -103,7 +111,9 @@ pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Pri
     };
     match presented {
         Presented::Verified(key) => Ok(Arc::clone(key.principal())),
-        Presented::Refused(Refusal::TenantStopped(tenant)) => Err(tenants::stopped(&tenant).unwrap_or_else(key_refused)),
+        Presented::Refused(Refusal::TenantStopped(tenant)) => {
+            Err(tenants::stopped(&tenant).unwrap_or_else(key_refused))
+        }
         Presented::Refused(_) | Presented::NotPresented | Presented::NeedsFill(_) => {
             visit.check_failures(app)?;
             visit.charge_failure(app);
@@ -113,7 +123,11 @@ pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Pri
 }
 
 fn key_refused() -> Problem {
-    Problem::new(Kind::Unauthorized, "This API key is unknown, revoked, expired or mistyped. Create another one in the console under API keys.").code("key_refused")
+    Problem::new(
+        Kind::Unauthorized,
+        "This API key is unknown, revoked, expired or mistyped. Create another one in the console under API keys.",
+    )
+    .code("key_refused")
 }
 
 /// A scheduler's secret, in constant time, from the networks that may present it.
@@ -121,12 +135,14 @@ fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem
     visit.check_failures(app)?;
     let networks = &app.config.cron.allow_from;
     let is_from_there = networks.is_empty() || networks.iter().any(|network| network.contains(&visit.ip));
-    let matches = |secret: &secrecy::SecretString| bool::from(secret.expose_secret().as_bytes().ct_eq(token.as_bytes()));
+    let matches =
+        |secret: &secrecy::SecretString| bool::from(secret.expose_secret().as_bytes().ct_eq(token.as_bytes()));
     // Each secret is compared, so that the time does not tell which one it was.
     let is_right = app.cron.iter().map(matches).fold(false, |found, one| found | one);
     if !(is_from_there && is_right) {
         visit.charge_failure(app);
-        return Err(Problem::new(Kind::Unauthorized, "The cron secret is wrong, or this address may not present it.").code("cron_refused"));
+        return Err(Problem::new(Kind::Unauthorized, "The cron secret is wrong, or this address may not present it.")
+            .code("cron_refused"));
     }
     Ok(Arc::new(Principal::vouch(Parts {
         realm: Realm::Staff,
@@ -142,7 +158,12 @@ fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem
 }
 
 /// The session of a tenant's host. One whose access token is over is renewed by a safe request.
-async fn session(app: &App, visit: &mut Visit, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<Principal>>, Problem> {
+async fn session(
+    app: &App,
+    visit: &mut Visit,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<Principal>>, Problem> {
     Ok(visit.session(app, method, headers).await?.map(|session| Arc::clone(session.principal())))
 }
 

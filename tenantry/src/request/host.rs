@@ -52,7 +52,12 @@ impl Site {
 pub(super) async fn site(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Site, Problem> {
     let authority = uri.authority().map(|authority| authority.as_str().as_bytes());
     let sent = authority.or_else(|| headers.get(header::HOST).map(header::HeaderValue::as_bytes)).unwrap_or_default();
-    let host = Host::parse(sent).map_err(|_| Problem::new(Kind::Malformed, "The Host header is not a host name. Ask for the host that is in the address bar."))?;
+    let host = Host::parse(sent).map_err(|_| {
+        Problem::new(
+            Kind::Malformed,
+            "The Host header is not a host name. Ask for the host that is in the address bar.",
+        )
+    })?;
     let origin = app.config.hosts.origin(&host.name).into();
     let sent: Arc<str> = String::from_utf8_lossy(sent).into();
     let of = |surface, tenant| Ok(Site { surface, tenant, host: Arc::clone(&sent), origin: Arc::clone(&origin) });
@@ -80,5 +85,6 @@ async fn tenant(app: &App, slug: &str) -> Result<Arc<TenantRef>, Problem> {
 }
 
 fn unknown_host() -> Problem {
-    Problem::new(Kind::NotFound, "No workspace has this address. Check the spelling, or ask whoever gave it to you.").code("unknown_host")
+    Problem::new(Kind::NotFound, "No workspace has this address. Check the spelling, or ask whoever gave it to you.")
+        .code("unknown_host")
 }

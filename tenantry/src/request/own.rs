@@ -21,13 +21,20 @@ use crate::app::App;
 use crate::routes::{Access, OwnRoute, Routers};
 
 /// Answers a request to a path of our own.
-pub(super) async fn answer(app: &App, routers: &Routers, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+pub(super) async fn answer(
+    app: &App,
+    routers: &Routers,
+    visit: &mut Visit,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
     let Some(site) = visit.site.clone() else { return Err(Problem::not_found()) };
     let path = request.uri().path().to_owned();
     let route = find(app, visit, site.surface, request.method(), &path)?;
     visit.take_own_route(route);
     let session = match admit(app, visit, route, &request, &path).await {
-        Err(problem) if let Some(known) = visit.principal.clone() => return visit.spend_refused(app, Some(&known)).and(Err(problem)),
+        Err(problem) if let Some(known) = visit.principal.clone() => {
+            return visit.spend_refused(app, Some(&known)).and(Err(problem));
+        }
         admitted => admitted?,
     };
     visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
@@ -47,7 +54,13 @@ pub(super) async fn answer(app: &App, routers: &Routers, visit: &mut Visit, requ
     Ok(answer.map(Body::from))
 }
 
-fn find<'a>(app: &'a App, visit: &mut Visit, surface: Surface, method: &Method, path: &str) -> Result<&'a OwnRoute, Problem> {
+fn find<'a>(
+    app: &'a App,
+    visit: &mut Visit,
+    surface: Surface,
+    method: &Method,
+    path: &str,
+) -> Result<&'a OwnRoute, Problem> {
     let Some(method) = RouteMethod::named(method.as_str()) else { return Err(Problem::not_found()) };
     match app.own.table.find(path, method) {
         Found::Route(at) if app.own.routes[at].is_on(surface) => Ok(&app.own.routes[at]),
@@ -57,7 +70,13 @@ fn find<'a>(app: &'a App, visit: &mut Visit, surface: Surface, method: &Method, 
 }
 
 /// Who may: by the route's own word. Answers the session of whoever is signed in.
-async fn admit(app: &App, visit: &mut Visit, route: &OwnRoute, request: &Request<Incoming>, path: &str) -> Result<Option<Arc<StaffSession>>, Problem> {
+async fn admit(
+    app: &App,
+    visit: &mut Visit,
+    route: &OwnRoute,
+    request: &Request<Incoming>,
+    path: &str,
+) -> Result<Option<Arc<StaffSession>>, Problem> {
     let headers = request.headers();
     if let Access::Key(permission) = route.access {
         let token = bearer(headers)?.ok_or_else(Problem::unauthorized)?;
@@ -79,12 +98,19 @@ async fn admit(app: &App, visit: &mut Visit, route: &OwnRoute, request: &Request
         (_, None) => Err(Problem::unauthorized()),
         (Access::SignedIn, session) => Ok(session),
         (Access::Operator, Some(session)) if session.person().operator => Ok(Some(session)),
-        (Access::Workspace(permission), Some(session)) => admit_workspace(visit, &session, path, permission).map(|()| Some(session)),
+        (Access::Workspace(permission), Some(session)) => {
+            admit_workspace(visit, &session, path, permission).map(|()| Some(session))
+        }
         (Access::Operator | Access::Key(_), Some(_)) => Err(Problem::not_found()),
     }
 }
 
-async fn session(app: &App, visit: &mut Visit, method: &Method, headers: &HeaderMap) -> Result<Option<Arc<StaffSession>>, Problem> {
+async fn session(
+    app: &App,
+    visit: &mut Visit,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Arc<StaffSession>>, Problem> {
     match visit.site.as_ref().map(|site| site.surface) {
         Some(Surface::Central | Surface::Tenant(_)) => visit.session(app, method, headers).await,
         _ => Ok(None),
@@ -105,7 +131,12 @@ fn admit_key(visit: &mut Visit, principal: Arc<Principal>, permission: Option<&s
 }
 
 /// `/-/console/{slug}/{mode}/…`: the workspace of the path, as the session's person belongs to it.
-fn admit_workspace(visit: &mut Visit, session: &StaffSession, path: &str, permission: Option<&str>) -> Result<(), Problem> {
+fn admit_workspace(
+    visit: &mut Visit,
+    session: &StaffSession,
+    path: &str,
+    permission: Option<&str>,
+) -> Result<(), Problem> {
     let mut words = path.split('/').skip(3);
     let slug = words.next().unwrap_or_default();
     // A word that is no mode is no way to live data: only the path that ends before it means live.

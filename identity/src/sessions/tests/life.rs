@@ -199,7 +199,8 @@ async fn what_is_long_over_is_swept_and_what_lives_stays() {
     house.advance(61 * DAY_S);
     let young = sign_in(&house).await;
     let admin = house.db.administrator().await;
-    let fresh = "insert into control.change (id, at, kind, subject) values (gen_random_uuid(), $1, 'key', gen_random_uuid())";
+    let fresh =
+        "insert into control.change (id, at, kind, subject) values (gen_random_uuid(), $1, 'key', gen_random_uuid())";
     admin.execute(fresh, &[&house.db.ground.now()]).await.expect("told just now");
     assert_eq!(sweep(&house.db.ground).await.expect("a count"), 2, "the old session, and what its sign-up told caches");
     assert!(young.is_signed_in(CENTRAL).await && !old.is_signed_in(CENTRAL).await);

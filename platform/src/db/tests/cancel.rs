@@ -17,8 +17,9 @@ const CANCELS: usize = 600;
 /// More polls than any of the calls below needs: every await is hit.
 const POLLS_MOST: usize = 12;
 
-static NOTE: Sql<AsTenant, Modes> =
-    Sql::registered("insert into subject_keys (tenant_id, subject_id, sealed, created_at) values ($1, $2, '\\x00', now())");
+static NOTE: Sql<AsTenant, Modes> = Sql::registered(
+    "insert into subject_keys (tenant_id, subject_id, sealed, created_at) values ($1, $2, '\\x00', now())",
+);
 /// Without the first wall, so that a context left behind would show.
 static SEEN: Sql<AsTenant, Modes> = Sql::registered(
     "select coalesce(array_agg(distinct tenant_id), '{}'), current_setting('tenantry.tenant') from subject_keys where (tenant_id = $1 or true)",

@@ -19,7 +19,10 @@ fn listed(text: &'static str) -> impl Iterator<Item = &'static str> {
 }
 
 fn classes() -> BTreeMap<&'static str, &'static str> {
-    listed(logins::CONTROL_TABLES).filter_map(|line| line.split_once(char::is_whitespace)).map(|(t, c)| (t, c.trim())).collect()
+    listed(logins::CONTROL_TABLES)
+        .filter_map(|line| line.split_once(char::is_whitespace))
+        .map(|(t, c)| (t, c.trim()))
+        .collect()
 }
 
 #[tokio::test]
@@ -66,7 +69,8 @@ async fn every_policy_is_the_one_of_its_tables_class() {
         .expect("read");
     let mut walls: BTreeMap<String, usize> = BTreeMap::new();
     for row in &rows {
-        let (table, policy, qual, check): (String, String, String, String) = (row.get(0), row.get(1), row.get(5), row.get(6));
+        let (table, policy, qual, check): (String, String, String, String) =
+            (row.get(0), row.get(1), row.get(5), row.get(6));
         assert_eq!((row.get::<_, &str>(2), row.get::<_, &str>(4)), ("PERMISSIVE", "ALL"), "{table} {policy}");
         let roles: String = row.get(3);
         let own = |owner: &str| format!("({owner}_id = (current_setting('tenantry.{owner}'::text))::uuid)");
@@ -184,7 +188,11 @@ async fn every_door_is_listed_with_its_owner_and_callers() {
         let bare = name.split('(').next().unwrap_or_default();
         let types: Option<String> = row.get(6);
         let callers: Vec<String> = row.get(5);
-        found.insert(format!("{bare}({}) | {} | {}", types.unwrap_or_default(), row.get::<_, String>(4), callers.join(" ")).trim_end().to_owned());
+        found.insert(
+            format!("{bare}({}) | {} | {}", types.unwrap_or_default(), row.get::<_, String>(4), callers.join(" "))
+                .trim_end()
+                .to_owned(),
+        );
     }
     let listed: BTreeSet<String> = listed(logins::DOORS).map(str::to_owned).collect();
     let odd: Vec<&String> = found.symmetric_difference(&listed).collect();

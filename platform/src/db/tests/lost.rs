@@ -12,8 +12,9 @@ use tokio_postgres::config::Host;
 
 use super::{permit, tenant};
 
-static NOTE: Sql<AsTenant, Modes> =
-    Sql::registered("insert into subject_keys (tenant_id, subject_id, sealed, created_at) values ($1, $2, '\\x00', now())");
+static NOTE: Sql<AsTenant, Modes> = Sql::registered(
+    "insert into subject_keys (tenant_id, subject_id, sealed, created_at) values ($1, $2, '\\x00', now())",
+);
 
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_told_as_that() {
@@ -46,7 +47,11 @@ async fn behind_a_broken_way(db: &TestDb) -> Ground {
         carry_until_commit(client, UnixStream::connect(socket).await.expect("the server")).await;
     });
     let mut live = Config::new();
-    live.host("127.0.0.1").port(port).user(logins::SERVING[1].0).password(password(logins::SERVING[1].0)).dbname(&db.name);
+    live.host("127.0.0.1")
+        .port(port)
+        .user(logins::SERVING[1].0)
+        .password(password(logins::SERVING[1].0))
+        .dbname(&db.name);
     let pools = Database::open(Urls { live, ..direct }, Default::default()).expect("pools");
     let mut ground = db.ground.clone();
     ground.db = pools;

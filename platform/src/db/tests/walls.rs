@@ -22,9 +22,11 @@ static LIST: Sql<AsTenant, Modes> = Sql::registered("select tenant_id from api_k
 static REVOKE: Sql<AsTenant, Modes> =
     Sql::registered("update api_keys set revoked_at = now() where tenant_id = $1 and id = $2 returning tenant_id");
 /// The same as a forgetful room would write them: the first wall is not there.
-static LIST_ALL: Sql<AsTenant, Modes> = Sql::registered("select tenant_id from api_keys where (tenant_id = $1 or true)");
-static REVOKE_ALL: Sql<AsTenant, Modes> =
-    Sql::registered("update api_keys set revoked_at = now() where (tenant_id = $1 or true) and id = $2 returning tenant_id");
+static LIST_ALL: Sql<AsTenant, Modes> =
+    Sql::registered("select tenant_id from api_keys where (tenant_id = $1 or true)");
+static REVOKE_ALL: Sql<AsTenant, Modes> = Sql::registered(
+    "update api_keys set revoked_at = now() where (tenant_id = $1 or true) and id = $2 returning tenant_id",
+);
 
 /// The statements of one world.
 #[derive(Clone, Copy)]
@@ -90,7 +92,11 @@ async fn work(ground: &Ground, own: TenantId, room: Room, ids: &Mutex<Vec<Uuid>>
             let mut tx = permit(own).begin(ground);
             let mut rows = tx.query(room.revoke, &[&id]).await.expect("revoked");
             rows.extend(tx.query(room.list, &[]).await.expect("listed"));
-            if round % 3 == 1 { tx.commit().await.expect("committed") } else { tx.rollback().await.expect("rolled back") }
+            if round % 3 == 1 {
+                tx.commit().await.expect("committed")
+            } else {
+                tx.rollback().await.expect("rolled back")
+            }
             rows
         };
         met += rows.iter().filter(|row| row.get::<_, Uuid>(0) != own.uuid()).count();
@@ -109,6 +115,7 @@ async fn insert(ground: &Ground, own: TenantId) -> Uuid {
 
 /// What the database would be if the second wall had been forgotten.
 async fn without_policies(db: &TestDb) {
-    let sql = "alter table live.api_keys no force row level security; alter table live.api_keys disable row level security";
+    let sql =
+        "alter table live.api_keys no force row level security; alter table live.api_keys disable row level security";
     db.administrator().await.batch_execute(sql).await.expect("the administrator may");
 }
