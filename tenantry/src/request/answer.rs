@@ -348,12 +348,20 @@ impl Visit {
             brand: Arc::clone(&app.identity.options.brand),
             words: page::words::Words::english(),
         };
+        // The first sentence says what happened. Those after it, or ours, what to do.
+        let (sentence, help) = match problem.detail.split_once(". ") {
+            Some((first, rest)) => (format!("{first}."), rest.to_owned()),
+            None => (problem.detail.to_string(), visit.words.say("problem.help").to_owned()),
+        };
+        // A host of nobody, or of a stopped tenant, leads nowhere.
+        let hosts = &app.config.hosts;
+        let here = if self.site.is_some() { String::new() } else { hosts.origin(&hosts.central()) };
         let page = ProblemPage {
             chrome: visit.page("problem.title").titled(problem.title()),
             status: problem.status().as_u16(),
-            sentence: problem.detail.to_string(),
-            help: visit.words.say("problem.help").to_owned(),
-            onward_href: "/".to_owned(),
+            sentence,
+            help,
+            onward_href: format!("{here}/"),
             onward_label: visit.words.say("problem.onward").to_owned(),
         };
         render_with(problem.status(), &page)

@@ -165,6 +165,8 @@ async fn suspends_a_tenant(browser: &Chromium, ready: &Ready) {
     browser.goto(&ready.other_tenant).await;
     browser.is_sound("the stopped tenant's page").await;
     assert!(browser.text().await.contains("suspended"), "{}", browser.text().await);
+    browser.click("main a.button").await;
+    browser.arrive(&ready.console).await;
 }
 
 #[tokio::test]
