@@ -84,7 +84,8 @@ pub struct Change {
 pub struct Reach {
     /// Nodes known to have applied it.
     pub applied: u32,
-    /// Until when a node that was not heard of may still accept what was revoked; none: nobody does.
+    /// Until when another node, if there is one, may at the very most accept what was revoked. It reads the change
+    /// within [`POLL`]; one that cannot read believes nothing after [`GRACE`]. None: nobody else can be there.
     pub may_accept_until: Option<Timestamp>,
 }
 
@@ -303,6 +304,6 @@ impl<M: Plane + In<Everywhere>> TenantTx<M> {
         let changes = self.take_changes();
         self.commit().await?;
         changes.iter().for_each(|change| ground.feed.apply(change));
-        Ok(Reach { applied: 1, may_accept_until: None })
+        Ok(Reach { applied: 1, may_accept_until: ground.now().checked_add(GRACE).ok() })
     }
 }

@@ -117,7 +117,7 @@ pub struct Revoked {
 pub struct Reach {
     /// Nodes that refuse the key.
     applied: u32,
-    /// Until when a node that was not heard of may still accept it; absent: none does.
+    /// Until when another node, if there is one, may at the very most accept it: usually a quarter of a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     may_accept_until: Option<Timestamp>,

@@ -320,7 +320,7 @@ fn paths_origins_and_sources_that_open_more_than_they_say_are_refused() {
             (
                 9,
                 31,
-                "\"'unsafe-inline'\" is no source. Please write 'self', data:, blob:, or a host such as https://cdn.example.com; * and 'unsafe-…' undo the policy.",
+                "\"'unsafe-inline'\" is no source. Please write 'self', data:, blob:, a host such as https://cdn.example.com, or the 'sha256-…' of a script; * and 'unsafe-…' undo the policy.",
             ),
             (
                 9,
