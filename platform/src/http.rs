@@ -1,7 +1,7 @@
 //! What handlers take from a request: strict bodies, cookies, and who calls.
 //!
 //! [`Caller`] is put into the request's extensions by the one function that runs a request's life; a handler
-//! that asks for a [`Permit`](crate::permit::Permit) gets it from there or is never run.
+//! that asks for a [`Permit`] gets it from there or is never run.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -55,7 +55,7 @@ pub struct Found {
     pub next: Option<AuditId>,
 }
 
-/// The newest rows that fit, older than `cursor`, at most [`MOST`].
+/// The newest rows that fit, older than `cursor`, at most `MOST`.
 pub async fn list<P: ReadsAudit, M: Mode>(
     ground: &Ground,
     readers: &Readers<P, M>,
