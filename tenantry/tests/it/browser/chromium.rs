@@ -1,5 +1,7 @@
 //! Chromium, driven by its own driver, as one person's browser. Both end with the test.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -33,6 +35,8 @@ const FLAGS: &[&str] = &[
 pub(crate) struct Chromium {
     client: Client,
     driver: Child,
+    port: u16,
+    session: String,
     axe: Option<String>,
 }
 
@@ -56,12 +60,13 @@ impl Chromium {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(options.as_object().unwrap().clone());
         let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.expect("Chromium starts");
-        Some(Self { client, driver, axe: axe() })
+        let session = client.session_id().await.unwrap().expect("a session that began has a name");
+        Some(Self { client, driver, port, session, axe: axe() })
     }
 
-    /// Ends the browser, then its driver. A test that fails ends the driver, and that its browser.
+    /// Ends the browser, then its driver.
     pub(crate) async fn close(mut self) {
-        self.client.close().await.unwrap();
+        self.client.clone().close().await.unwrap();
         self.driver.kill().await.unwrap();
     }
 
@@ -144,6 +149,18 @@ impl Chromium {
         let log = self.client.issue_cmd(DriverCommand::BrowserLog).await.unwrap();
         let entries = log.as_array().unwrap().iter().filter(|entry| entry["source"] != "network");
         entries.map(|entry| entry["message"].to_string()).collect()
+    }
+}
+
+/// A test that fails ends its browser too: a driver that is killed leaves it behind.
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        // After `close` nobody listens there, and nothing is left to end.
+        let Ok(mut driver) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else { return };
+        let end = format!("DELETE /session/{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", self.session);
+        let _ = driver.set_read_timeout(Some(PAGE_WITHIN));
+        let _ = driver.write_all(end.as_bytes());
+        let _ = driver.read(&mut [0; 64]);
     }
 }
 
