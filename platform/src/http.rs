@@ -218,6 +218,39 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
+/// `If-Match: "3"`: the version that the caller has read (RFC 9110, section 13.1.1). Without one, or with `*`, whatever
+/// stands there is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IfMatch(pub Option<i64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut lines = parts.headers.get_all(header::IF_MATCH).iter();
+        let (line, more) = (lines.next(), lines.next());
+        let Some(line) = line else { return Ok(Self(None)) };
+        let text = line.to_str().ok().filter(|_| more.is_none()).unwrap_or_default();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let version =
+            text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|digits| digits.parse().ok());
+        version.map(|version| Self(Some(version))).ok_or_else(|| {
+            Problem::new(
+                Kind::Malformed,
+                "`If-Match` takes one version as the `ETag` of a read gave it, such as \"3\".",
+            )
+        })
+    }
+}
+
+/// The `ETag` of a version.
+pub fn etag(version: i64) -> HeaderValue {
+    // Invariant: digits between quotation marks are a header value.
+    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"0\""))
+}
+
 /// The value of a cookie. Two cookies of one name are refused: nobody can say which one was meant.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found = headers

@@ -25,6 +25,8 @@ pub enum Kind {
     SlowRequest,
     /// 409: somebody else was faster, or it exists already.
     Conflict,
+    /// 412: look at the newer version first.
+    Outdated,
     /// 413: send less.
     TooLarge,
     /// 415: another content type.
@@ -58,6 +60,7 @@ impl Kind {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Not this method"),
             Self::SlowRequest => (StatusCode::REQUEST_TIMEOUT, "slow_request", "The request came too slowly"),
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "That was changed or taken meanwhile"),
+            Self::Outdated => (StatusCode::PRECONDITION_FAILED, "changed_meanwhile", "That was changed meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The request is too large"),
             Self::UnsupportedType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type", "Not this content type"),
             Self::Misdirected => {
@@ -159,7 +162,13 @@ impl Problem {
         Self::new(Kind::NotFound, "Nothing is here, or it is not yours. Check the address.")
     }
 
-    /// 403 that names the permission.
+    /// 412: the version that the caller read is not the newest.
+    pub fn changed_meanwhile() -> Self {
+        let sentence = "Somebody changed this after you had read it, and nothing of yours was saved. Read it again, then send your change with the new version.";
+        Self::new(Kind::Outdated, sentence)
+    }
+
+    /// 403 that names what is missing.
     pub fn missing_permission(word: &str) -> Self {
         Self::new(
             Kind::Forbidden,

@@ -1,0 +1,47 @@
+//! Routes of the management API: `/-/api/v1/…`, each with the scope that a key needs.
+
+use axum::routing::{delete, get, post};
+use tenantry_core::route::Method::{Delete, Get, Post};
+use tenantry_custody::audit;
+use tenantry_identity::{apikeys, members, tenants};
+use tenantry_platform::db::{Database, HasStore, Mode};
+
+use super::{Access, Entries, On, PAGE, Place};
+use crate::openapi;
+
+const DESCRIPTION: Place = (On::All, Access::Public("the description of the API"), PAGE);
+
+impl Entries {
+    pub(super) fn programs<M: Mode>(&mut self)
+    where
+        Database: HasStore<M>,
+    {
+        self.add(Get, "/-/api/openapi.json", DESCRIPTION, get(openapi::serve));
+        self.api(Get, "/-/api/v1/whoami", None, get(members::http::whoami));
+        self.api(Get, "/-/api/v1/tenant", None, get(tenants::http::read));
+        self.api(Get, "/-/api/v1/members", Some("members:read"), get(members::http::list));
+        self.keys::<M>();
+        self.audit::<M>();
+    }
+
+    fn keys<M: Mode>(&mut self)
+    where
+        Database: HasStore<M>,
+    {
+        const KEYS: &str = "/-/api/v1/keys";
+        const KEY: &str = "/-/api/v1/keys/{id}";
+        let (reads, manages) = (Some("keys:read"), Some("keys:manage"));
+        self.api(Get, KEYS, reads, get(apikeys::http::list::<M>));
+        self.api(Post, KEYS, manages, post(apikeys::http::create::<M>));
+        self.api(Get, KEY, reads, get(apikeys::http::read::<M>));
+        self.api(Delete, KEY, manages, delete(apikeys::http::revoke::<M>));
+    }
+
+    fn audit<M: Mode>(&mut self)
+    where
+        Database: HasStore<M>,
+    {
+        self.api(Get, "/-/api/v1/audit", Some("audit:read"), get(audit::http::list::<M>));
+        self.api(Get, "/-/api/v1/audit/export", Some("audit:export"), get(audit::http::export::<M>));
+    }
+}

@@ -1,0 +1,20 @@
+//! What only `tenantry dev` has.
+
+use axum::routing::post;
+use tenantry_core::route::Method::{Get, Post};
+
+use super::{Access, Entries, On, PAGE, Place};
+use crate::dev;
+
+pub(super) const SESSION: &str = "/-/dev/session";
+
+const DEV: Place = (On::Central, Access::Public("tenantry dev listens on loopback alone"), PAGE);
+
+impl Entries {
+    pub(super) fn development(&mut self) {
+        let (list, one) = dev::mailbox_handlers();
+        self.add(Get, "/-/dev/mail", DEV, list);
+        self.add(Get, "/-/dev/mail/{id}", DEV, one);
+        self.add(Post, SESSION, DEV, post(dev::open_session));
+    }
+}
