@@ -10,6 +10,7 @@ use crate::db::Database;
 use crate::feed::Feed;
 use crate::record::SubjectKeys;
 use crate::signing::Rings;
+use crate::usage::Usage;
 
 /// Shared by all rooms of a process. Clones are cheap.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Ground {
     pub feed: Feed,
     /// Signing keys in force.
     pub signing: Arc<Rings>,
+    /// What tenants use, counted.
+    pub usage: Usage,
     pub(crate) subject_keys: Arc<SubjectKeys>,
 }
 
@@ -39,6 +42,7 @@ impl Ground {
             sealer,
             feed: Feed::default(),
             signing: Arc::default(),
+            usage: Usage::default(),
             subject_keys: Arc::default(),
         }
     }

@@ -18,3 +18,4 @@ pub mod postgres;
 pub mod problem;
 pub mod record;
 pub mod signing;
+pub mod usage;

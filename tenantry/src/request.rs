@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod count;
 mod guard;
 mod host;
 mod own;
@@ -88,6 +89,7 @@ impl Thread {
         };
         visit.take_route(route);
         let guarded = guard::check(app, visit, route, &request).await?;
+        visit.shown.clone_from(&guarded.shown);
         let place = visit.place(guarded.shown.as_deref());
         let passage = admit(route, guarded.outcome, place)
             .map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;

@@ -25,6 +25,7 @@ use tenantry_platform::jobs::{self, Runner};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail;
 use tenantry_platform::postgres::rls_advisory;
+use tenantry_platform::usage;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -126,6 +127,9 @@ async fn write_noted(app: &App) {
         tracing::debug!(%fault, "the last uses of keys were not written");
     }
     app.custody.observer.flush(&app.ground).await;
+    if let Err(fault) = app.ground.usage.flush(&app.ground).await {
+        tracing::warn!(%fault, "the last counts of usage were not written");
+    }
 }
 
 /// A signal that comes while the end is under way.
@@ -220,6 +224,11 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
     background.keep("change feed", move |stopped| follow(ground.clone(), stopped));
     let (custody, probe) = (app.custody.clone(), probe(app, &parts.urls));
     background.keep("custody", move |stopped| custody.clone().run(Arc::clone(&probe), stopped));
+    let ground = app.ground.clone();
+    background.keep("usage", move |stopped| {
+        let ground = ground.clone();
+        async move { ground.usage.run(&ground, stopped).await }
+    });
     schedules(&mut background, app);
     Ok(background)
 }
@@ -248,6 +257,7 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
 
 async fn sweep(ground: Ground) -> Result<(), Fault> {
     tenantry_identity::sessions::sweep(&ground).await?;
+    usage::sweep(&ground).await?;
     Ok(jobs::forget_failed(&ground).await?)
 }
 

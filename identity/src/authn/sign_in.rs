@@ -5,13 +5,15 @@ use std::sync::Arc;
 use ::http::HeaderValue;
 use serde_json::json;
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::PersonId;
+use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::password::Password;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::db::{Context, Control, DbFault};
+use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
-use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::problem::{Kind as Refusal, Problem};
 use tenantry_platform::record::Act;
+use tenantry_platform::usage::{Book, Kind, Whose};
 
 use super::Verdict;
 use super::store::{self, StoredPassword};
@@ -88,8 +90,10 @@ impl Identity {
         if let Some(newer) = newer {
             store::rehash(&mut tx, stored, &newer, self.ground.now()).await?;
         }
-        record_everywhere(&self.ground, &mut tx, &created(opened.key, &self.options.central_origin())).await?;
+        let act = created(opened.key, &self.options.central_origin());
+        let tenants = record_everywhere(&self.ground, &mut tx, &act).await?;
         tx.commit().await?;
+        count(&self.ground, &tenants, Kind::SignIns);
         let session = self.sessions.find(opened.key).await?.ok_or_else(refused)?;
         Ok(Proven { session, cookies: opened.cookies })
     }
@@ -102,9 +106,18 @@ impl Identity {
             let context = Context { tenant: None, person: Some(person) };
             let mut tx = Permit::<Authenticate, Control>::system(context, nobody(), origin).begin(&ground);
             let act = Act::new("session.refused", "person", person).with(json!({ "method": "password" }));
-            record_everywhere(&ground, &mut tx, &act).await?;
-            tx.commit().await
+            let tenants = record_everywhere(&ground, &mut tx, &act).await?;
+            tx.commit().await?;
+            count(&ground, &tenants, Kind::SignInsFailed);
+            Ok(())
         });
+    }
+}
+
+/// For the chart of each workspace that the person belongs to.
+fn count(ground: &Ground, tenants: &[TenantId], what: Kind) {
+    for tenant in tenants {
+        ground.usage.count(Whose { tenant: *tenant, book: Book::Workspace, key: None }, &[what], ground.now());
     }
 }
 
@@ -121,5 +134,5 @@ fn nobody() -> Actor {
 }
 
 fn refused() -> Problem {
-    Problem::new(Kind::Unauthorized, "E-mail address or password is wrong.").code(REFUSED)
+    Problem::new(Refusal::Unauthorized, "E-mail address or password is wrong.").code(REFUSED)
 }

@@ -127,16 +127,22 @@ pub(super) fn no_cookies() -> Vec<HeaderValue> {
 }
 
 /// Writes an act into the log of each tenant that the person of the transaction is a member of, in that same
-/// transaction, and comes back to the person's context.
-pub(crate) async fn record_everywhere(ground: &Ground, tx: &mut TenantTx<Control>, act: &Act) -> Result<(), DbFault> {
+/// transaction, and comes back to the person's context. Answers which tenants these are.
+pub(crate) async fn record_everywhere(
+    ground: &Ground,
+    tx: &mut TenantTx<Control>,
+    act: &Act,
+) -> Result<Vec<TenantId>, DbFault> {
     let home = tx.context();
-    for membership in store::memberships(tx).await? {
-        let there = Context { tenant: Some(membership.tenant.id), ..home };
+    let tenants: Vec<TenantId> = store::memberships(tx).await?.into_iter().map(|found| found.tenant.id).collect();
+    for tenant in &tenants {
+        let there = Context { tenant: Some(*tenant), ..home };
         tx.turn_to(&system(there, tx)).await?;
         record::append(tx, ground, act.clone()).await?;
     }
     let back = system(home, tx);
-    tx.turn_to(&back).await
+    tx.turn_to(&back).await?;
+    Ok(tenants)
 }
 
 /// `session.created`, as each log has it.

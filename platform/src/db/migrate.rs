@@ -3,9 +3,10 @@
 use tokio_postgres::Client;
 
 /// The files, in order. A released file never changes: its digest is compared.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("0001_ground", include_str!("migrations/0001_ground.sql")),
     ("0002_doors", include_str!("migrations/0002_doors.sql")),
+    ("0008_usage", include_str!("migrations/0008_usage.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

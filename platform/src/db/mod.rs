@@ -25,7 +25,8 @@ pub use batch::{BatchItem, BatchOutcome, TenantBatch};
 pub use fault::DbFault;
 pub use migrate::{MigrateFault, migrate};
 pub use plane::{
-    Control, Everywhere, Group, In, Jobs, JobsOnly, Live, Mode, Modes, OnlyControl, OnlyOperator, Operator, Plane, Test,
+    Control, Everywhere, Group, In, Jobs, JobsOnly, Live, Mode, Modes, OnlyControl, OnlyOperator, Operator, Plane,
+    Served, Test,
 };
 pub use provision::{ProvisionFault, provision, provision_clone};
 pub use statement::{AsDoor, AsOperator, AsPerson, AsQueue, AsTenant, Binds, Registered, Scope, Sql, registered};

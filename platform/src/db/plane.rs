@@ -9,7 +9,7 @@ pub trait Plane: Send + Sync + 'static {
 }
 
 /// A plane that holds an app's data: live or test (AC-7).
-pub trait Mode: Plane + In<Modes> + In<Everywhere> {
+pub trait Mode: Plane + In<Modes> + In<Served> + In<Everywhere> {
     /// The word that keys, hosts and console paths use.
     const MODE: tenantry_core::mode::Mode;
 }
@@ -72,6 +72,8 @@ groups! {
     Modes: Live, Test;
     /// Tables of the control schema.
     OnlyControl: Control;
+    /// Tables that both modes and the control schema have, for the logins that serve requests.
+    Served: Control, Live, Test;
     /// Tables and doors that each serving plane has: audit, events, subject keys.
     Everywhere: Control, Live, Test, Operator;
     /// The job queue.

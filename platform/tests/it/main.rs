@@ -15,3 +15,5 @@ mod mail;
 #[path = "../../src/page/tests.rs"]
 mod page;
 mod postgres;
+#[path = "../../src/usage/tests.rs"]
+mod usage;

@@ -25,7 +25,7 @@ use tenantry_platform::problem::{Kind, Problem};
 
 use super::host::Site;
 use crate::app::App;
-use crate::routes::OwnRoute;
+use crate::routes::{Access as RouteAccess, OwnRoute};
 
 /// What the renewal of a session costs, once in the life of an access token.
 const RENEWAL: &[TierId] = &[TierId::PAGE_IP];
@@ -38,6 +38,8 @@ pub(super) struct Visit {
     pub site: Option<Site>,
     pub nonce: Arc<str>,
     pub principal: Option<Arc<Principal>>,
+    /// Whoever showed a good credential, also where it did not let them pass.
+    pub shown: Option<Arc<Principal>>,
     pub verdict: Option<Verdict>,
     /// What the session room wants said to the browser: renewed or ended sessions.
     pub cookies: Vec<HeaderValue>,
@@ -47,6 +49,8 @@ pub(super) struct Visit {
     tiers: Vec<TierId>,
     allow: Option<HeaderValue>,
     is_own: bool,
+    /// Whether it is a request to the app or the management API: what usage counts.
+    pub is_counted: bool,
     is_https: bool,
     method: Method,
     path: String,
@@ -74,6 +78,7 @@ impl Visit {
             site: None,
             nonce: Nonce::fresh(&app.ground.entropy).as_str().into(),
             principal: None,
+            shown: None,
             verdict: None,
             cookies: Vec::new(),
             is_api: false,
@@ -81,6 +86,7 @@ impl Visit {
             tiers: Vec::new(),
             allow: None,
             is_own: false,
+            is_counted: true,
             is_https: app.config.hosts.scheme == Scheme::Https,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
@@ -140,6 +146,7 @@ impl Visit {
         self.route = Some(route.path.to_owned());
         self.tiers = route.tiers.to_vec();
         self.is_own = true;
+        self.is_counted = matches!(route.access, RouteAccess::Key(_));
     }
 
     /// 405, with the methods that the path takes.
@@ -271,6 +278,7 @@ impl Visit {
 
     /// Step 9: the answer with everything that each answer says, and its log line.
     pub(super) fn finish(mut self, app: &App, outcome: Result<Response<Body>, Problem>) -> Response<Body> {
+        self.count(app, outcome.as_ref().err());
         let (mut answer, is_ours) = match outcome {
             Ok(answer) => (answer, self.is_own || self.route.is_none()),
             Err(problem) => (self.refuse(app, problem), true),
@@ -289,7 +297,7 @@ impl Visit {
 
     /// A problem as an answer; a browser that wanted a page of somebody's is sent to sign in.
     fn refuse(&mut self, app: &App, problem: Problem) -> Response<Body> {
-        if problem.kind == Kind::Unauthorized && self.is_navigation && self.can_sign_in(app) {
+        if self.is_sent_to_sign_in(app, &problem) {
             return self.to_sign_in();
         }
         let mut answer = problem.respond(self.request_id.to_str().ok()).map(Body::from);
@@ -297,6 +305,10 @@ impl Visit {
             answer.headers_mut().insert(header::ALLOW, allow);
         }
         answer
+    }
+
+    pub(super) fn is_sent_to_sign_in(&self, app: &App, problem: &Problem) -> bool {
+        problem.kind == Kind::Unauthorized && self.is_navigation && self.can_sign_in(app)
     }
 
     fn can_sign_in(&self, app: &App) -> bool {
