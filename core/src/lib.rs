@@ -17,6 +17,7 @@ pub mod mask;
 pub mod merkle;
 pub mod mode;
 pub mod password;
+pub mod password_hash;
 pub mod path;
 pub mod permission;
 pub mod random;

@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 
 use afterwards::Afterwards;
 use apikeys::ApiKeys;
-use authn::Hasher;
+use authn::{Decoys, Hasher};
 use sessions::Sessions;
 use tenants::Tenants;
 
@@ -101,6 +101,8 @@ pub struct Identity {
     pub options: Options,
     /// Password hashes, as many at once as the machine bears.
     pub hasher: Hasher,
+    /// What passwords are compared with where there is no account.
+    pub decoys: Decoys,
     /// Who is signed in, where.
     pub sessions: Sessions,
     /// Which host is whose.
@@ -118,6 +120,7 @@ impl Identity {
         let (afterwards, tenants) = (Afterwards::start(), Tenants::new(&ground));
         Arc::new(Self {
             hasher: Hasher::start(&options.passwords, ground.entropy.clone()),
+            decoys: Decoys::new(&ground, &options.passwords),
             sessions: Sessions::new(&ground, &options, afterwards.clone()),
             apikeys: ApiKeys::new(&ground, &options, &tenants),
             tenants,

@@ -47,6 +47,8 @@ const MONTHS_AHEAD: i32 = 3;
 const USES_EVERY: Duration = Duration::from_secs(60);
 /// How often what is over is swept: links, sessions, told changes, failed jobs.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often the decoys follow what is stored: it changes by imports and by sign-ins after them.
+const DECOYS_EVERY: Duration = Duration::from_secs(3600);
 /// How long the end waits for work under way, and then for what was noted and is not written yet.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
@@ -150,6 +152,7 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
     raise_open_files(config.listen.max_connections);
     let app = app(&config, &ground, &parts).await?;
+    app.identity.decoys.refresh(&ground).await?;
     let background = background(&app, &schedule, &parts)?;
     let (for_threads, routers) = (Arc::clone(&app), Routers::new(&app));
     let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
@@ -250,6 +253,11 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
     background.every("uses of keys", USES_EVERY, move || {
         let identity = Arc::clone(&identity);
         async move { identity.apikeys.write_uses().await.map_err(Fault::from) }
+    });
+    let identity = Arc::clone(&app.identity);
+    background.every("decoys", DECOYS_EVERY, move || {
+        let identity = Arc::clone(&identity);
+        async move { identity.decoys.refresh(&identity.ground).await.map_err(Fault::from) }
     });
     let ground = app.ground.clone();
     background.every("sweep", SWEEP_EVERY, move || sweep(ground.clone()));

@@ -5,6 +5,7 @@ mod framing;
 mod keys;
 mod limits;
 mod masking;
+mod password_hashes;
 mod people;
 mod places;
 mod proofs;

@@ -43,8 +43,8 @@ impl Identity {
             return Err(refused());
         };
         let (person, stored) = self.look_up(&email, &origin).await?;
-        let hash = stored.as_ref().map(|stored| stored.hash.clone());
-        let verdict = self.hasher.verify(password.clone(), hash).await?;
+        let hash = stored.as_ref().map_or_else(|| self.decoys.of(&email), |stored| stored.hash.clone());
+        let verdict = self.hasher.verify(password.clone(), Some(hash)).await?;
         match (stored, verdict) {
             (Some(stored), Verdict::Right { stale }) => {
                 let newer = if stale { Some(self.hasher.hash(password).await?) } else { None };

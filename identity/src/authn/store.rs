@@ -14,6 +14,7 @@ sql! {
         select i.id, i.secret, p.name, p.email, p.operator
         from persons p join identities i on i.person_id = p.person_id
         where p.person_id = $1 and p.status = 'active' and i.kind = 'password'";
+    AsDoor OnlyControl HASH_KINDS = "select kind, hashes from doors.password_hash_kinds()";
     AsPerson OnlyControl STILL = "select true from identities where person_id = $1 and id = $2 and secret = $3";
     AsPerson OnlyControl REHASH = "
         update identities set secret = $4, changed_at = $5 where person_id = $1 and id = $2 and secret = $3";
@@ -35,6 +36,15 @@ pub(crate) async fn person_by_email(
 ) -> Result<Option<PersonId>, DbFault> {
     let rows = permit.read(ground, &PERSON_BY_EMAIL, &[&address]).await?;
     Ok(rows.first().map(|row| PersonId::from_uuid(row.get(0))))
+}
+
+/// How passwords are stored, and how many so.
+pub(super) async fn hash_kinds(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+) -> Result<Vec<(String, i64)>, DbFault> {
+    let rows = permit.read(ground, &HASH_KINDS, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// The password of the permit's person, if they are active.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::response::IntoResponse as _;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use tenantry_core::email::EmailAddress;
 use tenantry_core::password::Password;
+use tenantry_core::password_hash::{PasswordHash, Recipe};
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::ExposeSecret as _;
 use tenantry_identity::authn::{Hasher, Verdict};
@@ -122,4 +124,61 @@ async fn signing_in_leads_back_to_a_place_of_ours_and_nowhere_else() {
             .await;
         assert_eq!(answer.location(), lands, "{target}");
     }
+}
+
+/// One password, as other products stored it.
+const ELSEWHERE: [&str; 9] = [
+    "$2b$08$L9OdCeLrl9h.jmIORslx9ulOo4MC53v6AE1rcZ73wBWJJA80tHfjm",
+    "$pbkdf2-sha256$1000$kNL6X4vRWksJ4fzf.z/H.A$p6V24I/fqHJ8AHb2MWlUYX09HPGjPchbC3wZ21rJhFA",
+    "$pbkdf2$1000$LcWYM4bwHuMcg5Dy/t.bkw$9aLo8gUxjyb0rJmLfcdjYHeezTQ",
+    "$pbkdf2-sha512$1000$SKl1zhnj3DtnrJVSSqm1tg$5/rgvjzPQW6rlGF6sS0OJzuEJTy6uZnXyQq37xBrz6luezFnczhtTtsSv8o3zVGyRpx1mcNSpPhw15brr4Mcww",
+    "$scrypt$ln=12,r=8,p=1$7j2n1No7B+Bcy5mzdk7JeQ$9HX2j5CVbzAhzdV2TIz9ERFKBl+pVTxKFKlkta5X8cw",
+    "$argon2i$v=19$m=1024,t=1,p=1$1Kcoc8Ncdj+ando3EiFM/Q$Z4qInWN4IHZkqMrR+f/O8hS8BA6lmsYq6xSZc/bpqJA",
+    "$argon2id$v=19$m=1024,t=2,p=2$J3Cr7tgX6rJEB2m0FWVYQA$eK1kVVnFdvVRca9uBhR1CZAAmXpcCTzxjI7WzDf68pU",
+    "scrypt:4096:8:1$qY98l0orlQTbr6Ig$43df584dd4157cd223e8fddced952b0faac66135217b6563f636f64cda29d3018596e11faaefa84f69ce51e8703ef31dd7f0fec77c68e0f20b3abaa987709c5d",
+    "pbkdf2_sha256$1000$saltsaltsalt$vJV2ESZqBQr6xHc0Ey1T3KJQf1l17jjqo++AgRVfDTU=",
+];
+
+#[tokio::test]
+async fn a_hash_from_elsewhere_verifies_and_is_stale() {
+    let hasher = Hasher::start(&recipe(5), Entropy::seeded(1));
+    for written in ELSEWHERE {
+        let stored = PasswordHash::import(written).expect("a hash").as_str().to_owned();
+        let verdict =
+            hasher.verify(password("plum orbit kettle seven"), Some(stored.clone().into())).await.expect("room");
+        assert_eq!(verdict, Verdict::Right { stale: true }, "{written}");
+        let verdict = hasher.verify(password("plum orbit kettle eight"), Some(stored.into())).await.expect("room");
+        assert_eq!(verdict, Verdict::Wrong, "{written}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_brought_a_hash_is_hashed_by_todays_recipe_after_signing_in() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let administrator = house.db.administrator().await;
+    administrator.execute("update control.identities set secret = $1", &[&ELSEWHERE[0]]).await.expect("an update");
+    assert_eq!(
+        house.browser().sign_in("ada@acme.example", "plum orbit kettle seven").await.status,
+        StatusCode::SEE_OTHER
+    );
+    let kinds = administrator.query("select kind from doors.password_hash_kinds()", &[]).await.expect("kinds");
+    assert_eq!(kinds[0].get::<_, &str>(0), "$argon2id$v=19$m=7168,t=5,p=1");
+    assert_eq!(
+        house.browser().sign_in("ada@acme.example", "plum orbit kettle seven").await.status,
+        StatusCode::SEE_OTHER
+    );
+}
+
+#[tokio::test]
+async fn nobody_is_compared_with_the_recipes_that_are_stored() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let administrator = house.db.administrator().await;
+    administrator.execute("update control.identities set secret = $1", &[&ELSEWHERE[0]]).await.expect("an update");
+    let asked = EmailAddress::parse("nobody@acme.example").expect("an address");
+    let before = house.identity.decoys.recipe_of(&asked);
+    house.identity.decoys.refresh(&house.identity.ground).await.expect("the kinds");
+    assert_eq!(house.identity.decoys.recipe_of(&asked), Some(Recipe::Bcrypt { cost: 8 }));
+    assert!(matches!(before, Some(Recipe::Argon2 { .. })));
 }

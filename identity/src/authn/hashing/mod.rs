@@ -1,7 +1,11 @@
-//! Argon2id (RFC 9106) in a pool that has an end: so many at once, so many waiting, the rest told to come back.
+//! Password hashes in a pool that has an end: so many at once, so many waiting, the rest told to come back.
+//!
+//! New ones are argon2id (RFC 9106); those that were imported are compared as they are, and called stale.
 //!
 //! Each hash takes 19 MiB and some 20 ms by design. Without a bound, a flood of sign-ins would take the
 //! machine; with it, it takes the sign-ins, and says when to try again.
+
+pub(super) mod recipe;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,27 +13,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use parking_lot::Mutex;
-use subtle::ConstantTimeEq as _;
 use tenantry_core::password::Password;
+use tenantry_core::password_hash::Recipe;
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::config::Passwords;
 use tenantry_platform::problem::{Kind, Problem};
 use tokio::sync::oneshot;
 
-/// NIST SP 800-63B-4 section 3.1.1.2 asks for 4 bytes; RFC 9106 section 3.1 recommends 16.
-const SALT_BYTES: usize = 16;
-/// RFC 9106 section 4: a 256-bit tag.
-const HASH_BYTES: usize = 32;
+use recipe::Memory;
+
 /// When to come back after the queue was full: it drains in about that time.
 const RETRY_AFTER_S: u64 = 2;
 /// A worker without work gives its memory back after this.
 const IDLE: Duration = Duration::from_secs(10);
 
-type Memory = Vec<Block>;
 type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// The pool. Clones share it; the workers end with the last.
@@ -39,7 +38,7 @@ pub struct Hasher(Arc<Pool>);
 struct Pool {
     queue: SyncSender<Work>,
     waiting: Arc<Mutex<Receiver<Work>>>,
-    recipe: Params,
+    today: Recipe,
     decoy: SecretString,
     computed: Arc<AtomicU64>,
     entropy: Entropy,
@@ -74,16 +73,14 @@ impl Hasher {
 
     /// A pool without workers: work waits until some are employed.
     pub fn idle(options: &Passwords, entropy: Entropy) -> Self {
-        // Invariant: the configuration refuses recipes below OWASP's, which are far above argon2's own minimum.
-        let recipe = Params::new(options.memory_kib, options.iterations, options.parallelism, Some(HASH_BYTES))
-            .expect("the configured recipe is one of argon2's");
+        let today = recipe::of_today(options);
         let (queue, waiting) = sync_channel(usize::from(options.queue));
         // Any tag will do: nobody knows a password for it.
-        let decoy = phc(&recipe, &entropy.bytes(), &entropy.bytes()).into();
+        let decoy = recipe::decoy(today, &entropy).as_str().into();
         Self(Arc::new(Pool {
             queue,
             waiting: Arc::new(Mutex::new(waiting)),
-            recipe,
+            today,
             decoy,
             computed: Arc::default(),
             entropy,
@@ -103,10 +100,9 @@ impl Hasher {
     /// # Errors
     /// 503 with Retry-After when the queue is full.
     pub async fn hash(&self, password: Password) -> Result<SecretString, Problem> {
-        let (recipe, salt) = (self.0.recipe.clone(), self.0.entropy.bytes::<SALT_BYTES>());
-        let made =
-            self.run(move |memory| tag(&recipe, &password, &salt, memory).map(|tag| phc(&recipe, &salt, &tag))).await?;
-        made.map(SecretString::from).ok_or_else(|| Problem::internal("argon2 refused its own recipe"))
+        let (today, salt) = (self.0.today, self.0.entropy.bytes::<{ recipe::SALT_BYTES }>());
+        let made = self.run(move |memory| recipe::hash(today, &password, &salt, memory)).await?;
+        made.map(|hash| hash.as_str().into()).ok_or_else(|| Problem::internal("argon2 refused its own recipe"))
     }
 
     /// Compares with a stored hash. Without one, the same work is done on a decoy.
@@ -114,9 +110,9 @@ impl Hasher {
     /// # Errors
     /// 503 with Retry-After when the queue is full.
     pub async fn verify(&self, password: Password, stored: Option<SecretString>) -> Result<Verdict, Problem> {
-        let recipe = self.0.recipe.clone();
+        let today = self.0.today;
         let stored = stored.unwrap_or_else(|| self.0.decoy.clone());
-        self.run(move |memory| compare(&recipe, &password, stored.expose_secret(), memory)).await
+        self.run(move |memory| recipe::compare(today, &password, stored.expose_secret(), memory)).await
     }
 
     /// Hashes computed so far: a metric, and what a test counts where two answers must cost the same (ID-4).
@@ -158,42 +154,4 @@ fn work(waiting: &Mutex<Receiver<Work>>) {
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
-}
-
-fn tag(recipe: &Params, password: &Password, salt: &[u8], memory: &mut Memory) -> Option<[u8; HASH_BYTES]> {
-    let mut out = [0; HASH_BYTES];
-    memory.resize_with(recipe.block_count(), Block::default);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, recipe.clone());
-    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, &mut out, memory).ok()?;
-    Some(out)
-}
-
-/// A damaged hash matches nothing. It takes no time then, which tells nobody but its owner.
-fn compare(today: &Params, password: &Password, stored: &str, memory: &mut Memory) -> Verdict {
-    let Some((recipe, salt, stored)) = read(stored) else { return Verdict::Wrong };
-    let Some(found) = tag(&recipe, password, &salt, memory) else { return Verdict::Wrong };
-    let right = found.as_slice().ct_eq(stored.as_bytes());
-    let stale = (recipe.m_cost(), recipe.t_cost(), recipe.p_cost()) != (today.m_cost(), today.t_cost(), today.p_cost());
-    if right.into() { Verdict::Right { stale } } else { Verdict::Wrong }
-}
-
-fn read(stored: &str) -> Option<(Params, Salt, Output)> {
-    let hash = PasswordHash::new(stored).ok()?;
-    let ours = hash.algorithm == ARGON2ID_IDENT && hash.version == Some(Version::V0x13.into());
-    let recipe = Params::try_from(&hash).ok().filter(|_| ours)?;
-    Some((recipe, hash.salt?, hash.hash.filter(|tag| tag.len() == HASH_BYTES)?))
-}
-
-fn phc(recipe: &Params, salt: &[u8; SALT_BYTES], tag: &[u8; HASH_BYTES]) -> String {
-    // Invariant: salt, tag and parameters have lengths that the format allows.
-    let params = ParamsString::try_from(recipe).expect("argon2's own parameters");
-    let (salt, hash) = (Salt::new(salt).expect("16 bytes"), Output::new(tag).expect("32 bytes"));
-    PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params,
-        salt: Some(salt),
-        hash: Some(hash),
-    }
-    .to_string()
 }
