@@ -3,17 +3,11 @@
 use tokio_postgres::Client;
 
 /// The files, in order. A released file never changes: its digest is compared.
-<<<<<<< HEAD
-const FILES: [(&str, &str); 3] = [
-    ("0001_ground", include_str!("migrations/0001_ground.sql")),
-    ("0002_doors", include_str!("migrations/0002_doors.sql")),
-    ("0008_usage", include_str!("migrations/0008_usage.sql")),
-=======
 const FILES: &[(&str, &str)] = &[
     ("0001_ground", include_str!("migrations/0001_ground.sql")),
     ("0002_doors", include_str!("migrations/0002_doors.sql")),
+    ("0008_usage", include_str!("migrations/0008_usage.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
->>>>>>> 6e01307 (Read the hashes that other products wrote, and hash them anew at the next sign-in; compare nobody with the recipes that are stored [ID-2 ID-4])
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.
