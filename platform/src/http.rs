@@ -314,7 +314,7 @@ fn refuse_nul(encoded: &[u8]) -> Result<(), Problem> {
     if is_there { Err(refusal()) } else { Ok(()) }
 }
 
-async fn read_body(request: Request) -> Result<bytes::Bytes, Problem> {
+pub(crate) async fn read_body(request: Request) -> Result<bytes::Bytes, Problem> {
     use http_body_util::BodyExt as _;
     let limited = http_body_util::Limited::new(request.into_body(), BODY_MOST);
     match limited.collect().await {

@@ -7,6 +7,7 @@ pub mod db;
 pub mod feed;
 pub mod ground;
 pub mod http;
+pub mod idempotency;
 pub mod jobs;
 #[cfg(feature = "kit")]
 pub mod kit;

@@ -21,6 +21,7 @@ use tenantry_identity::{Identity, Options};
 use tenantry_platform::config::{Config, Environment};
 use tenantry_platform::db::Urls;
 use tenantry_platform::ground::Ground;
+use tenantry_platform::idempotency;
 use tenantry_platform::jobs::{self, Runner};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail;
@@ -265,6 +266,7 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
 
 async fn sweep(ground: Ground) -> Result<(), Fault> {
     tenantry_identity::sessions::sweep(&ground).await?;
+    idempotency::sweep(&ground).await?;
     usage::sweep(&ground).await?;
     Ok(jobs::forget_failed(&ground).await?)
 }

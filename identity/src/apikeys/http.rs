@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ::http::StatusCode;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};
@@ -13,6 +13,7 @@ use tenantry_core::secret::ExposeSecret as _;
 use tenantry_platform::db::{Database, HasStore, Mode};
 use tenantry_platform::feed;
 use tenantry_platform::http::{Caller, Json, Path, Query};
+use tenantry_platform::idempotency::{Idempotency, IdempotencyHeader};
 use tenantry_platform::permit::{ManageKeys, Permit, ReadKeys};
 use tenantry_platform::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -22,7 +23,7 @@ use super::{Draft, KEYS_A_PAGE, KEYS_A_PAGE_MOST, Key, KeyState, NewKey};
 use crate::Identity;
 
 /// A key, without what it is known by.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KeyDocument {
     id: Uuid,
     name: String,
@@ -101,15 +102,25 @@ pub struct CreateKey {
 #[derive(Serialize, ToSchema)]
 pub struct CreatedDocument {
     key: KeyDocument,
-    /// The key itself. Shown here once; nobody can show it again.
-    secret: String,
+    /// The key itself. Shown here once; nobody can show it again. Absent in a replayed answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// Why there is no secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
 }
+
+/// What stands in a replayed answer for the secret.
+const SHOWN_BEFORE: &str =
+    "The key was shown in the first answer alone. If that answer was lost, revoke this key and create another one.";
 
 /// A revoked key, and who has heard of it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Revoked {
     key: KeyDocument,
-    reach: Reach,
+    /// Absent in a replayed answer: it was true when the first one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reach: Option<Reach>,
 }
 
 /// How far a revocation has come when the call returns.
@@ -168,6 +179,7 @@ where
 /// Makes a key. The answer is the only one that ever holds it.
 #[utoipa::path(
     post, path = "/-/api/v1/keys", tag = "keys", operation_id = "create_key", request_body = CreateKey,
+    params(IdempotencyHeader),
     responses((status = 201, body = CreatedDocument), (status = 401),
         (status = 403, description = "Needs keys:manage, or a scope is more than the caller may do"),
         (status = 409, description = "The workspace has 1,000 keys that work in this mode"),
@@ -176,6 +188,7 @@ where
 pub async fn create<M: Mode>(
     permit: Permit<ManageKeys, M>,
     caller: Caller,
+    idem: Idempotency,
     State(identity): State<Arc<Identity>>,
     Json(asked): Json<CreateKey>,
 ) -> Result<Response, Problem>
@@ -185,33 +198,44 @@ where
     let draft = Draft { name: asked.name, scopes: asked.scopes, expires_at: asked.expires_at };
     let ceiling = &caller.principal()?.parts().permissions;
     let now = identity.ground.now();
-    let new = NewKey::check(&draft, ceiling, &identity.options, now)?;
     let mut tx = permit.begin(&identity.ground);
+    // Before any check: what was fine when it was first asked for may be past by now.
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
+    let new = NewKey::check(&draft, ceiling, &identity.options, now)?;
     let created = super::create(&mut tx, &identity.ground, &new).await?;
-    tx.commit().await?;
-    let secret = created.plaintext.expose_secret().to_owned();
-    Ok((StatusCode::CREATED, Json(CreatedDocument { key: document::<M>(created.key, now), secret })).into_response())
+    let kept = CreatedDocument { key: document::<M>(created.key, now), secret: None, notice: Some(SHOWN_BEFORE) };
+    let secret = Some(created.plaintext.expose_secret().to_owned());
+    let show = |_| CreatedDocument { secret, notice: None, key: kept.key.clone() };
+    idem.commit_showing(tx, &identity.ground, StatusCode::CREATED, &kept, show).await
 }
 
 /// Revokes a key. When this returns no live node accepts it, or the answer says which may, and until when.
 /// Asking again gives the same answer.
 #[utoipa::path(
-    delete, path = "/-/api/v1/keys/{id}", tag = "keys", operation_id = "revoke_key", params(("id" = Uuid, Path)),
+    delete, path = "/-/api/v1/keys/{id}", tag = "keys", operation_id = "revoke_key",
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses((status = 200, body = Revoked), (status = 401), (status = 403, description = "Needs keys:manage"),
         (status = 404, description = "No such key in this workspace and mode"))
 )]
 pub async fn revoke<M: Mode>(
     permit: Permit<ManageKeys, M>,
+    idem: Idempotency,
     State(identity): State<Arc<Identity>>,
     Path(id): Path<KeyId>,
-) -> Result<Json<Revoked>, Problem>
+) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {
     let mut tx = permit.begin(&identity.ground);
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
     let key = super::revoke(&mut tx, &identity.ground, id).await?;
-    let reach = tx.commit_and_fence(&identity.ground).await?;
-    Ok(Json(Revoked { key: document::<M>(key, identity.ground.now()), reach: reach.into() }))
+    let kept = Revoked { key: document::<M>(key, identity.ground.now()), reach: None };
+    let show = |reach: feed::Reach| Revoked { key: kept.key.clone(), reach: Some(reach.into()) };
+    idem.commit_showing(tx, &identity.ground, StatusCode::OK, &kept, show).await
 }
 
 fn document<M: Mode>(key: Key, now: Timestamp) -> KeyDocument {

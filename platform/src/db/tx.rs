@@ -172,6 +172,11 @@ impl<M: Plane> TenantTx<M> {
         self.end("rollback").await
     }
 
+    /// Gives up what was begun and keeps the connection clean, while somebody else still holds the transaction.
+    pub(crate) async fn abandon(&mut self) -> Result<(), DbFault> {
+        self.end("rollback").await
+    }
+
     /// One statement in a transaction of its own: BEGIN, context, statement and COMMIT in one flush.
     pub(crate) async fn read<S: Scope, G: Group>(
         store: &Store<M>,

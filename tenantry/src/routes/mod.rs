@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::middleware;
 use axum::routing::MethodRouter;
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::route::{Clash, Method, Methods, NotAPattern, Pattern, Table};
@@ -25,6 +26,7 @@ use tenantry_identity::Identity;
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Live, Mode, Test};
 use tenantry_platform::http::Surface;
+use tenantry_platform::idempotency;
 
 use crate::app::App;
 
@@ -85,6 +87,11 @@ impl OwnRoute {
     /// Whether programs call it: their answers tell the limits.
     pub fn is_api(&self) -> bool {
         self.path.starts_with("/-/api/") || self.path.ends_with(".json")
+    }
+
+    /// Whether it changes something for a program, which may then send the request again (WEB-8).
+    pub fn takes_idempotency_key(&self) -> bool {
+        self.path.starts_with("/-/api/v1/") && !matches!(self.method, Method::Get | Method::Head | Method::Options)
     }
 
     /// Browsers send reports from pages of any origin, and without cookies.
@@ -164,7 +171,8 @@ where
     Database: HasStore<M>,
 {
     let entries = entries::<M>(app.dev.is_some());
-    let router = entries.into_iter().fold(Router::new(), |router, entry| router.route(entry.route.path, entry.handler));
+    let router =
+        entries.into_iter().fold(Router::new(), |router, entry| router.route(entry.route.path, entry.mounted()));
     router.with_state(Mounted(Arc::clone(app)))
 }
 
@@ -172,6 +180,16 @@ where
 struct Entry {
     route: OwnRoute,
     handler: MethodRouter<Mounted>,
+}
+
+impl Entry {
+    /// The handler, with the layer that its route calls for.
+    fn mounted(self) -> MethodRouter<Mounted> {
+        match self.route.takes_idempotency_key() {
+            true => self.handler.layer(middleware::from_fn(idempotency::read)),
+            false => self.handler,
+        }
+    }
 }
 
 /// What handlers are mounted on: each room takes its own part of it.

@@ -13,6 +13,7 @@ mod dev;
 mod echo;
 mod forward_auth;
 mod house;
+mod idempotency;
 mod input;
 mod judge;
 mod limits;

@@ -184,7 +184,9 @@ async fn every_door_is_listed_with_its_owner_and_callers() {
     for row in &rows {
         let config: Option<Vec<String>> = row.get(2);
         let name: String = row.get(0);
-        assert_eq!(config.as_deref(), Some(&["search_path=\"\"".to_owned()][..]), "{name} has another search_path");
+        // How long a door waits for a lock is its own matter; where it looks for names is not.
+        let settings: Vec<&String> = config.iter().flatten().filter(|one| !one.starts_with("lock_timeout=")).collect();
+        assert_eq!(settings, ["search_path=\"\""], "{name} has another search_path");
         let bare = name.split('(').next().unwrap_or_default();
         let types: Option<String> = row.get(6);
         let callers: Vec<String> = row.get(5);
