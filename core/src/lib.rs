@@ -4,6 +4,7 @@
 //! property tests and fuzzing. Nothing here reads the environment or the disk.
 
 pub mod address;
+pub mod allow_list;
 pub mod canonical;
 pub mod chunked;
 pub mod clock;

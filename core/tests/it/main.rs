@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod masking;
 mod password_hashes;
+mod networks;
 mod people;
 mod places;
 mod proofs;

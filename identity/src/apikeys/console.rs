@@ -182,7 +182,7 @@ impl Filled {
             "" | "never" => None,
             days => Some(end_of(days, now).ok_or_else(|| Problem::invalid("expires_at", "Choose one of the times."))?),
         };
-        Ok(Draft { name: self.name.clone(), scopes: self.scopes.clone(), expires_at })
+        Ok(Draft { name: self.name.clone(), scopes: self.scopes.clone(), expires_at, ..Draft::default() })
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use tenantry_core::allow_list::{AllowList, NETWORKS_MOST};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet};
-use tenantry_platform::config::Permissions;
+use tenantry_platform::config::{self, Permissions};
 use tenantry_platform::problem::{FieldFault, Kind, Problem};
 
 use crate::Options;
@@ -16,6 +17,9 @@ pub const KEY_NAME_CHARS_MOST: usize = 100;
 /// As many words as a configuration may declare: more are repetitions.
 const SCOPES_MOST: usize = 512;
 
+/// What a problem says before the fields that it names.
+pub(super) const MEND: &str = "Mend the fields named in `errors` and send the request again.";
+
 /// What was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
@@ -25,6 +29,8 @@ pub struct Draft {
     pub scopes: Vec<String>,
     /// When it ends; none: never by itself.
     pub expires_at: Option<Timestamp>,
+    /// Networks that it works from; none: from anywhere.
+    pub allowed_networks: Vec<String>,
 }
 
 /// What may be made.
@@ -33,6 +39,7 @@ pub struct NewKey {
     name: String,
     scopes: PermissionSet,
     expires_at: Option<Timestamp>,
+    networks: AllowList,
 }
 
 impl NewKey {
@@ -41,21 +48,22 @@ impl NewKey {
     /// # Errors
     /// 422 with every field that is wrong; 403 when the scopes are more than the maker may do.
     pub fn check(draft: &Draft, ceiling: &PermissionSet, options: &Options, now: Timestamp) -> Result<Self, Problem> {
-        let mut problem = Problem::new(Kind::Invalid, "Mend the fields named in `errors` and send the request again.");
+        let mut problem = Problem::new(Kind::Invalid, MEND);
         let mut fault = |field: String, message: String| problem.fields.push(FieldFault { field, message });
         let name = draft.name.trim();
         if let Err(message) = check_name(name) {
             fault("name".to_owned(), message);
         }
         let scopes = check_scopes(&draft.scopes, &options.permissions, &mut fault);
-        if let Err(message) = check_expiry(draft.expires_at, options.api_keys.max_lifetime, now) {
+        if let Err(message) = check_expiry(draft.expires_at, &options.api_keys, now) {
             fault("expires_at".to_owned(), message);
         }
+        let networks = check_networks(&draft.allowed_networks, &mut fault);
         if !problem.fields.is_empty() {
             return Err(problem);
         }
         ceiling.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
-        Ok(Self { name: name.to_owned(), scopes, expires_at: draft.expires_at })
+        Ok(Self { name: name.to_owned(), scopes, expires_at: draft.expires_at, networks })
     }
 
     /// What people will call it.
@@ -72,9 +80,14 @@ impl NewKey {
     pub const fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }
+
+    /// From where it works.
+    pub const fn networks(&self) -> &AllowList {
+        &self.networks
+    }
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     let fits = (1..=KEY_NAME_CHARS_MOST).contains(&name.chars().count());
     let plain = !name.chars().any(char::is_control);
     if fits && plain { Ok(()) } else { Err(format!("Use 1 to {KEY_NAME_CHARS_MOST} characters on one line.")) }
@@ -101,13 +114,25 @@ fn check_scopes(words: &[String], known: &Permissions, fault: &mut impl FnMut(St
     words.iter().take(SCOPES_MOST).enumerate().filter_map(read).collect()
 }
 
-fn check_expiry(at: Option<Timestamp>, longest: Option<Duration>, now: Timestamp) -> Result<(), String> {
-    match (at, longest) {
+/// No more than [`NETWORKS_MOST`], each in its canonical form.
+pub(super) fn check_networks(lines: &[String], fault: &mut impl FnMut(String, String)) -> AllowList {
+    if lines.len() > NETWORKS_MOST {
+        let sentence = format!("Name {NETWORKS_MOST} networks at most; wider ones take the place of many.");
+        fault("allowed_networks".to_owned(), sentence);
+        return AllowList::default();
+    }
+    AllowList::parse(lines).unwrap_or_else(|faults| {
+        faults.into_iter().for_each(|(at, why)| fault(format!("allowed_networks[{at}]"), why.to_string()));
+        AllowList::default()
+    })
+}
+
+fn check_expiry(at: Option<Timestamp>, policy: &config::ApiKeys, now: Timestamp) -> Result<(), String> {
+    match (at, policy.max_lifetime) {
         (Some(at), _) if at <= now => Err("Choose a time that is still to come.".to_owned()),
-        (Some(at), Some(longest)) if at > now.saturating_add(longest).unwrap_or(Timestamp::MAX) => {
-            Err(too_long(longest))
-        }
+        (Some(at), Some(longest)) if at > after(now, longest) => Err(too_long(longest)),
         (None, Some(longest)) => Err(too_long(longest)),
+        (None, None) if policy.require_expiry => Err("Keys must end here. Choose a time.".to_owned()),
         _ => Ok(()),
     }
 }
@@ -116,7 +141,17 @@ fn too_long(longest: Duration) -> String {
     format!("Keys end after {} days at most here. Choose an earlier time.", longest.as_secs() / 86_400)
 }
 
-fn above_ceiling(above: &AboveCeiling) -> Problem {
+/// When a key ends whose maker says nothing of its end.
+pub fn usual_end(options: &Options, now: Timestamp) -> Option<Timestamp> {
+    options.api_keys.default_lifetime.map(|span| after(now, span))
+}
+
+/// So much later, or the end of time.
+pub(super) fn after(now: Timestamp, span: Duration) -> Timestamp {
+    now.saturating_add(span).unwrap_or(Timestamp::MAX)
+}
+
+pub(super) fn above_ceiling(above: &AboveCeiling) -> Problem {
     Problem::new(
         Kind::Forbidden,
         format!("A key may do no more than you may yourself: {above}. Leave these scopes out, or ask an owner."),

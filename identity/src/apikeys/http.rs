@@ -195,7 +195,7 @@ pub async fn create<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let draft = Draft { name: asked.name, scopes: asked.scopes, expires_at: asked.expires_at };
+    let draft = Draft { name: asked.name, scopes: asked.scopes, expires_at: asked.expires_at, ..Draft::default() };
     let ceiling = &caller.principal()?.parts().permissions;
     let now = identity.ground.now();
     let mut tx = permit.begin(&identity.ground);

@@ -7,6 +7,11 @@
 //! - A key never does more than its maker could when it was made, and never a word that the configuration
 //!   no longer knows (KEY-1).
 //! - A key works in the one tenant and mode that it names (AC-7, AC-14).
+//! - A key works from its own networks alone, judged on every request from memory, by the client's address as trusted
+//!   proxies tell it (KEY-1). It never passes on more than it has: neither scopes nor networks.
+//! - A key has one successor at most; while both work, the old one never works longer than it would have. Whoever gets
+//!   a successor's plaintext may do what it does (AC-3).
+//! - A key belongs to the tenant: it works on when its maker has left.
 //! - A wrong checksum is refused without a look-up. Unknown keys are remembered within a bound of their own.
 //! - When [`revoke`] has been fenced, no cache of this process accepts the key, not even one that was being
 //!   filled meanwhile (KEY-3). Expiry is judged on every request.
@@ -14,18 +19,25 @@
 
 pub mod console;
 mod create;
+mod delete;
 mod draft;
 pub mod http;
+mod maker;
 pub mod page;
 mod revoke;
+mod rotate;
 mod store;
+mod update;
 mod uses;
 mod verify;
 
 pub use create::{CreatedKey, create};
-pub use draft::{Draft, KEY_NAME_CHARS_MOST, KEYS_MOST, NewKey};
+pub use delete::delete;
+pub use draft::{Draft, KEY_NAME_CHARS_MOST, KEYS_MOST, NewKey, usual_end};
 pub use revoke::revoke;
+pub use rotate::{OVERLAP_MOST, OVERLAP_USUAL, Overlap, Rotated, rotate};
 pub use store::{Key, KeyState};
+pub use update::{KeyEdit, update};
 pub use verify::{ApiKeys, Counts, Pending, Presented, Refusal, VerifiedKey};
 
 use tenantry_core::ids::KeyId;

@@ -1,5 +1,8 @@
 //! The SQL of API keys.
 
+use std::collections::HashMap;
+
+use tenantry_core::allow_list::AllowList;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};
 use tenantry_core::keyformat::KeyDigest;
@@ -8,8 +11,15 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permission, Permit};
 use uuid::Uuid;
 
-use super::draft::NewKey;
 use super::uses::Use;
+
+/// Every column of a key that people may see.
+macro_rules! columns {
+    () => {
+        "id, name, start, scopes, allowed_networks, created_by, created_by_key, created_at, expires_at, revoked_at, \
+         last_used_at, rotated_from, replaced_by, version"
+    };
+}
 
 tenantry_platform::sql! {
     // Two that count at once would both find room; the lock ends with the transaction.
@@ -18,23 +28,37 @@ tenantry_platform::sql! {
         select count(*) from api_keys
         where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
     AsTenant Modes INSERT = "
-        insert into api_keys (tenant_id, id, name, digest, start, scopes, created_by, created_at, expires_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    AsTenant Modes LIST = "
-        select id, name, start, scopes, created_by, created_at, expires_at, revoked_at, last_used_at
-        from api_keys where tenant_id = $1 and id < $2 order by id desc limit $3";
-    AsTenant Modes FIND = "
-        select id, name, start, scopes, created_by, created_at, expires_at, revoked_at, last_used_at
-        from api_keys where tenant_id = $1 and id = $2";
-    AsTenant Modes REVOKE = "
-        update api_keys set revoked_at = $3 where tenant_id = $1 and id = $2 and revoked_at is null
-        returning id, name, start, scopes, created_by, created_at, expires_at, revoked_at, last_used_at";
+        insert into api_keys (tenant_id, id, name, digest, start, scopes, allowed_networks, created_by, created_by_key,
+            created_at, expires_at, rotated_from)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    AsTenant Modes LIST = concat!(
+        "select ", columns!(), " from api_keys where tenant_id = $1 and id < $2 order by id desc limit $3");
+    AsTenant Modes FIND = concat!("select ", columns!(), " from api_keys where tenant_id = $1 and id = $2");
+    AsTenant Modes NAMES = "select id, name from api_keys where tenant_id = $1 and id = any ($2)";
+    AsTenant Modes REVOKE = concat!(
+        "update api_keys set revoked_at = $3, version = version + 1
+         where tenant_id = $1 and id = $2 and revoked_at is null returning ", columns!());
+    // Of two at once, the second finds it replaced already.
+    AsTenant Modes REPLACE = concat!(
+        "update api_keys set replaced_by = $3, expires_at = least(coalesce(expires_at, $4), $4), version = version + 1
+         where tenant_id = $1 and id = $2 and replaced_by is null and revoked_at is null
+           and (expires_at is null or expires_at > $5) returning ", columns!());
+    AsTenant Modes UPDATE = concat!(
+        "update api_keys set name = $3, allowed_networks = $4, version = version + 1
+         where tenant_id = $1 and id = $2 and version = $5 and revoked_at is null returning ", columns!());
+    AsTenant Modes DELETE = concat!(
+        "delete from api_keys where tenant_id = $1 and id = $2
+           and (revoked_at is not null or expires_at <= $3) returning ", columns!());
     // Says nothing of `revoked_at`: with it the planner may take the index of the live keys, without the digest.
     AsTenant Modes BY_DIGEST = "
-        select id, digest, scopes, expires_at, revoked_at from api_keys where tenant_id = $1 and digest = $2";
+        select id, digest, scopes, allowed_networks, expires_at, revoked_at
+        from api_keys where tenant_id = $1 and digest = $2";
     AsTenant Modes USED = "
         update api_keys set last_used_at = greatest(last_used_at, $3) where tenant_id = $1 and id = $2";
 }
+
+/// The index that lets a key have one successor.
+pub(super) const ONE_SUCCESSOR: &str = "api_keys_successor";
 
 /// What is kept of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +71,12 @@ pub struct Key {
     pub start: String,
     /// What it may do.
     pub scopes: Vec<String>,
-    /// The person who made it; none when another key did.
+    /// From where it works.
+    pub networks: AllowList,
+    /// The person who made it; none when another key did. They may have left since: the key stays.
     pub created_by: Option<PersonId>,
+    /// The key that made it.
+    pub created_by_key: Option<KeyId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -57,6 +85,12 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
     /// When it was last accepted, to about a minute.
     pub last_used_at: Option<Timestamp>,
+    /// Whose successor it is.
+    pub rotated_from: Option<KeyId>,
+    /// Its successor.
+    pub replaced_by: Option<KeyId>,
+    /// Grows with every change; uses are none.
+    pub version: i64,
 }
 
 /// Whether a key works.
@@ -86,6 +120,7 @@ pub(super) struct Found {
     pub(super) id: KeyId,
     pub(super) digest: KeyDigest,
     pub(super) scopes: Vec<String>,
+    pub(super) networks: AllowList,
     pub(super) expires_at: Option<Timestamp>,
 }
 
@@ -107,7 +142,7 @@ where
 }
 
 pub(super) async fn insert<M: Mode>(tx: &mut TenantTx<M>, key: &Key, digest: &KeyDigest) -> Result<(), DbFault> {
-    let created_by = key.created_by.map(PersonId::uuid);
+    let (by_person, by_key) = (key.created_by.map(PersonId::uuid), key.created_by_key.map(KeyId::uuid));
     tx.execute(
         &INSERT,
         &[
@@ -116,9 +151,12 @@ pub(super) async fn insert<M: Mode>(tx: &mut TenantTx<M>, key: &Key, digest: &Ke
             &digest.as_bytes().as_slice(),
             &key.start,
             &key.scopes,
-            &created_by,
+            &key.networks.lines(),
+            &by_person,
+            &by_key,
             &key.created_at,
             &key.expires_at,
+            &key.rotated_from.map(KeyId::uuid),
         ],
     )
     .await
@@ -152,9 +190,48 @@ pub(super) async fn find_in<M: Mode>(tx: &mut TenantTx<M>, id: KeyId) -> Result<
     Ok(tx.query_opt(&FIND, &[&id.uuid()]).await?.as_ref().map(read))
 }
 
+/// Names of some of the tenant's keys. One that was deleted has none any more.
+pub(super) async fn names<P: Permission, M: Mode>(
+    permit: &Permit<P, M>,
+    ground: &Ground,
+    ids: &[KeyId],
+) -> Result<HashMap<KeyId, String>, DbFault>
+where
+    Database: HasStore<M>,
+{
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = permit.read(ground, &NAMES, &[&ids]).await?;
+    Ok(rows.iter().map(|row| (KeyId::from_uuid(row.get(0)), row.get(1))).collect())
+}
+
 /// `None`: there is no such key, or it was revoked before.
 pub(super) async fn revoke<M: Mode>(tx: &mut TenantTx<M>, id: KeyId, now: Timestamp) -> Result<Option<Key>, DbFault> {
     Ok(tx.query_opt(&REVOKE, &[&id.uuid(), &now]).await?.as_ref().map(read))
+}
+
+/// Names the successor and brings the end forward. `None`: it does not work any more, or has a successor already.
+pub(super) async fn replace<M: Mode>(
+    tx: &mut TenantTx<M>,
+    id: KeyId,
+    successor: KeyId,
+    (until, now): (Timestamp, Timestamp),
+) -> Result<Option<Key>, DbFault> {
+    Ok(tx.query_opt(&REPLACE, &[&id.uuid(), &successor.uuid(), &until, &now]).await?.as_ref().map(read))
+}
+
+/// `None`: somebody changed, revoked or deleted it after `version` was read.
+pub(super) async fn update<M: Mode>(
+    tx: &mut TenantTx<M>,
+    id: KeyId,
+    (name, networks): (&str, &AllowList),
+    version: i64,
+) -> Result<Option<Key>, DbFault> {
+    Ok(tx.query_opt(&UPDATE, &[&id.uuid(), &name, &networks.lines(), &version]).await?.as_ref().map(read))
+}
+
+/// `None`: there is no such key, or it still works.
+pub(super) async fn delete<M: Mode>(tx: &mut TenantTx<M>, id: KeyId, now: Timestamp) -> Result<Option<Key>, DbFault> {
+    Ok(tx.query_opt(&DELETE, &[&id.uuid(), &now]).await?.as_ref().map(read))
 }
 
 pub(super) async fn by_digest<P: Permission, M: Mode>(
@@ -176,33 +253,31 @@ pub(super) fn note_uses<M: Mode>(batch: &mut TenantBatch<M>, uses: Vec<Use>) {
     }
 }
 
-/// The row of a new key.
-pub(super) fn row(id: KeyId, new: &NewKey, start: &str, created_by: Option<PersonId>, created_at: Timestamp) -> Key {
-    Key {
-        id,
-        name: new.name().to_owned(),
-        start: start.to_owned(),
-        scopes: new.scopes().iter().map(|scope| scope.as_str().to_owned()).collect(),
-        created_by,
-        created_at,
-        expires_at: new.expires_at(),
-        revoked_at: None,
-        last_used_at: None,
-    }
-}
-
 fn read(row: &Row) -> Key {
     Key {
         id: KeyId::from_uuid(row.get("id")),
         name: row.get("name"),
         start: row.get("start"),
         scopes: row.get("scopes"),
+        networks: networks(row),
         created_by: row.get::<_, Option<Uuid>>("created_by").map(PersonId::from_uuid),
+        created_by_key: key_id(row, "created_by_key"),
         created_at: row.get("created_at"),
         expires_at: row.get("expires_at"),
         revoked_at: row.get("revoked_at"),
         last_used_at: row.get("last_used_at"),
+        rotated_from: key_id(row, "rotated_from"),
+        replaced_by: key_id(row, "replaced_by"),
+        version: row.get("version"),
     }
+}
+
+fn key_id(row: &Row, column: &str) -> Option<KeyId> {
+    row.get::<_, Option<Uuid>>(column).map(KeyId::from_uuid)
+}
+
+fn networks(row: &Row) -> AllowList {
+    AllowList::from_stored(&row.get::<_, Vec<String>>("allowed_networks"))
 }
 
 /// `None` for a revoked key: it is as if there were none.
@@ -215,6 +290,7 @@ fn read_found(row: &Row) -> Option<Found> {
         id: KeyId::from_uuid(row.get("id")),
         digest: KeyDigest::from_bytes(digest),
         scopes: row.get("scopes"),
+        networks: networks(row),
         expires_at: row.get("expires_at"),
     })
 }

@@ -16,7 +16,7 @@ use tenantry_platform::permit::{ManageKeys, ReadKeys};
 use tenantry_platform::problem::Problem;
 use uuid::Uuid;
 
-use crate::calls::{WORDS, all, made_up};
+use crate::calls::{HERE, WORDS, all, made_up};
 use crate::house::House;
 
 async fn house() -> (House, Enrolled) {
@@ -65,7 +65,7 @@ async fn a_revoked_key_is_refused_when_the_call_returns_even_where_it_was_being_
         let readers = join_all((0..8).map(|_| house.present(&token)));
         let (_, revoked) = tokio::join!(readers, revoke(&house, &acme, key.id));
         revoked.expect("revoked");
-        assert!(!matches!(house.identity.apikeys.known(&token, house.db.ground.now()), Presented::Verified(_)));
+        assert!(!matches!(house.identity.apikeys.known(&token, HERE, house.db.ground.now()), Presented::Verified(_)));
         assert_eq!(refusal(&house.present(&token).await), Some(&Refusal::Unknown));
     }
 }
@@ -87,8 +87,12 @@ async fn revoking_again_gives_the_same_answer_and_one_audit_row() {
 async fn a_key_ends_when_its_time_is_over_though_memory_holds_it() {
     let (house, acme) = house().await;
     let in_an_hour = house.db.ground.now().checked_add(Duration::from_secs(3_600)).expect("in range");
-    let draft =
-        Draft { name: "Short".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at: Some(in_an_hour) };
+    let draft = Draft {
+        name: "Short".to_owned(),
+        scopes: vec!["orders:read".to_owned()],
+        expires_at: Some(in_an_hour),
+        ..Draft::default()
+    };
     let (_, token) = house.key_from::<Live>(&acme, &draft).await;
     house.principal(&token).await;
     house.advance(3_599);
@@ -122,7 +126,7 @@ async fn nobody_gives_a_key_more_than_they_may_do_or_words_that_nobody_knows() {
     let scopes = |words: &[&str]| Draft {
         name: "Sync".to_owned(),
         scopes: words.iter().map(|word| (*word).to_owned()).collect(),
-        expires_at: None,
+        ..Draft::default()
     };
     let above = check(&scopes(&["orders:read", "orders:write"]), "orders:read").expect_err("above");
     assert!(
@@ -146,7 +150,8 @@ async fn a_longest_life_is_kept() {
     let now = house.db.ground.now();
     let after = |days: u64| Some(now.checked_add(Duration::from_secs(days * 86_400)).expect("in range"));
     let check = |expires_at| {
-        let draft = Draft { name: "Sync".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at };
+        let draft =
+            Draft { name: "Sync".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at, ..Draft::default() };
         NewKey::check(&draft, &all(&house.identity), &house.identity.options, now).is_ok()
     };
     assert_eq!([check(after(30)), check(after(31)), check(None)], [true, false, false]);
@@ -189,8 +194,8 @@ async fn made_up_keys_fill_a_bounded_corner_and_push_no_real_key_out() {
         ApiKeys::bounded(&house.db.ground, &house.identity.options, &house.identity.tenants, 256),
         house.db.ground.now(),
     );
-    let present = async |token: &str| match keys.known(token, now) {
-        Presented::NeedsFill(pending) => keys.fill(&pending, now).await.expect("an answer"),
+    let present = async |token: &str| match keys.known(token, HERE, now) {
+        Presented::NeedsFill(pending) => keys.fill(&pending, HERE, now).await.expect("an answer"),
         known => known,
     };
     assert!(matches!(present(&token).await, Presented::Verified(_)));
@@ -198,7 +203,7 @@ async fn made_up_keys_fill_a_bounded_corner_and_push_no_real_key_out() {
         assert_eq!(refusal(&present(&made_up(&house, &acme)).await), Some(&Refusal::Unknown));
     }
     assert!(keys.held() <= 1 + 64, "{} held", keys.held());
-    assert!(matches!(keys.known(&token, now), Presented::Verified(_)), "from memory still");
+    assert!(matches!(keys.known(&token, HERE, now), Presented::Verified(_)), "from memory still");
 }
 
 #[tokio::test]
@@ -212,8 +217,8 @@ async fn more_keys_than_memory_holds_all_work_and_memory_stays_bounded() {
         house.db.ground.now(),
     );
     for token in &tokens {
-        let Presented::NeedsFill(pending) = keys.known(token, now) else { panic!("nobody asked for it yet") };
-        assert!(matches!(keys.fill(&pending, now).await, Ok(Presented::Verified(_))));
+        let Presented::NeedsFill(pending) = keys.known(token, HERE, now) else { panic!("nobody asked for it yet") };
+        assert!(matches!(keys.fill(&pending, HERE, now).await, Ok(Presented::Verified(_))));
     }
     assert!(keys.held() <= 256, "{} held", keys.held());
 }
@@ -235,7 +240,7 @@ async fn the_last_free_place_is_given_once() {
     let (house, acme) = house().await;
     let tokens: Vec<String> = (1..KEYS_MOST).map(|_| made_up(&house, &acme)).collect();
     insert_all(&house, &acme, &tokens).await;
-    let draft = Draft { name: "Last".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at: None };
+    let draft = Draft { name: "Last".to_owned(), scopes: vec!["orders:read".to_owned()], ..Draft::default() };
     let new =
         NewKey::check(&draft, &all(&house.identity), &house.identity.options, house.db.ground.now()).expect("good");
     let make = async || {
@@ -371,8 +376,8 @@ async fn a_million_keys_in_the_database_change_nothing_in_memory() {
     insert_all(&house, &acme, &tokens).await;
     let (keys, now, before) = (&house.identity.apikeys, house.db.ground.now(), resident_kib());
     for token in &tokens {
-        let Presented::NeedsFill(pending) = keys.known(token, now) else { continue };
-        assert!(matches!(keys.fill(&pending, now).await, Ok(Presented::Verified(_))));
+        let Presented::NeedsFill(pending) = keys.known(token, HERE, now) else { continue };
+        assert!(matches!(keys.fill(&pending, HERE, now).await, Ok(Presented::Verified(_))));
     }
     let after = resident_kib();
     eprintln!(

@@ -1,8 +1,10 @@
 //! From a presented key to a principal: from memory, without waiting, on every request (KEY-1, KEY-3).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tenantry_core::allow_list::AllowList;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, TenantId};
 use tenantry_core::keyformat::{ApiKey, KeyDigest, KeyFault};
@@ -34,6 +36,7 @@ pub struct VerifiedKey {
     tenant: Arc<TenantRef>,
     principal: Arc<Principal>,
     expires_at: Option<Timestamp>,
+    networks: AllowList,
     last_noted: LastNoted,
 }
 
@@ -58,6 +61,15 @@ impl VerifiedKey {
         &self.principal
     }
 }
+
+/// The same key, whatever was noted of it.
+impl PartialEq for VerifiedKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for VerifiedKey {}
 
 impl Depends for VerifiedKey {
     fn subjects(&self) -> Vec<Uuid> {
@@ -89,6 +101,8 @@ pub enum Refusal {
     Unknown,
     /// Its time is over.
     Expired,
+    /// It works, and not from this address: known, so that its tenant's log can say so.
+    Elsewhere(Arc<VerifiedKey>),
     /// Its tenant is not served: that answer comes first (AC-12).
     TenantStopped(Arc<TenantRef>),
 }
@@ -107,6 +121,7 @@ pub struct Counts {
     bad_checksum: AtomicU64,
     unknown: AtomicU64,
     expired: AtomicU64,
+    elsewhere: AtomicU64,
     looked_up: AtomicU64,
 }
 
@@ -124,6 +139,11 @@ impl Counts {
     /// Keys whose time is over.
     pub fn expired(&self) -> u64 {
         self.expired.load(Ordering::Relaxed)
+    }
+
+    /// Working keys that were shown from an address that theirs do not name.
+    pub fn elsewhere(&self) -> u64 {
+        self.elsewhere.load(Ordering::Relaxed)
     }
 
     /// Times that the database was asked for a key.
@@ -161,8 +181,8 @@ impl ApiKeys {
         }
     }
 
-    /// Judges a bearer token from memory alone.
-    pub fn known(&self, token: &str, now: Timestamp) -> Presented {
+    /// Judges a bearer token that came from `ip`, from memory alone.
+    pub fn known(&self, token: &str, ip: IpAddr, now: Timestamp) -> Presented {
         if !token.starts_with(SCHEME) {
             return Presented::NotPresented;
         }
@@ -173,7 +193,7 @@ impl ApiKeys {
         };
         let pending = Pending { digest: parsed.digest(), tenant: parsed.tenant(), mode: parsed.mode() };
         match self.cache.known(&pending.digest) {
-            Known::Yes(key) => self.judge(key, now),
+            Known::Yes(key) => self.judge(key, ip, now),
             Known::No => self.refuse(Refusal::Unknown),
             Known::Unknown => Presented::NeedsFill(pending),
         }
@@ -183,7 +203,7 @@ impl ApiKeys {
     ///
     /// # Errors
     /// When the database does not answer: the caller refuses with 503, never lets pass.
-    pub async fn fill(&self, pending: &Pending, now: Timestamp) -> Result<Presented, Arc<DbFault>> {
+    pub async fn fill(&self, pending: &Pending, ip: IpAddr, now: Timestamp) -> Result<Presented, Arc<DbFault>> {
         // The tenant first: nothing of a stopped one is read.
         let stopped = self.tenants.by_id(pending.tenant).await?.filter(|tenant| !tenant.status.is_served());
         if let Some(tenant) = stopped {
@@ -194,7 +214,7 @@ impl ApiKeys {
             async move { keys.load(pending).await }
         };
         let found = self.cache.find(&pending.digest, load).await?;
-        Ok(found.map_or_else(|| self.refuse(Refusal::Unknown), |key| self.judge(key, now)))
+        Ok(found.map_or_else(|| self.refuse(Refusal::Unknown), |key| self.judge(key, ip, now)))
     }
 
     /// Refusals since the start.
@@ -215,9 +235,13 @@ impl ApiKeys {
         self.uses.flush(&self.ground).await
     }
 
-    fn judge(&self, key: Arc<VerifiedKey>, now: Timestamp) -> Presented {
+    fn judge(&self, key: Arc<VerifiedKey>, ip: IpAddr, now: Timestamp) -> Presented {
         if key.expires_at.is_some_and(|end| end <= now) {
             return self.refuse(Refusal::Expired);
+        }
+        // Before its use is noted: who shows it from elsewhere has not used it.
+        if !key.networks.admits(ip) {
+            return self.refuse(Refusal::Elsewhere(key));
         }
         if key.last_noted.is_due(now) {
             self.uses.note(key.mode, Use { tenant: key.tenant.id, key: key.id, at: now });
@@ -230,6 +254,7 @@ impl ApiKeys {
             Refusal::BadChecksum | Refusal::NotAKey => Some(&self.counts.bad_checksum),
             Refusal::Unknown => Some(&self.counts.unknown),
             Refusal::Expired => Some(&self.counts.expired),
+            Refusal::Elsewhere(_) => Some(&self.counts.elsewhere),
             Refusal::TenantStopped(_) => None,
         };
         if let Some(count) = count {
@@ -279,12 +304,13 @@ impl ApiKeys {
             tenant,
             principal: Arc::new(principal),
             expires_at: found.expires_at,
+            networks: found.networks,
             last_noted: LastNoted::default(),
         }
     }
 }
 
 /// The scopes that the configuration still knows.
-fn permissions(scopes: &[String], words: &Permissions) -> PermissionSet {
+pub(super) fn permissions(scopes: &[String], words: &Permissions) -> PermissionSet {
     scopes.iter().filter(|scope| words.contains(scope)).filter_map(|scope| Permission::parse(scope).ok()).collect()
 }

@@ -37,6 +37,9 @@ permissions = ["keys:read", "keys:manage", "members:read", "audit:read", "tenant
 permissions = ["orders:write"]
 "#;
 
+/// Where everybody calls from.
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Told {
@@ -79,7 +82,7 @@ impl House {
         let draft = Draft {
             name: "Sync".to_owned(),
             scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
-            expires_at: None,
+            ..Draft::default()
         };
         self.key_from::<M>(of, &draft).await
     }
@@ -100,9 +103,14 @@ impl House {
 
     /// What a token is worth, looked up when it has to be.
     pub(crate) async fn present(&self, token: &str) -> Presented {
+        self.present_from(token, HERE).await
+    }
+
+    /// The same from another address.
+    pub(crate) async fn present_from(&self, token: &str, ip: IpAddr) -> Presented {
         let (keys, now) = (&self.identity.apikeys, self.db.ground.now());
-        match keys.known(token, now) {
-            Presented::NeedsFill(pending) => keys.fill(&pending, now).await.expect("an answer"),
+        match keys.known(token, ip, now) {
+            Presented::NeedsFill(pending) => keys.fill(&pending, ip, now).await.expect("an answer"),
             known => known,
         }
     }
@@ -186,7 +194,7 @@ pub(crate) fn made_up(house: &House, of: &Enrolled) -> String {
 fn caller(who: &Arc<Principal>) -> Caller {
     Caller {
         request_id: "req-1".into(),
-        ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip: HERE,
         surface: Surface::Central,
         public_origin: CENTRAL.into(),
         nonce: "nonce".into(),

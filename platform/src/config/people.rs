@@ -66,11 +66,15 @@ pub struct SignUp {
     pub link_lifetime: Duration,
 }
 
-/// `[api_keys]` [KEY-3].
+/// `[api_keys]` [KEY-1, KEY-3].
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
     /// Every key ends at the latest after so long; `None`: one may be made that does not end by itself.
     pub max_lifetime: Option<Duration>,
+    /// When a key ends whose maker says nothing of its end, never beyond the maximum; `None`: it does not.
+    pub default_lifetime: Option<Duration>,
+    /// Whether every key must end at some time.
+    pub require_expiry: bool,
 }
 
 /// `[signing_keys]`.
@@ -160,8 +164,22 @@ impl SignUp {
 
 impl ApiKeys {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
-        let days: u64 = section.number("max_lifetime_days", 0, 0..=3_650);
-        Self { max_lifetime: (days > 0).then(|| Duration::from_secs(days * DAY_S)) }
+        let span = |days: u64| (days > 0).then(|| Duration::from_secs(days * DAY_S));
+        let max_lifetime = span(section.number("max_lifetime_days", 0, 0..=3_650));
+        let wanted = span(section.number("default_lifetime_days", 90, 0..=3_650));
+        let require_expiry = section.flag("require_expiry", false);
+        if require_expiry && wanted.is_none() {
+            section.reading.fault(
+                &section.span_of("default_lifetime_days"),
+                "require_expiry is on and default_lifetime_days is 0: a key without a word about its end would be refused",
+                "Write a number of days.",
+            );
+        }
+        let default_lifetime = match max_lifetime {
+            Some(longest) => Some(wanted.map_or(longest, |wanted| wanted.min(longest))),
+            None => wanted,
+        };
+        Self { max_lifetime, default_lifetime, require_expiry }
     }
 }
 

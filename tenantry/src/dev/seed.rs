@@ -111,7 +111,12 @@ async fn make_key(server: &Server, password: &str) -> Result<SecretString, Fault
     let signed_in = identity.sign_in(FIRST.email, password, Origin::default()).await?;
     let principal = signed_in.session.principal_in(FIRST.slug, Mode::Test).ok_or("the owner has no workspace")?;
     let permit: Permit<ManageKeys, Test> = principal.permit(&Origin::default())?;
-    let draft = KeyDraft { name: "Demo".to_owned(), scopes: vec![scope(server, &principal)?], expires_at: None };
+    let draft = KeyDraft {
+        name: "Demo".to_owned(),
+        scopes: vec![scope(server, &principal)?],
+        expires_at: apikeys::usual_end(&identity.options, ground.now()),
+        ..KeyDraft::default()
+    };
     let new = NewKey::check(&draft, &principal.parts().permissions, &identity.options, ground.now())?;
     let mut tx = permit.begin(ground);
     let made = apikeys::create(&mut tx, ground, &new).await?;

@@ -257,6 +257,11 @@ impl Visit {
         self.spend(app, app.limiter.charges_of(&self.tiers, self.ip, shown))
     }
 
+    /// A key from an address that it does not name, for the log of its own tenant.
+    pub(super) fn note_address(&self, app: &App, key: &Principal) {
+        self.observe(app, key, "api_key.address_refused", self.route.as_deref().unwrap_or_default());
+    }
+
     fn observe(&self, app: &App, principal: &Principal, action: &'static str, route: &str) {
         let parts = principal.parts();
         let Some(tenant) = &parts.tenant else { return };

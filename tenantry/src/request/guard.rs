@@ -100,12 +100,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 /// An API key, from memory or looked up once. Failures have a budget of their own, so that guesses never reach
 /// the database (KEY-3, RL-1).
 pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
-    let now = app.ground.now();
-    let presented = match app.identity.apikeys.known(token, now) {
+    let (ip, now) = (visit.ip, app.ground.now());
+    let presented = match app.identity.apikeys.known(token, ip, now) {
         Presented::NeedsFill(pending) => {
             visit.check_failures(app)?;
             let keys = app.identity.apikeys.clone();
-            app.cross(async move { keys.fill(&pending, now).await }).await?.map_err(Problem::unavailable)?
+            app.cross(async move { keys.fill(&pending, ip, now).await }).await?.map_err(Problem::unavailable)?
         }
         presented => presented,
     };
@@ -114,12 +114,25 @@ pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Pri
         Presented::Refused(Refusal::TenantStopped(tenant)) => {
             Err(tenants::stopped(&tenant).unwrap_or_else(key_refused))
         }
+        Presented::Refused(Refusal::Elsewhere(key)) => Err(refuse_address(app, visit, key.principal())),
         Presented::Refused(_) | Presented::NotPresented | Presented::NeedsFill(_) => {
             visit.check_failures(app)?;
             visit.charge_failure(app);
             Err(key_refused())
         }
     }
+}
+
+/// A working key from an address that it does not name (KEY-1). The address pays and not the key, or whoever stole it
+/// could use its limit up from anywhere. Its tenant's log tells, once a window.
+fn refuse_address(app: &App, visit: &Visit, key: &Principal) -> Problem {
+    if let Err(limited) = visit.check_failures(app) {
+        return limited;
+    }
+    visit.charge_failure(app);
+    visit.note_address(app, key);
+    let sentence = "This API key does not work from this address. Call from one of its networks, or ask whoever manages the workspace's keys to add yours.";
+    Problem::new(Kind::Forbidden, sentence).code("address_not_allowed")
 }
 
 fn key_refused() -> Problem {

@@ -247,7 +247,7 @@ impl<'a> Tenant<'a> {
         let draft = KeyDraft {
             name: "Sync".to_owned(),
             scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
-            expires_at: None,
+            ..KeyDraft::default()
         };
         let ceiling: PermissionSet = app.config.permissions.iter().map(|(word, _)| word.clone()).collect();
         let new = NewKey::check(&draft, &ceiling, &app.identity.options, ground.now()).unwrap();
