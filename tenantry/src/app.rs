@@ -9,7 +9,7 @@ use tenantry_core::host::HostNames;
 use tenantry_core::path::CleanPath;
 use tenantry_custody::Custody;
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{Found, RouteTable};
+use tenantry_edge::gateway::{Found, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
 use tenantry_identity::Identity;
 use tenantry_platform::config::{Config, Guard};
@@ -42,6 +42,8 @@ pub struct App {
     pub names: HostNames,
     /// Peers whose word about the client is believed.
     pub trusted: TrustedProxies,
+    /// Open WebSockets, and whose.
+    pub upgrades: Upgrades,
     /// What browsers reported.
     pub reports: Reports,
     /// `Tenantry-Identity`.

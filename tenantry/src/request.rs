@@ -9,6 +9,7 @@ mod count;
 mod guard;
 mod host;
 mod own;
+mod stay;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tenantry_platform::problem::{Kind, Problem};
 use crate::app::App;
 use crate::routes::Routers;
 use answer::Visit;
+use stay::{Wish, check_origin};
 
 /// What one gateway thread holds: the shared app, and connections to the upstream of its own.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Thread {
         if let Some(answer) = front::answer_asterisk(&request) {
             return Ok(answer);
         }
-        front::refuse_websocket(request.headers())?;
+        let wish = if is_asked { None } else { Wish::read(app, &request)? };
         let uri = request.uri().clone();
         let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
@@ -90,6 +92,9 @@ impl Thread {
         visit.take_route(route);
         let guarded = guard::check(app, visit, route, &request).await?;
         visit.shown.clone_from(&guarded.shown);
+        if wish.is_some() || (is_asked && origin::is_upgrade(request.headers())) {
+            check_origin(visit, &guarded, &route.route.cors, &request)?;
+        }
         let place = visit.place(guarded.shown.as_deref());
         let passage = admit(route, guarded.outcome, place)
             .map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;
@@ -103,6 +108,7 @@ impl Thread {
         }
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
+        let upgrade = wish.map(|wish| wish.grant(&self.app, visit, guarded.holder)).transpose()?;
         let luggage = Luggage {
             way: visit.way(),
             site: visit.reach(app),
@@ -110,6 +116,7 @@ impl Thread {
             request_id: &visit.request_id,
             consumed: guarded.consumed,
             nonce: nonce.as_ref(),
+            upgrade,
         };
         forward(passage, request, &self.pool, luggage).await
     }

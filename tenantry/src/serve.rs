@@ -15,7 +15,7 @@ use tenantry_core::host::HostNames;
 use tenantry_custody::posture::{Probe, Sites};
 use tenantry_custody::{Custody, vault};
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{self, Gateway, RouteTable};
+use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
 use tenantry_identity::{Identity, Options};
 use tenantry_platform::config::{Config, Environment};
@@ -200,6 +200,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc
         own: OwnRoutes::new(parts.dev.is_some())?,
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
+        upgrades: Upgrades::default(),
         reports: Reports::default(),
         tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime),
         cron: parts.cron.clone(),

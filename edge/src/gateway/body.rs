@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::relay::Relay;
+use super::tunnel::{AtEnd, Tunnel};
 use super::turn::TurnEnd;
 
 /// Why a stream broke off. The reader can only close: the head of the answer is long gone.
@@ -18,6 +19,8 @@ pub struct Body {
     content: Content,
     /// Dropped with the body, which tells the connection that the next request may come in.
     _turn: Option<TurnEnd>,
+    /// What the connection becomes after this answer.
+    tunnel: Option<Box<Tunnel>>,
 }
 
 #[derive(Default)]
@@ -41,8 +44,25 @@ impl Body {
         self
     }
 
+    /// The empty body of an answer that switches protocols.
+    pub(super) fn switching(tunnel: Tunnel) -> Self {
+        Self { tunnel: Some(Box::new(tunnel)), ..Self::default() }
+    }
+
+    pub(super) fn take_tunnel(&mut self) -> Option<Box<Tunnel>> {
+        self.tunnel.take()
+    }
+
+    /// Where the answer switches protocols: calls `at_end` when what follows has ended, and not before.
+    /// Otherwise gives it back, unused.
+    pub fn tell_at_end<T>(&mut self, told: T, at_end: impl FnOnce(T) -> AtEnd) -> Option<T> {
+        let Some(tunnel) = &mut self.tunnel else { return Some(told) };
+        tunnel.tell(at_end(told));
+        None
+    }
+
     fn of(content: Content) -> Self {
-        Self { content, _turn: None }
+        Self { content, ..Self::default() }
     }
 }
 

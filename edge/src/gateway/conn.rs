@@ -1,5 +1,6 @@
-//! One client's connection: requests in turn, then a farewell that the client can read.
+//! One client's connection: requests in turn, then a farewell that the client can read, or a tunnel.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use super::body::Body;
 use super::gate::Gate;
 use super::refusal::refusal;
+use super::tunnel::Tunnel;
 use super::turn::{TurnEnd, Turns};
 use super::wire::{Patience, Wire};
 
@@ -61,10 +63,11 @@ pub(super) async fn serve<H, F>(
 {
     let turns = Rc::new(Turns::default());
     let wire = Wire::new(stream, Gate::new(terms.head_bytes_max), Rc::clone(&turns), terms.patience);
+    let switched = Cell::new(None);
     let service = service_fn(|request| {
-        let answer = handler(request, peer);
+        let (answer, switched) = (handler(request, peer), &switched);
         let turn = TurnEnd(Rc::clone(&turns));
-        async move { Ok::<_, Infallible>(answer.await.map(|body| body.ending(turn))) }
+        async move { Ok::<_, Infallible>(answer.await.map(|body| part(body, turn, switched))) }
     });
     let mut connection = terms.http.serve_connection(TokioIo::new(wire), service);
     let outcome = tokio::select! {
@@ -76,7 +79,26 @@ pub(super) async fn serve<H, F>(
         }
     };
     let wire = connection.into_parts().io.into_inner();
-    say_farewell(wire, outcome, &terms).await;
+    match switched.take() {
+        Some((tunnel, turn)) if outcome.is_ok() => {
+            let (socket, ahead) = wire.into_socket();
+            tunnel.run(socket, ahead, stop, turn).await;
+        }
+        _ => say_farewell(wire, outcome, &terms).await,
+    }
+}
+
+/// What follows an answer that switches protocols. Its turn has no end: no request comes after it.
+type Switched = Cell<Option<(Box<Tunnel>, TurnEnd)>>;
+
+fn part(mut body: Body, turn: TurnEnd, switched: &Switched) -> Body {
+    match body.take_tunnel() {
+        Some(tunnel) => {
+            switched.set(Some((tunnel, turn)));
+            body
+        }
+        None => body.ending(turn),
+    }
 }
 
 async fn say_farewell(wire: Wire, outcome: hyper::Result<()>, terms: &Terms) {

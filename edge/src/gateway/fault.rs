@@ -5,6 +5,7 @@ use std::io;
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::refusal::Refused;
+use super::websocket::Unasked;
 
 /// Why there is no answer of the app.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,8 @@ pub(super) enum Fault {
     AmbiguousLength,
     #[error("the app switched protocols without being asked")]
     Switched,
+    #[error("the app's 101 is no answer to the WebSocket that was asked for: {0}")]
+    Unasked(Unasked),
     #[error("as many requests as may be open wait for the app already")]
     Busy,
     #[error("the request's body is larger than {0} bytes")]
@@ -57,10 +60,12 @@ impl Fault {
                 || Problem::new(Kind::Malformed, "The body ended before its announced length."),
                 Refused::problem,
             ),
-            Self::Unreachable(_) | Self::Broken(_) | Self::AmbiguousLength | Self::Switched => Problem::new(
-                Kind::Upstream,
-                "The app behind this address did not answer properly. Try again in a moment.",
-            ),
+            Self::Unreachable(_) | Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => {
+                Problem::new(
+                    Kind::Upstream,
+                    "The app behind this address did not answer properly. Try again in a moment.",
+                )
+            }
         }
         .because(&self)
     }

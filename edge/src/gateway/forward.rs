@@ -1,10 +1,11 @@
 //! Step 8 of a request's life: to the app and back, by the contract.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::Problem;
@@ -16,8 +17,11 @@ use super::fault::Fault;
 use super::headers::Site;
 use super::passage::Passage;
 use super::pool::Pool;
-use super::relay::{Relay, Upload};
-use super::upstream::exchange;
+use super::relay::Upload;
+use super::tunnel::{StillMay, Tunnel};
+use super::upgrades::Ticket;
+use super::upstream::{Switch, exchange, switch};
+use super::websocket::Handshake;
 
 /// What travels with a request besides itself.
 #[derive(Debug)]
@@ -30,6 +34,23 @@ pub struct Luggage<'a> {
     pub consumed: Consumed,
     /// Fresh, where [`AppRoute::wants_nonce`](super::AppRoute::wants_nonce).
     pub nonce: Option<&'a Nonce>,
+    /// The WebSocket that the request asks for.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// A WebSocket that may be opened.
+pub struct Upgrade {
+    pub handshake: Handshake,
+    /// Its place among the open ones.
+    pub ticket: Ticket,
+    /// Asked for as long as it is open.
+    pub still_may: StillMay,
+}
+
+impl std::fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upgrade").field("handshake", &self.handshake).finish_non_exhaustive()
+    }
 }
 
 /// Sends the request to the app and returns its answer, both by the contract.
@@ -40,19 +61,44 @@ pub async fn forward(
     passage: Passage<'_>,
     request: Request<Incoming>,
     pool: &Rc<Pool>,
-    luggage: Luggage<'_>,
+    mut luggage: Luggage<'_>,
 ) -> Result<Response<Body>, Problem> {
     let route = passage.route();
     let policy = page_policy(&passage, luggage.nonce);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let (request, body) = outgoing(&passage, request, &luggage, policy.as_ref())?;
-    let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(Fault::into_problem)?;
     let patience = route.route.response_timeout;
-    let answer = exchange(pool, request.map(|()| upload), patience, progress.as_deref()).await;
-    let mut answer = answer.map_err(Fault::into_problem)?;
+    let mut answer = match luggage.upgrade.take() {
+        Some(upgrade) => open(pool, request, patience, upgrade).await,
+        None => {
+            let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(Fault::into_problem)?;
+            let request = request.map(|()| upload);
+            exchange(pool, request, patience, progress.as_deref()).await.map(|answer| answer.map(Body::from))
+        }
+    }
+    .map_err(Fault::into_problem)?;
     finish(&passage, &mut answer, &luggage, policy.as_ref());
     cors::mark(&route.route, origin.as_ref(), answer.headers_mut());
-    Ok(answer.map(Body::from))
+    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        Handshake::grant(answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Asks the app for a WebSocket. What it answers instead passes as it would for any request.
+async fn open(
+    pool: &Rc<Pool>,
+    mut request: Request<()>,
+    patience: Duration,
+    upgrade: Upgrade,
+) -> Result<Response<Body>, Fault> {
+    let Upgrade { handshake, ticket, still_may } = upgrade;
+    handshake.ask(request.headers_mut());
+    let request = request.map(|()| Upload::none());
+    Ok(match switch(pool, request, &handshake, patience).await? {
+        Switch::Declined(answer) => answer.map(Body::from),
+        Switch::Agreed(answer, app) => answer.map(|()| Body::switching(Tunnel::new(app, still_may, ticket))),
+    })
 }
 
 /// The policy of a page of this route, with this request's nonce where it has one.
@@ -103,7 +149,7 @@ fn origin_form(uri: Uri) -> Uri {
 }
 
 /// The answer as the browser gets it.
-fn finish(passage: &Passage<'_>, answer: &mut Response<Relay>, luggage: &Luggage<'_>, policy: Option<&HeaderValue>) {
+fn finish(passage: &Passage<'_>, answer: &mut Response<Body>, luggage: &Luggage<'_>, policy: Option<&HeaderValue>) {
     let (route, status) = (passage.route(), answer.status());
     let headers = answer.headers_mut();
     contract::strip_answer(headers);

@@ -49,22 +49,3 @@ pub fn other_methods(methods: Methods) -> (Problem, HeaderValue) {
 fn allow(methods: Methods) -> HeaderValue {
     HeaderValue::try_from(methods.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
-
-/// A protocol switch that an app would expect to carry a conversation. Other offers of another protocol may
-/// be ignored (RFC 9110, section 7.8); this one cannot be.
-///
-/// # Errors
-/// 501: WebSockets do not pass yet.
-pub fn refuse_websocket(headers: &HeaderMap) -> Result<(), Problem> {
-    let is_websocket = headers
-        .get_all(header::UPGRADE)
-        .iter()
-        .any(|offer| offer.as_bytes().to_ascii_lowercase().windows(9).any(|word| word == b"websocket"));
-    if is_websocket {
-        return Err(Problem::new(
-            Kind::NotImplemented,
-            "WebSockets do not pass this gateway yet. Use server-sent events or polling.",
-        ));
-    }
-    Ok(())
-}

@@ -3,7 +3,8 @@
 //! Files are named by the phases. `listen` opens the threads, `conn` serves a connection behind `wire` and
 //! `gate`, the byte check; `front`, `routes`, `origin` and `cors` answer the first questions; `passage` is
 //! the proof that a request may be forwarded; `forward` sends it by the `contract`, over `pool` and
-//! `upstream`; `relay` streams both bodies; `headers` are said by every answer.
+//! `upstream`; `relay` streams both bodies; `headers` are said by every answer. `websocket` judges the one
+//! protocol that a request may switch to, `upgrades` counts who has switched, `tunnel` carries the bytes.
 //!
 //! What must always hold:
 //! - A byte that two readers could read in two ways reaches neither the server nor the app.
@@ -28,15 +29,21 @@ mod pool;
 mod refusal;
 mod relay;
 mod routes;
+mod tunnel;
 mod turn;
+mod upgrades;
 mod upstream;
+mod websocket;
 mod wire;
 
 pub use body::{Body, BrokenOff};
 pub use conn::Peer;
-pub use forward::{Luggage, forward};
+pub use forward::{Luggage, Upgrade, forward};
 pub use headers::{SecurityHeaders, Site};
 pub use listen::{Gateway, start};
 pub use passage::{Outcome, Passage, Place, admit};
 pub use pool::Pool;
 pub use routes::{AppRoute, Found, RouteTable};
+pub use tunnel::{AtEnd, Carried, Ended, StillMay};
+pub use upgrades::{OPEN_MOST_OF_ADDRESS, OPEN_MOST_OF_TENANT, Ticket, Upgrades};
+pub use websocket::Handshake;

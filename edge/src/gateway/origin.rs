@@ -39,7 +39,12 @@ pub struct Own<'a> {
 /// Whether the rule holds for such a request at all.
 pub fn is_needed(method: &Method, headers: &HeaderMap) -> bool {
     let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    !is_read || headers.contains_key(header::UPGRADE)
+    !is_read || is_upgrade(headers)
+}
+
+/// Whether the request asks for another protocol.
+pub fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE)
 }
 
 /// Judges the request's origin. Call it for every request with a cookie or a form, after [`is_needed`].

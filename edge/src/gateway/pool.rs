@@ -83,10 +83,13 @@ impl Pool {
         }
     }
 
-    async fn greet<S: AsyncRead + AsyncWrite + Unpin + 'static>(self: &Rc<Self>, stream: S) -> Result<Line, Fault> {
+    async fn greet<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        self: &Rc<Self>,
+        stream: S,
+    ) -> Result<Line, Fault> {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Fault::Broken)?;
         // Its end is seen by whoever holds the sender.
-        let task = spawn_local(async move { drop(connection.await) }).abort_handle();
+        let task = spawn_local(async move { drop(connection.with_upgrades().await) }).abort_handle();
         self.open.set(self.open.get() + 1);
         Ok(Line { sender, task, pool: Rc::downgrade(self) })
     }

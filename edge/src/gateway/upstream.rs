@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, sleep_until};
+use hyper::upgrade::Upgraded;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::fault::Fault;
 use super::pool::{Lease, Pool};
 use super::relay::{Progress, Relay, Upload};
+use super::websocket::Handshake;
 
 /// Sends a request and returns the head of the answer, its body still flowing.
 ///
@@ -36,6 +38,34 @@ pub(super) async fn exchange(
         }
         None => Err(lost.fault),
     }
+}
+
+/// What came of asking for another protocol.
+pub(super) enum Switch {
+    /// The head of the 101, and the connection.
+    Agreed(Response<()>, Upgraded),
+    /// Another answer, which passes like any.
+    Declined(Response<Relay>),
+}
+
+/// Asks the app for a WebSocket, on a connection of its own: what it agrees to is never lent again.
+pub(super) async fn switch(
+    pool: &Rc<Pool>,
+    request: Request<Upload>,
+    handshake: &Handshake,
+    patience: Duration,
+) -> Result<Switch, Fault> {
+    let mut lease = pool.connect().await?;
+    let mut answer = match timeout(patience, lease.sender().send_request(request)).await {
+        Ok(answer) => answer.map_err(Fault::Broken)?,
+        Err(_) => return Err(Fault::HeadTimedOut),
+    };
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return accept(answer, lease, pool.settings.body_idle_timeout).map(Switch::Declined);
+    }
+    handshake.check(answer.headers()).map_err(Fault::Unasked)?;
+    let upgraded = hyper::upgrade::on(&mut answer).await.map_err(Fault::Broken)?;
+    Ok(Switch::Agreed(answer.map(drop), upgraded))
 }
 
 /// A request without an answer.

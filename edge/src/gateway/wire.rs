@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -112,6 +112,11 @@ impl Wire {
             // Whether the client hears it out is its own affair.
             drop(timeout(LINGER, self.drain()).await);
         }
+    }
+
+    /// The socket without the byte check, and what the client had sent ahead: after a switch of protocols.
+    pub(super) fn into_socket(self) -> (TcpStream, Bytes) {
+        (self.stream, self.held.freeze())
     }
 
     /// Closes so that nobody takes the answer for whole.

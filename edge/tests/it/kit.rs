@@ -16,7 +16,8 @@ use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::contract::{Consumed, Way};
 use tenantry_edge::gateway::{
-    Body, Found, Gateway, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, admit, forward, front, start,
+    Body, Found, Gateway, Handshake, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Upgrade, Upgrades, admit,
+    forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::page::Nonce;
@@ -100,7 +101,7 @@ async fn pass(
     request: Request<Incoming>,
     id: &HeaderValue,
 ) -> Result<Response<Body>, Problem> {
-    front::refuse_websocket(request.headers())?;
+    let handshake = Handshake::read(&request)?;
     let path =
         CleanPath::parse(request.uri().path()).map_err(|fault| Problem::new(Kind::Malformed, fault.to_string()))?;
     let Found::Route(route) = table.find(request.method(), &path) else { return Err(Problem::not_found()) };
@@ -114,8 +115,15 @@ async fn pass(
         request_id: id,
         consumed: Consumed::Nothing,
         nonce: nonce.as_ref(),
+        upgrade: handshake.map(upgrade).transpose()?,
     };
     forward(passage, request, pool, luggage).await
+}
+
+/// Open for as long as the test lets it be.
+fn upgrade(handshake: Handshake) -> Result<Upgrade, Problem> {
+    let ticket = Upgrades::default().admit(None, [192, 0, 2, 7].into())?;
+    Ok(Upgrade { handshake, ticket, still_may: Box::new(|| Box::pin(std::future::ready(true))) })
 }
 
 /// An app on a port of its own: each connection is handled by `serve` on its own thread.

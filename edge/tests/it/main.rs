@@ -11,4 +11,5 @@ mod passage;
 mod routes;
 mod streaming;
 mod upstream;
+mod websocket;
 mod wire;

@@ -127,10 +127,3 @@ fn a_request_id_is_kept_only_from_a_trusted_proxy_and_only_if_it_is_one_word() {
         assert_eq!(id(given, true).len(), 36, "{given:?}");
     }
 }
-
-#[test]
-fn a_websocket_is_told_that_it_cannot_pass_and_other_offers_are_ignored() {
-    let offering = |protocol| HeaderMap::from_iter([(http::header::UPGRADE, HeaderValue::from_static(protocol))]);
-    assert_eq!(front::refuse_websocket(&offering("h2c, WebSocket")).unwrap_err().status(), 501);
-    assert!(front::refuse_websocket(&offering("h2c")).is_ok());
-}

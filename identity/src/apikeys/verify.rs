@@ -56,6 +56,11 @@ impl VerifiedKey {
         &self.tenant
     }
 
+    /// From when on nobody believes it; `None`: it is for good.
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
     /// Who it is and what it may do: its scopes, no person.
     pub const fn principal(&self) -> &Arc<Principal> {
         &self.principal

@@ -142,6 +142,16 @@ impl Sessions {
         })
     }
 
+    /// A session that was found before, as it is now. `None`: it is over.
+    ///
+    /// # Errors
+    /// When the database does not answer and nothing is known.
+    pub async fn again(&self, session: &StaffSession) -> Result<Option<Arc<StaffSession>>, Problem> {
+        let key = Key { person: session.person().id, session: session.id };
+        let found = self.find(key).await?;
+        Ok(found.filter(|found| found.holds(&session.host, self.ground.now())))
+    }
+
     /// A living session by its name, from memory or looked up.
     pub(crate) async fn find(&self, key: Key) -> Result<Option<Arc<StaffSession>>, Problem> {
         let load = || staff::load(self.ground.clone(), Arc::clone(&self.options.roles), key);

@@ -26,6 +26,19 @@ pub struct Access<'a> {
     pub tenant: Option<TenantId>,
     /// `session`, `api_key`, `anonymous`, …
     pub actor: &'static str,
+    /// Of a WebSocket, at its end.
+    pub tunnel: Option<Tunnel>,
+}
+
+/// What passed after a switch of protocols.
+#[derive(Clone, Copy, Debug)]
+pub struct Tunnel {
+    /// Bytes from the client.
+    pub received: u64,
+    /// Bytes to the client.
+    pub sent: u64,
+    /// `closed`, `idle`, `revoked`, …
+    pub ended: &'static str,
 }
 
 impl Access<'_> {
@@ -45,6 +58,9 @@ impl Access<'_> {
             duration_us,
             tenant,
             actor = self.actor,
+            received = self.tunnel.map(|tunnel| tunnel.received),
+            sent = self.tunnel.map(|tunnel| tunnel.sent),
+            ended = self.tunnel.map(|tunnel| tunnel.ended),
             "request"
         );
     }

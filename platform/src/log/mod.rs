@@ -22,7 +22,7 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::config::LogLevel;
 
-pub use access::{Access, cut};
+pub use access::{Access, Tunnel, cut};
 pub use layer::Masked;
 pub use panic::note_panic;
 pub use writer::Logging;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tenantry_core::mode::Mode;
 use tenantry_core::route::Methods;
@@ -13,12 +13,12 @@ use tenantry_custody::audit::observe::Sight;
 use tenantry_edge::csp::INERT;
 use tenantry_edge::gateway::contract::Way;
 use tenantry_edge::gateway::origin::Own;
-use tenantry_edge::gateway::{self as edge, AppRoute, Body, Peer, Place, front};
+use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer, Place, front};
 use tenantry_edge::limits::{Verdict, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
 use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
-use tenantry_platform::log::Access;
+use tenantry_platform::log::{Access, Tunnel};
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
 use tenantry_platform::permit::{Credential, Origin, Principal, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
@@ -118,6 +118,10 @@ impl Visit {
     pub(super) fn tenant(&self) -> Option<Arc<TenantRef>> {
         let of_host = self.site.as_ref().and_then(|site| site.tenant.clone());
         of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().tenant.clone()).map(Arc::new))
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     pub(super) fn own(&self) -> Own<'_> {
@@ -296,8 +300,18 @@ impl Visit {
         for cookie in self.cookies.drain(..) {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
-        self.log(&answer);
+        let status = answer.status();
+        // A WebSocket has its line when it is over.
+        if let Some(visit) = answer.body_mut().tell_at_end(self, |visit| visit.log_at_end(status)) {
+            visit.log(status, None);
+        }
         answer
+    }
+
+    fn log_at_end(self, status: StatusCode) -> AtEnd {
+        Box::new(move |Carried { received, sent, ended }| {
+            self.log(status, Some(Tunnel { received, sent, ended: ended.as_str() }));
+        })
     }
 
     /// A problem as an answer; a browser that wanted a page of somebody's is sent to sign in.
@@ -408,7 +422,7 @@ impl Visit {
         }
     }
 
-    fn log(&self, answer: &Response<Body>) {
+    fn log(&self, status: StatusCode, tunnel: Option<Tunnel>) {
         let parts = self.principal.as_deref().map(Principal::parts);
         let access = Access {
             request_id: self.request_id.to_str().unwrap_or_default(),
@@ -416,10 +430,11 @@ impl Visit {
             method: self.method.as_str(),
             host: self.host(),
             target: &self.path,
-            status: answer.status().as_u16(),
+            status: status.as_u16(),
             duration: self.started.elapsed(),
             tenant: self.tenant().map(|tenant| tenant.id),
             actor: parts.map_or(Credential::Anonymous.kind(), |parts| parts.credential.kind()),
+            tunnel,
         };
         access.log();
     }

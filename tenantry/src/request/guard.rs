@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use http::Request;
 use http::header::{AUTHORIZATION, HeaderMap};
-use http::{Method, Request};
 use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
@@ -13,13 +13,15 @@ use tenantry_core::permission::PermissionSet;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{AppRoute, Outcome, origin};
 use tenantry_edge::limits::{Charge, Subject, too_many};
-use tenantry_identity::apikeys::{Presented, Refusal};
+use tenantry_identity::apikeys::{Presented, Refusal, VerifiedKey};
+use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
 use tenantry_platform::config::{Guard, TierId};
 use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::answer::Visit;
+use super::stay::Holder;
 use crate::app::App;
 
 /// What the guard found.
@@ -27,17 +29,27 @@ pub(super) struct Guarded {
     pub outcome: Outcome,
     /// The same principal, for the log of a refusal that comes later.
     pub shown: Option<Arc<Principal>>,
+    /// The credential itself, for what outlives the request.
+    pub holder: Option<Holder>,
     /// What the app shall not see.
     pub consumed: Consumed,
 }
 
 impl Guarded {
     fn nobody() -> Self {
-        Self { outcome: Outcome::NotPresented, shown: None, consumed: Consumed::Nothing }
+        Self { outcome: Outcome::NotPresented, shown: None, holder: None, consumed: Consumed::Nothing }
     }
 
-    fn somebody(principal: Arc<Principal>, consumed: Consumed) -> Self {
-        Self { outcome: Outcome::Verified(Arc::clone(&principal)), shown: Some(principal), consumed }
+    fn somebody(principal: Arc<Principal>, holder: Option<Holder>, consumed: Consumed) -> Self {
+        Self { outcome: Outcome::Verified(Arc::clone(&principal)), shown: Some(principal), holder, consumed }
+    }
+
+    fn key(key: Arc<VerifiedKey>) -> Self {
+        Self::somebody(Arc::clone(key.principal()), Some(Holder::Key(key)), Consumed::Authorization)
+    }
+
+    fn session(session: Arc<StaffSession>) -> Self {
+        Self::somebody(Arc::clone(session.principal()), Some(Holder::Session(session)), Consumed::Nothing)
     }
 }
 
@@ -56,11 +68,10 @@ pub(super) async fn check(
         return Ok(public(request.headers()));
     }
     if let Some(token) = bearer(request.headers())? {
-        let principal = match guards.contains(Guard::Cron) && !token.starts_with("sk_") {
-            true => cron(app, visit, token)?,
-            false => key(app, visit, token).await?,
-        };
-        return Ok(Guarded::somebody(principal, Consumed::Authorization));
+        return Ok(match guards.contains(Guard::Cron) && !token.starts_with("sk_") {
+            true => Guarded::somebody(cron(app, visit, token)?, None, Consumed::Authorization),
+            false => Guarded::key(key(app, visit, token).await?),
+        });
     }
     if !guards.contains(Guard::Session) || !visit.is_tenant_host() {
         return Ok(Guarded::nobody());
@@ -68,8 +79,8 @@ pub(super) async fn check(
     if origin::is_needed(request.method(), request.headers()) {
         origin::judge(request.headers(), visit.own(), &[]).map_err(foreign)?;
     }
-    let session = session(app, visit, request.method(), request.headers()).await?;
-    Ok(session.map_or_else(Guarded::nobody, |principal| Guarded::somebody(principal, Consumed::Nothing)))
+    let session = visit.session(app, request.method(), request.headers()).await?;
+    Ok(session.map_or_else(Guarded::nobody, Guarded::session))
 }
 
 /// An address that everybody may call takes no credential; one of ours is still not the app's to see.
@@ -99,7 +110,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 /// An API key, from memory or looked up once. Failures have a budget of their own, so that guesses never reach
 /// the database (KEY-3, RL-1).
-pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<VerifiedKey>, Problem> {
     let (ip, now) = (visit.ip, app.ground.now());
     let presented = match app.identity.apikeys.known(token, ip, now) {
         Presented::NeedsFill(pending) => {
@@ -110,7 +121,7 @@ pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Pri
         presented => presented,
     };
     match presented {
-        Presented::Verified(key) => Ok(Arc::clone(key.principal())),
+        Presented::Verified(key) => Ok(key),
         Presented::Refused(Refusal::TenantStopped(tenant)) => {
             Err(tenants::stopped(&tenant).unwrap_or_else(key_refused))
         }
@@ -168,16 +179,6 @@ fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem
         auth_time: None,
         amr: Vec::new(),
     })))
-}
-
-/// The session of a tenant's host. One whose access token is over is renewed by a safe request.
-async fn session(
-    app: &App,
-    visit: &mut Visit,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Option<Arc<Principal>>, Problem> {
-    Ok(visit.session(app, method, headers).await?.map(|session| Arc::clone(session.principal())))
 }
 
 impl Visit {

@@ -80,8 +80,8 @@ async fn admit(
     let headers = request.headers();
     if let Access::Key(permission) = route.access {
         let token = bearer(headers)?.ok_or_else(Problem::unauthorized)?;
-        let principal = key(app, visit, token).await?;
-        return admit_key(visit, principal, permission).map(|()| None);
+        let key = key(app, visit, token).await?;
+        return admit_key(visit, Arc::clone(key.principal()), permission).map(|()| None);
     }
     let is_exempt = route.is_told_by_strangers() || (route.is_for_programs() && origin::is_unsaid(headers));
     if !is_exempt && origin::is_needed(request.method(), headers) {

@@ -15,6 +15,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::tungstenite::Error as Fault;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::app::TestApp;
 
@@ -128,6 +131,18 @@ impl Call<'_> {
     pub(crate) async fn send(self) -> Answer {
         let mut line = self.app.line().await;
         self.send_on(&mut line).await
+    }
+
+    /// Opens a WebSocket, as the library of a client does; or the status of the refusal.
+    pub(crate) async fn open(self) -> Result<WebSocketStream<TcpStream>, u16> {
+        let uri = format!("ws://{}{}", self.headers[header::HOST].to_str().unwrap(), self.path);
+        let mut request = uri.into_client_request().unwrap();
+        request.headers_mut().extend(self.headers);
+        match client_async(request, self.app.connect().await).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Fault::Http(answer)) => Err(answer.status().as_u16()),
+            Err(fault) => panic!("{fault}"),
+        }
     }
 
     pub(crate) async fn send_on(self, line: &mut Line) -> Answer {

@@ -5,10 +5,18 @@ use std::path::Path;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// `answer-with: name: value` makes the app answer with this header; it may be given several times.
 const ANSWER_WITH: &str = "answer-with";
@@ -23,20 +31,43 @@ pub(crate) fn serve(socket: &Path) {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(echo)).await });
 }
 
-async fn echo(request: Request) -> Response {
+async fn echo(mut request: Request) -> Response {
+    if let Some(key) = request.headers().get(SEC_WEBSOCKET_KEY) {
+        let accepted = derive_accept_key(key.as_bytes());
+        let (upgrade, saw) = (hyper::upgrade::on(&mut request), saw(&request.into_parts().0, &[]));
+        tokio::spawn(async move { talk(upgrade.await.unwrap(), saw).await });
+        let granted = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accepted.as_str())];
+        return (StatusCode::SWITCHING_PROTOCOLS, granted).into_response();
+    }
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MOST).await.unwrap();
-    let saw = json!({
-        "method": parts.method.as_str(),
-        "target": parts.uri.to_string(),
-        "headers": pairs(&parts.headers),
-        "body": String::from_utf8_lossy(&body),
-    });
-    let mut answer = (status(&parts.headers), [(CONTENT_TYPE, "application/json")], saw.to_string()).into_response();
+    let saw = saw(&parts, &body);
+    let mut answer = (status(&parts.headers), [(CONTENT_TYPE, "application/json")], saw).into_response();
     for line in parts.headers.get_all(ANSWER_WITH) {
         say(answer.headers_mut(), line.to_str().unwrap());
     }
     answer
+}
+
+fn saw(parts: &Parts, body: &[u8]) -> String {
+    let saw = json!({
+        "method": parts.method.as_str(),
+        "target": parts.uri.to_string(),
+        "headers": pairs(&parts.headers),
+        "body": String::from_utf8_lossy(body),
+    });
+    saw.to_string()
+}
+
+/// Over a WebSocket: first what it saw, then everything that it is told.
+async fn talk(upgraded: Upgraded, saw: String) {
+    let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+    socket.send(Message::text(saw)).await.unwrap();
+    while let Some(Ok(said)) = socket.next().await {
+        if socket.send(said).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// `[["host", "acme.localhost"], …]`: the order and repetitions are part of what was seen.

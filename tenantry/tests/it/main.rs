@@ -28,3 +28,4 @@ mod signing;
 mod statements;
 mod tour;
 mod verifier;
+mod websockets;

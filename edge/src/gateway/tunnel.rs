@@ -1,0 +1,207 @@
+//! An upgraded connection: bytes both ways, until one side, the settings or a revocation end it [KEY-3].
+//!
+//! What must hold:
+//! - Each direction holds at most one piece in memory; the slower side sets the pace.
+//! - Whoever opened it is asked about again and again: nobody talks on with what was taken away.
+//! - However it ends, its line is in the log, once.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use super::turn::TurnEnd;
+use super::upgrades::Ticket;
+
+/// One piece in flight, in each direction.
+const PIECE_BYTES: usize = 16 * 1024;
+/// Without a byte either way. Every library for WebSockets sends a ping more often than each minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
+/// A side that takes nothing for so long has gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// What the other side may still say after one has ended.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often it is asked whether the connection may stay: together with the reading of the change feed, four
+/// times a second, what was revoked elsewhere is closed within the second.
+const ASK_EVERY: Duration = Duration::from_millis(250);
+
+/// Why a tunnel ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// One side closed, or broke.
+    Closed,
+    /// Nobody said anything for long.
+    Idle,
+    /// Whoever opened it may not any more.
+    Revoked,
+    /// This process is asked to end.
+    Stopped,
+    /// It was never used, or cut off.
+    CutOff,
+}
+
+impl Ended {
+    /// The word for the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Idle => "idle",
+            Self::Revoked => "revoked",
+            Self::Stopped => "stopped",
+            Self::CutOff => "cut_off",
+        }
+    }
+}
+
+/// What a tunnel carried, and why it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Bytes from the client.
+    pub received: u64,
+    /// Bytes to the client.
+    pub sent: u64,
+    pub ended: Ended,
+}
+
+/// Told once, at the end.
+pub type AtEnd = Box<dyn FnOnce(Carried)>;
+/// Whether whoever opened it still may. Asked often; answers from memory unless something has changed.
+pub type StillMay = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool>>>>;
+
+/// A switch of protocols that both sides agreed on.
+pub(super) struct Tunnel {
+    app: TokioIo<Upgraded>,
+    still_may: StillMay,
+    record: Record,
+    _ticket: Ticket,
+}
+
+/// Counts, and tells them when it is dropped: a tunnel that is cut off has its line, too.
+struct Record {
+    received: Cell<u64>,
+    sent: Cell<u64>,
+    moved: Cell<Instant>,
+    ended: Cell<Ended>,
+    at_end: Option<AtEnd>,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let carried = Carried { received: self.received.get(), sent: self.sent.get(), ended: self.ended.get() };
+        if let Some(at_end) = self.at_end.take() {
+            at_end(carried);
+        }
+    }
+}
+
+impl Tunnel {
+    pub(super) fn new(app: Upgraded, still_may: StillMay, ticket: Ticket) -> Self {
+        let record = Record {
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            moved: Cell::new(Instant::now()),
+            ended: Cell::new(Ended::CutOff),
+            at_end: None,
+        };
+        Self { app: TokioIo::new(app), still_may, record, _ticket: ticket }
+    }
+
+    /// Whom to tell at the end.
+    pub(super) fn tell(&mut self, at_end: AtEnd) {
+        self.record.at_end = Some(at_end);
+    }
+
+    /// Copies until an end. `ahead` is what the client had sent already.
+    pub(super) async fn run(self, mut client: TcpStream, ahead: Bytes, mut stop: watch::Receiver<bool>, turn: TurnEnd) {
+        let Self { app, still_may, record, _ticket } = self;
+        record.moved.set(Instant::now());
+        let (mut app_reads, mut app_writes) = tokio::io::split(app);
+        let (mut client_reads, mut client_writes) = client.split();
+        let up = async {
+            write(&mut app_writes, &ahead, &record, &record.received).await?;
+            copy(&mut client_reads, &mut app_writes, &record, &record.received).await
+        };
+        let down = copy(&mut app_reads, &mut client_writes, &record, &record.sent);
+        let ended = tokio::select! {
+            () = both(up, down) => Ended::Closed,
+            ended = watch_over(&still_may, &record) => ended,
+            _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
+        };
+        record.ended.set(ended);
+        drop(turn);
+    }
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").finish_non_exhaustive()
+    }
+}
+
+/// Both directions. A fault in one ends both at once; an end leaves the other its last words.
+async fn both(up: impl Future<Output = io::Result<()>>, down: impl Future<Output = io::Result<()>>) {
+    let (mut up, mut down) = (pin!(up), pin!(down));
+    // How the last words end is nobody's concern.
+    tokio::select! {
+        ended = &mut up => if ended.is_ok() { drop(timeout(LAST_WORDS, down).await) },
+        ended = &mut down => if ended.is_ok() { drop(timeout(LAST_WORDS, up).await) },
+    }
+}
+
+async fn copy(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    record: &Record,
+    count: &Cell<u64>,
+) -> io::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = from.read(&mut piece).await?;
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        write(to, &piece[..read], record, count).await?;
+    }
+}
+
+async fn write(to: &mut (impl AsyncWrite + Unpin), piece: &[u8], record: &Record, count: &Cell<u64>) -> io::Result<()> {
+    let writing = async {
+        to.write_all(piece).await?;
+        to.flush().await
+    };
+    timeout(WRITE_TIMEOUT, writing).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    count.set(count.get() + piece.len() as u64);
+    record.moved.set(Instant::now());
+    Ok(())
+}
+
+/// Ends when whoever opened it may not any more, or nobody has said anything for long.
+async fn watch_over(still_may: &StillMay, record: &Record) -> Ended {
+    tokio::select! {
+        () = revoked(still_may) => Ended::Revoked,
+        () = idle(record) => Ended::Idle,
+    }
+}
+
+async fn revoked(still_may: &StillMay) {
+    let mut tick = interval(ASK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while still_may().await {
+        tick.tick().await;
+    }
+}
+
+async fn idle(record: &Record) {
+    while record.moved.get().elapsed() < IDLE_TIMEOUT {
+        sleep(IDLE_TIMEOUT.saturating_sub(record.moved.get().elapsed())).await;
+    }
+}

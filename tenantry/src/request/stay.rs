@@ -1,0 +1,202 @@
+//! What an upgraded connection depends on, for as long as it is open [KEY-3].
+//!
+//! A request is judged once; a WebSocket would outlive the session, the key or the tenant that it was opened
+//! with. So it is asked again and again whether anything that it depends on has changed. Once something has, it
+//! is judged anew, by what it would meet now, and closed unless it would be let in. Whoever cannot be judged,
+//! because the database is away, is closed.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::Method;
+use http::Request;
+use hyper::body::Incoming;
+use secrecy::{ExposeSecret as _, SecretString};
+use tenantry_core::clock::Timestamp;
+use tenantry_core::path::CleanPath;
+use tenantry_edge::gateway::{Found, Handshake, Outcome, Place, StillMay, Upgrade, admit, origin};
+use tenantry_identity::apikeys::{Presented, VerifiedKey};
+use tenantry_identity::sessions::StaffSession;
+use tenantry_identity::tenants;
+use tenantry_platform::cache::Depends as _;
+use tenantry_platform::permit::{Principal, TenantRef};
+use tenantry_platform::problem::Problem;
+use uuid::Uuid;
+
+use super::answer::Visit;
+use super::guard::{Guarded, bearer, foreign};
+use crate::app::App;
+
+/// The credential that a guard verified.
+#[derive(Clone, Debug)]
+pub(super) enum Holder {
+    Key(Arc<VerifiedKey>),
+    Session(Arc<StaffSession>),
+}
+
+impl Holder {
+    fn subjects(&self) -> Vec<Uuid> {
+        match self {
+            Self::Key(key) => key.subjects(),
+            Self::Session(session) => session.subjects(),
+        }
+    }
+
+    fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Key(key) => key.expires_at(),
+            Self::Session(session) => Some(session.expires_at),
+        }
+    }
+
+    fn principal(&self) -> &Arc<Principal> {
+        match self {
+            Self::Key(key) => key.principal(),
+            Self::Session(session) => session.principal(),
+        }
+    }
+}
+
+/// A wish for a WebSocket, heard before anything was looked up.
+pub(super) struct Wish {
+    handshake: Handshake,
+    /// Of the feed, when the judging began: a change during it counts.
+    generation: u64,
+    /// As it was shown, for when it is judged anew.
+    token: Option<SecretString>,
+}
+
+impl Wish {
+    /// The wish of a request, if it has one.
+    pub(super) fn read(app: &App, request: &Request<Incoming>) -> Result<Option<Self>, Problem> {
+        let Some(handshake) = Handshake::read(request)? else { return Ok(None) };
+        let token = bearer(request.headers())?.map(|token| token.to_owned().into());
+        Ok(Some(Self { handshake, generation: app.ground.feed.generation(), token }))
+    }
+
+    /// Grants it: a place among the open ones, and the question that is asked while it is open.
+    pub(super) fn grant(self, app: &Arc<App>, visit: &Visit, holder: Option<Holder>) -> Result<Upgrade, Problem> {
+        let tenant = visit.tenant();
+        let ticket = app.upgrades.admit(tenant.as_ref().map(|tenant| tenant.id), visit.ip)?;
+        let place = visit.place(holder.as_ref().map(|holder| &**holder.principal()));
+        let standing = Rc::new(Standing {
+            app: Arc::clone(app),
+            place,
+            ip: visit.ip,
+            path: visit.path().to_owned(),
+            token: self.token,
+            now: RefCell::new(Known { generation: self.generation, holder, tenant }),
+        });
+        let still_may: StillMay = Box::new(move || Box::pin(Rc::clone(&standing).still_may()));
+        Ok(Upgrade { handshake: self.handshake, ticket, still_may })
+    }
+}
+
+/// An open connection's right to be there.
+struct Standing {
+    app: Arc<App>,
+    place: Place,
+    ip: IpAddr,
+    path: String,
+    token: Option<SecretString>,
+    now: RefCell<Known>,
+}
+
+/// What was found when it was judged last.
+struct Known {
+    generation: u64,
+    holder: Option<Holder>,
+    tenant: Option<Arc<TenantRef>>,
+}
+
+impl Standing {
+    async fn still_may(self: Rc<Self>) -> bool {
+        if self.is_unchanged() {
+            return true;
+        }
+        let generation = self.app.ground.feed.generation();
+        match self.judge().await {
+            Ok((holder, tenant)) => {
+                *self.now.borrow_mut() = Known { generation, holder, tenant };
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn is_unchanged(&self) -> bool {
+        let (known, ground) = (self.now.borrow(), &self.app.ground);
+        let mut subjects = known.holder.as_ref().map(Holder::subjects).unwrap_or_default();
+        subjects.extend(known.tenant.as_ref().map(|tenant| tenant.id.uuid()));
+        let expires_at = known.holder.as_ref().and_then(Holder::expires_at);
+        ground.feed.holds(known.generation, &subjects) && expires_at.is_none_or(|end| ground.now() < end)
+    }
+
+    /// The steps that let it in, by what is true now.
+    async fn judge(&self) -> Result<(Option<Holder>, Option<Arc<TenantRef>>), Problem> {
+        let (holder, tenant) = {
+            let known = self.now.borrow();
+            (known.holder.clone(), known.tenant.clone())
+        };
+        let tenant = self.tenant(tenant).await?;
+        let holder = match holder {
+            Some(Holder::Key(_)) => Some(self.key().await?),
+            Some(Holder::Session(session)) => Some(self.session(session).await?),
+            None => None,
+        };
+        let path = CleanPath::parse(&self.path).map_err(|_| Problem::not_found())?;
+        let Found::Route(route) = self.app.table.find(&Method::GET, &path) else { return Err(Problem::not_found()) };
+        if let Some(holder) = &holder {
+            admit(route, Outcome::Verified(Arc::clone(holder.principal())), self.place)?;
+        }
+        Ok((holder, tenant))
+    }
+
+    async fn tenant(&self, known: Option<Arc<TenantRef>>) -> Result<Option<Arc<TenantRef>>, Problem> {
+        let Some(known) = known else { return Ok(None) };
+        let (identity, id) = (Arc::clone(&self.app.identity), known.id);
+        let found = self.app.cross(async move { identity.tenants.by_id(id).await }).await?;
+        let tenant = found.map_err(Problem::unavailable)?.ok_or_else(Problem::not_found)?;
+        tenants::stopped(&tenant).map_or(Ok(Some(tenant)), Err)
+    }
+
+    async fn key(&self) -> Result<Holder, Problem> {
+        let token = self.token.as_ref().map(|token| token.expose_secret()).unwrap_or_default();
+        let (keys, ip, now) = (self.app.identity.apikeys.clone(), self.ip, self.app.ground.now());
+        let presented = match keys.known(token, ip, now) {
+            Presented::NeedsFill(pending) => self
+                .app
+                .cross(async move { keys.fill(&pending, ip, now).await })
+                .await?
+                .map_err(Problem::unavailable)?,
+            presented => presented,
+        };
+        match presented {
+            Presented::Verified(key) => Ok(Holder::Key(key)),
+            _ => Err(Problem::unauthorized()),
+        }
+    }
+
+    async fn session(&self, session: Arc<StaffSession>) -> Result<Holder, Problem> {
+        let identity = Arc::clone(&self.app.identity);
+        let found = self.app.cross(async move { identity.sessions.again(&session).await }).await??;
+        found.map(Holder::Session).ok_or_else(Problem::unauthorized)
+    }
+}
+
+/// Every upgrade comes from a page of the host's own, or from an origin that a public route lists [WEB-3]. A
+/// browser adds cookies to a WebSocket of any page, and asks nobody first. It never adds a bearer credential.
+pub(super) fn check_origin(
+    visit: &Visit,
+    guarded: &Guarded,
+    others: &[String],
+    request: &Request<Incoming>,
+) -> Result<(), Problem> {
+    match guarded.holder {
+        Some(Holder::Key(_)) => Ok(()),
+        Some(Holder::Session(_)) => origin::judge(request.headers(), visit.own(), &[]).map_err(foreign),
+        None => origin::judge(request.headers(), visit.own(), others).map_err(foreign),
+    }
+}
