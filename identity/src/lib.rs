@@ -42,6 +42,8 @@ pub struct Options {
     pub passwords: config::Passwords,
     /// Who may sign up, and for how long a link lives.
     pub sign_up: config::SignUp,
+    /// How long an invitation may be accepted.
+    pub invitations: config::Invitations,
     /// Who may do what.
     pub roles: Arc<config::Roles>,
     /// Every word that may be granted.
@@ -66,6 +68,7 @@ impl Options {
             sessions: config.sessions.clone(),
             passwords: config.passwords.clone(),
             sign_up: config.sign_up.clone(),
+            invitations: config.invitations.clone(),
             roles: Arc::new(config.roles.clone()),
             permissions: Arc::new(config.permissions.clone()),
             api_keys: config.api_keys.clone(),

@@ -269,6 +269,7 @@ async fn sweep(ground: Ground) -> Result<(), Fault> {
     tenantry_identity::sessions::sweep(&ground).await?;
     idempotency::sweep(&ground).await?;
     usage::sweep(&ground).await?;
+    tenantry_identity::members::sweep(&ground).await?;
     Ok(jobs::forget_failed(&ground).await?)
 }
 

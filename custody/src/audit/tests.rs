@@ -79,7 +79,7 @@ impl House {
         record::append(&mut tx, self.ground(), act("api_key.created")).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = Permit::<ManageKeys, Control>::minted(self.context(), actor).begin(self.ground());
-        record::append(&mut tx, self.ground(), act("member.added")).await.unwrap();
+        record::append(&mut tx, self.ground(), act("member.joined")).await.unwrap();
         tx.commit().await.unwrap();
         self.ground().clock.advance(Duration::from_secs(1));
     }

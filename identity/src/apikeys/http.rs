@@ -126,9 +126,9 @@ pub struct Revoked {
 /// How far a revocation has come when the call returns.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reach {
-    /// Nodes that refuse the key.
+    /// Nodes that know of it.
     applied: u32,
-    /// Until when another node, if there is one, may at the very most accept it: usually a quarter of a second.
+    /// Until when another node, if there is one, may at the very most believe what was before: usually a quarter of a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     may_accept_until: Option<Timestamp>,

@@ -1,19 +1,23 @@
-//! Members over HTTP: `GET /-/api/v1/members`, and `GET /-/api/v1/whoami`.
+//! Members over HTTP: `/-/api/v1/members`, and `GET /-/api/v1/whoami`.
 #![expect(unused_qualifications, reason = "utoipa's macro writes them")]
 
 use std::sync::Arc;
 
+use ::http::header;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
-use tenantry_platform::http::{Caller, ControlPermit, Json, Query};
-use tenantry_platform::permit::{Principal, ReadMembers};
+use tenantry_core::ids::PersonId;
+use tenantry_platform::http::{Caller, ControlPermit, IfMatch, Json, Path, Query, etag};
+use tenantry_platform::permit::{ManageMembers, Principal, ReadMembers};
 use tenantry_platform::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{MEMBERS_A_PAGE, Member};
+use super::{Granter, MEMBERS_A_PAGE, Member};
 use crate::Identity;
+use crate::apikeys::http::Reach;
 use crate::tenants::http::TenantDocument;
 
 /// A person in the tenant.
@@ -27,8 +31,27 @@ pub struct MemberDocument {
     status: String,
     /// The role's name.
     role: String,
+    /// Whether the workspace is theirs.
+    owner: bool,
+    /// Counts the changes of the role: the `ETag` of a read, for `If-Match`.
+    version: i64,
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
+}
+
+/// Another role.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeMember {
+    /// A role's name. None above the caller's own; a key goes as far as its scopes, and never makes an owner.
+    role: String,
+}
+
+/// A member as they are after the change, or were before their end, and who has heard of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChangedMember {
+    member: MemberDocument,
+    reach: Reach,
 }
 
 /// A page of members, in order of their ids.
@@ -90,6 +113,72 @@ pub async fn list(
     Ok(Json(MemberPage { data: members.into_iter().map(document).collect(), next_after }))
 }
 
+/// One member. The `ETag` is for `If-Match`.
+#[utoipa::path(
+    get, path = "/-/api/v1/members/{id}", tag = "members", operation_id = "read_member", params(("id" = Uuid, Path)),
+    responses((status = 200, body = MemberDocument), (status = 401), (status = 403, description = "Needs members:read"),
+        (status = 404, description = "No such member of this workspace"))
+)]
+pub async fn read(
+    ControlPermit(permit): ControlPermit<ReadMembers>,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<PersonId>,
+) -> Result<Response, Problem> {
+    let member = super::find(&permit, &identity.ground, id).await?;
+    Ok(([(header::ETAG, etag(member.version))], Json(document(member))).into_response())
+}
+
+/// Gives a member another role, at once in all their sessions. An owner's role changes only by a transfer of ownership
+/// in the console.
+#[utoipa::path(
+    patch, path = "/-/api/v1/members/{id}", tag = "members", operation_id = "change_member",
+    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` of a read")),
+    request_body = ChangeMember,
+    responses((status = 200, body = ChangedMember), (status = 401),
+        (status = 403, description = "Needs members:manage with a live key, or a role is above the caller's own, or the member is an owner"),
+        (status = 404, description = "No such member of this workspace"),
+        (status = 412, description = "Somebody else changed the role meanwhile"),
+        (status = 422, description = "No such role"))
+)]
+pub async fn change(
+    ControlPermit(permit): ControlPermit<ManageMembers>,
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<PersonId>,
+    IfMatch(version): IfMatch,
+    Json(asked): Json<ChangeMember>,
+) -> Result<Response, Problem> {
+    let granter = Granter::of(caller.principal()?)?;
+    let ground = (&identity.ground, &*identity.options.roles);
+    let mut tx = permit.begin(&identity.ground);
+    let member = super::change_role(&mut tx, ground, &granter, id, &asked.role, version).await?;
+    let reach = tx.commit_and_fence(&identity.ground).await?;
+    let tag = etag(member.version);
+    let body = ChangedMember { member: document(member), reach: reach.into() };
+    Ok(([(header::ETAG, tag)], Json(body)).into_response())
+}
+
+/// Removes a member. When this returns their sessions let them into this workspace no more.
+#[utoipa::path(
+    delete, path = "/-/api/v1/members/{id}", tag = "members", operation_id = "remove_member",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = ChangedMember), (status = 401),
+        (status = 403, description = "Needs members:manage with a live key, or the role is above the caller's own, or the member is an owner"),
+        (status = 404, description = "No such member of this workspace"))
+)]
+pub async fn remove(
+    ControlPermit(permit): ControlPermit<ManageMembers>,
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<PersonId>,
+) -> Result<Json<ChangedMember>, Problem> {
+    let granter = Granter::of(caller.principal()?)?;
+    let mut tx = permit.begin(&identity.ground);
+    let member = super::remove(&mut tx, (&identity.ground, &identity.options.roles), &granter, id).await?;
+    let reach = tx.commit_and_fence(&identity.ground).await?;
+    Ok(Json(ChangedMember { member: document(member), reach: reach.into() }))
+}
+
 /// Who the credential is, where it acts, and what it may do.
 #[utoipa::path(
     get, path = "/-/api/v1/whoami", tag = "tenant", operation_id = "who_am_i",
@@ -117,6 +206,8 @@ fn document(member: Member) -> MemberDocument {
         email: member.email,
         status: member.status,
         role: member.role,
+        owner: member.is_owner,
+        version: member.version,
         since: member.since,
     }
 }

@@ -1,24 +1,58 @@
-//! Members: who belongs to a tenant, and in which role.
+//! Members: who belongs to a tenant, in which role, who is invited, and whose the tenant is.
 //!
-//! What must always hold:
+//! What must always hold (AC-2, AC-3, AC-16):
 //!
-//! - A role means what the configuration says now; a role that it no longer names permits nothing (AC-2).
-//! - Names and addresses of people are shown only to members of the tenant that they belong to, through a
-//!   door that reads the tenant of the transaction (AC-5).
+//! - A role means what the configuration says now; a role that it no longer names permits nothing. There is one place
+//!   that knows, [`role_named`].
+//! - Nobody gives, changes or takes away a role above their own, measured in the very transaction; a key goes as far
+//!   as its scopes and never makes an owner.
+//! - An owner is neither demoted nor removed by anybody else. Nobody changes or removes themselves; leaving is a verb
+//!   of its own. The database keeps at least one active owner of each tenant, whoever is taken away, also of two that
+//!   are taken away at once.
+//! - An invitation is accepted by whoever has both its token, of which only the digest is kept, and the proven address
+//!   that it names. It works once, ends, and is open once an address.
+//! - Every verb that takes something away announces the person, so that no cached session keeps it.
+//! - Every change has its audit row and its event in its own transaction. Names and addresses of people are shown only
+//!   to members of the tenant that they belong to, through a door that reads the tenant of the transaction (AC-5).
 
+pub mod accept;
+mod change_role;
+pub mod console;
 pub mod http;
+pub mod invitation_api;
+pub mod invitation_page;
+mod invitations;
+mod invite;
 mod join;
+pub mod page;
+mod refusal;
+mod remove;
+mod role;
 mod standing;
 mod store;
+mod token;
+mod transfer;
 
-pub(crate) use join::join;
+pub use change_role::change_role;
+pub use invitations::{Invitation, InvitationState, list_invitations, sweep};
+pub use invite::{INVITATIONS_OPEN_MOST, Invite, MEMBERS_MOST, invite, resend, revoke_invitation};
+pub(crate) use join::{note, place};
+pub use remove::{leave, remove};
+pub use role::{Authority, Granter, KnownRole, all_roles, role_named};
 pub use standing::{Standing, permissions_of, standing};
 pub use store::Member;
+pub use transfer::transfer;
 
-use tenantry_platform::db::{Control, DbFault};
+use tenantry_core::ids::PersonId;
+use tenantry_platform::config::Roles;
+use tenantry_platform::db::{Control, DbFault, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Permit, ReadMembers};
+use tenantry_platform::permit::{ManageMembers, Permission as _, Permit, ReadMembers};
+use tenantry_platform::problem::Problem;
 use uuid::Uuid;
+
+/// What the door answers at most.
+pub const MEMBERS_A_PAGE: usize = 200;
 
 /// The members of the permit's tenant after one of them, in order of id; at most [`MEMBERS_A_PAGE`].
 ///
@@ -32,5 +66,30 @@ pub async fn list(
     store::list(permit, ground, after.unwrap_or_default()).await
 }
 
-/// What the door answers at most.
-pub const MEMBERS_A_PAGE: usize = 200;
+/// One member of the permit's tenant.
+///
+/// # Errors
+/// 404 for who is no member.
+pub async fn find(permit: &Permit<ReadMembers, Control>, ground: &Ground, person: PersonId) -> Result<Member, Problem> {
+    store::find(permit, ground, person).await?.ok_or_else(Problem::not_found)
+}
+
+/// A member and how far the granter may go, both held until the end of the transaction. One statement locks both, so
+/// that of two who act on one another one waits.
+async fn held(
+    tx: &mut TenantTx<Control>,
+    roles: &Roles,
+    granter: &Granter,
+    person: PersonId,
+) -> Result<(store::Held, Authority), Problem> {
+    let mut people = vec![person];
+    people.extend(granter.person());
+    let found = store::lock(tx, &people).await?;
+    let of = |person: PersonId| found.iter().find(|held| held.person == person);
+    let authority = match granter {
+        Granter::Key(scopes) => Some(Authority::Scopes(std::sync::Arc::clone(scopes))),
+        Granter::Person(own) => of(*own).and_then(|own| role_named(roles, &own.role)).and_then(Authority::of_role),
+    };
+    let authority = authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))?;
+    Ok((of(person).ok_or_else(Problem::not_found)?.clone(), authority))
+}

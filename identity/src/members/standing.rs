@@ -9,6 +9,7 @@ use tenantry_platform::db::{Context, Control, DbFault};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Actor, Origin, Permit, Resolve};
 
+use super::role::role_named;
 use super::store;
 
 /// A person's place in a tenant.
@@ -40,5 +41,5 @@ pub async fn standing(
 
 /// What a role may do. One that the configuration does not name may do nothing.
 pub fn permissions_of(roles: &Roles, role: &str) -> Arc<PermissionSet> {
-    Arc::new(roles.find(role).map(|found| found.role.permissions.clone()).unwrap_or_default())
+    Arc::new(role_named(roles, role).map(|found| found.role.permissions).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! The SQL of members.
 
 use tenantry_core::clock::Timestamp;
+use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::PersonId;
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
@@ -9,12 +10,29 @@ use uuid::Uuid;
 
 tenantry_platform::sql! {
     AsDoor OnlyControl MEMBERS = "
-        select person_id, name, email, status, role, created_at from doors.members_of_tenant($1)";
+        select person_id, name, email, status, role, created_at, owner, version from doors.members_of_tenant($1)";
+    AsDoor OnlyControl MEMBER = "
+        select person_id, name, email, status, role, created_at, owner, version from doors.member_of_tenant($1)";
     AsTenant OnlyControl JOIN = "
-        insert into memberships (tenant_id, person_id, role, created_at) values ($1, $2, $3, $4)
-        on conflict (tenant_id, person_id) do update set role = excluded.role where memberships.tenant_id = $1";
+        insert into memberships (tenant_id, person_id, role, owner, created_at) values ($1, $2, $3, $4, $5)
+        on conflict (tenant_id, person_id) do nothing returning true";
     AsTenant OnlyControl ROLE = "select role from memberships where tenant_id = $1 and person_id = $2";
+    // In one order, so that of two who change one another one waits and none is given up.
+    AsTenant OnlyControl LOCK = "
+        select person_id, role, owner, version from memberships where tenant_id = $1 and person_id = any($2)
+        order by person_id for update";
+    AsTenant OnlyControl CHANGE = "
+        update memberships set role = $3, owner = $4, version = version + 1 where tenant_id = $1 and person_id = $2";
+    AsTenant OnlyControl REMOVE = "delete from memberships where tenant_id = $1 and person_id = $2";
+    AsDoor OnlyControl PERSON_BY_EMAIL = "select person_id from doors.person_by_email($1)";
+    AsPerson OnlyControl PROVEN = "
+        select email_lower from persons
+        where person_id = $1 and status = 'active' and verified_at is not null for share";
+    AsTenant OnlyControl COUNT = "select count(*) from memberships where tenant_id = $1";
 }
+
+/// The database's own refusal to leave a workspace without an owner.
+pub(super) const KEEP_AN_OWNER: &str = "memberships_keep_an_owner";
 
 /// A person in a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +49,19 @@ pub struct Member {
     pub role: String,
     /// Since when.
     pub since: Timestamp,
+    /// Whether the workspace is theirs.
+    pub is_owner: bool,
+    /// Counts the changes of the role.
+    pub version: i64,
+}
+
+/// A membership, held until the end of the transaction.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) person: PersonId,
+    pub(super) role: String,
+    pub(super) is_owner: bool,
+    pub(super) version: i64,
 }
 
 pub(super) async fn list(
@@ -39,6 +70,18 @@ pub(super) async fn list(
     after: Uuid,
 ) -> Result<Vec<Member>, DbFault> {
     Ok(permit.read(ground, &MEMBERS, &[&after]).await?.iter().map(read).collect())
+}
+
+pub(super) async fn find<P: Permission>(
+    permit: &Permit<P, Control>,
+    ground: &Ground,
+    person: PersonId,
+) -> Result<Option<Member>, DbFault> {
+    Ok(permit.read(ground, &MEMBER, &[&person.uuid()]).await?.first().map(read))
+}
+
+pub(super) async fn find_in(tx: &mut TenantTx<Control>, person: PersonId) -> Result<Option<Member>, DbFault> {
+    Ok(tx.query_opt(&MEMBER, &[&person.uuid()]).await?.as_ref().map(read))
 }
 
 /// The role's name of a person in the permit's tenant.
@@ -50,14 +93,56 @@ pub(super) async fn role<P: Permission>(
     Ok(permit.read(ground, &ROLE, &[&person.uuid()]).await?.first().map(|row| row.get("role")))
 }
 
-/// Adds a person to the transaction's tenant, or changes their role.
+/// Adds a person to the transaction's tenant. `false`: they are a member already.
 pub(super) async fn join(
     tx: &mut TenantTx<Control>,
     person: PersonId,
-    role: &str,
+    (role, is_owner): (&str, bool),
     at: Timestamp,
+) -> Result<bool, DbFault> {
+    Ok(tx.query_opt(&JOIN, &[&person.uuid(), &role, &is_owner, &at]).await?.is_some())
+}
+
+/// The memberships of these people, held as they are. Who is no member is not among them.
+pub(super) async fn lock(tx: &mut TenantTx<Control>, people: &[PersonId]) -> Result<Vec<Held>, DbFault> {
+    let people: Vec<Uuid> = people.iter().map(|person| person.uuid()).collect();
+    Ok(tx.query(&LOCK, &[&people]).await?.iter().map(held).collect())
+}
+
+pub(super) async fn change(
+    tx: &mut TenantTx<Control>,
+    person: PersonId,
+    (role, is_owner): (&str, bool),
 ) -> Result<(), DbFault> {
-    tx.execute(&JOIN, &[&person.uuid(), &role, &at]).await
+    tx.execute(&CHANGE, &[&person.uuid(), &role, &is_owner]).await
+}
+
+pub(super) async fn remove(tx: &mut TenantTx<Control>, person: PersonId) -> Result<(), DbFault> {
+    tx.execute(&REMOVE, &[&person.uuid()]).await
+}
+
+pub(super) async fn count(tx: &mut TenantTx<Control>) -> Result<i64, DbFault> {
+    Ok(tx.query_one(&COUNT, &[]).await?.get(0))
+}
+
+/// Whether the address is a member's of the transaction's tenant.
+pub(super) async fn is_member(tx: &mut TenantTx<Control>, email: &EmailAddress) -> Result<bool, DbFault> {
+    let Some(found) = tx.query_opt(&PERSON_BY_EMAIL, &[&email.lookup()]).await? else { return Ok(false) };
+    Ok(find_in(tx, PersonId::from_uuid(found.get(0))).await?.is_some())
+}
+
+/// The proven address of the transaction's person, in the form that addresses are compared in.
+pub(super) async fn proven_address(tx: &mut TenantTx<Control>) -> Result<Option<String>, DbFault> {
+    Ok(tx.query_opt(&PROVEN, &[]).await?.map(|row| row.get(0)))
+}
+
+fn held(row: &Row) -> Held {
+    Held {
+        person: PersonId::from_uuid(row.get("person_id")),
+        role: row.get("role"),
+        is_owner: row.get("owner"),
+        version: row.get("version"),
+    }
 }
 
 fn read(row: &Row) -> Member {
@@ -68,5 +153,7 @@ fn read(row: &Row) -> Member {
         status: row.get("status"),
         role: row.get("role"),
         since: row.get("created_at"),
+        is_owner: row.get("owner"),
+        version: row.get("version"),
     }
 }

@@ -81,6 +81,22 @@ impl Sessions {
     }
 }
 
+/// Ends a person's sessions at the hosts of the transaction's tenant, and comes back to its context: who is let in
+/// again signs in again. The caller announces the person.
+pub(crate) async fn end_in_tenant(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    person: PersonId,
+    reason: &str,
+) -> Result<(), DbFault> {
+    let (home, acting) = (tx.context(), tx.acting().clone());
+    let at = |context| Permit::<Authenticate, Control>::system(context, acting.actor.clone(), acting.origin.clone());
+    let Some(tenant) = home.tenant else { return Ok(()) };
+    tx.turn_to(&at(Context { tenant: None, person: Some(person) })).await?;
+    store::end_of_tenant(tx, tenant, ground.now(), reason).await?;
+    tx.turn_to(&at(home)).await
+}
+
 /// Deletes links, hand-off codes and reservations that are over, and sessions and changes of long ago. Run hourly.
 ///
 /// # Errors

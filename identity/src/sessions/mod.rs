@@ -24,6 +24,7 @@ mod refresh_token;
 mod staff;
 mod store;
 
+pub(crate) use end::end_in_tenant;
 pub use end::sweep;
 pub use handoff::{Asked, Offer};
 pub use http::SignedIn;

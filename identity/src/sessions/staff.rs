@@ -17,6 +17,7 @@ use tenantry_platform::permit::{
 use uuid::Uuid;
 
 use super::store::{self, Stored, StoredMembership};
+use crate::members::permissions_of;
 
 /// Which session, by whom: what a token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,8 +150,8 @@ fn assemble(id: SessionId, stored: Stored, memberships: Vec<StoredMembership>, r
 }
 
 fn with_permissions(membership: StoredMembership, roles: &Roles) -> Membership {
-    let permissions = roles.find(&membership.role).map(|found| found.role.permissions.clone()).unwrap_or_default();
-    Membership { tenant: membership.tenant, role: membership.role, permissions: Arc::new(permissions) }
+    let permissions = permissions_of(roles, &membership.role);
+    Membership { tenant: membership.tenant, role: membership.role, permissions }
 }
 
 fn parts(

@@ -44,6 +44,8 @@ sql! {
         where person_id = $1 and root_id = $2 and ended_at is null";
     AsPerson OnlyControl END_ALL = "
         update sessions set ended_at = $2, end_reason = $3 where person_id = $1 and ended_at is null";
+    AsPerson OnlyControl END_OF_TENANT = "
+        update sessions set ended_at = $3, end_reason = $4 where person_id = $1 and tenant_id = $2 and ended_at is null";
     AsDoor OnlyControl MEMBERSHIPS = "select tenant_id, slug, name, status, plan, role from doors.memberships_of_person()";
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
@@ -232,6 +234,15 @@ pub(super) async fn end_tree(
 
 pub(super) async fn end_all(tx: &mut TenantTx<Control>, at: Timestamp, reason: &str) -> Result<(), DbFault> {
     tx.execute(&END_ALL, &[&at, &reason]).await
+}
+
+pub(super) async fn end_of_tenant(
+    tx: &mut TenantTx<Control>,
+    tenant: TenantId,
+    at: Timestamp,
+    reason: &str,
+) -> Result<(), DbFault> {
+    tx.execute(&END_OF_TENANT, &[&tenant.uuid(), &at, &reason]).await
 }
 
 pub(super) async fn memberships(tx: &mut TenantTx<Control>) -> Result<Vec<StoredMembership>, DbFault> {

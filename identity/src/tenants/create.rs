@@ -3,7 +3,7 @@
 use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::slug::Slug;
 use tenantry_platform::config::Roles;
-use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::db::{Control, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{TenantRef, TenantStatus};
@@ -11,6 +11,7 @@ use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::store;
+use crate::members;
 
 /// The plan of a new tenant.
 const FIRST_PLAN: &str = "free";
@@ -57,16 +58,14 @@ pub async fn create(
     })
 }
 
-async fn note(tx: &mut TenantTx<Control>, ground: &Ground, new: &NewTenant, role: &str) -> Result<(), DbFault> {
+async fn note(tx: &mut TenantTx<Control>, ground: &Ground, new: &NewTenant, role: &str) -> Result<(), Problem> {
     let facts = serde_json::json!({ "slug": new.slug.as_str(), "name": new.name });
     record::append(tx, ground, Act::new("tenant.created", "tenant", new.id).with(facts)).await?;
-    let member = serde_json::json!({ "role": role });
-    record::append(tx, ground, Act::new("member.added", "person", new.owner).with(member)).await?;
     let tenant = serde_json::json!({ "id": new.id, "slug": new.slug.as_str(), "name": new.name });
     record::emit(tx, ground, "tenant.created", tenant).await?;
-    let member = serde_json::json!({ "person_id": new.owner, "role": role });
-    record::emit(tx, ground, "member.added", member).await?;
-    tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: new.id.uuid() }).await
+    members::note(tx, ground, new.owner, role, None).await?;
+    tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: new.id.uuid() }).await?;
+    Ok(())
 }
 
 fn taken() -> Problem {

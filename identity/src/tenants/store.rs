@@ -16,7 +16,7 @@ tenantry_platform::sql! {
     AsTenant OnlyControl INSERT = "
         insert into tenants (tenant_id, slug, name, plan, status_at, created_at) values ($1, $2, $3, $4, $5, $5)";
     AsTenant OnlyControl INSERT_OWNER = "
-        insert into memberships (tenant_id, person_id, role, created_at) values ($1, $2, $3, $4)";
+        insert into memberships (tenant_id, person_id, role, owner, created_at) values ($1, $2, $3, true, $4)";
     AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
     AsTenant OnlyOperator NAMED = "select slug, name, status, plan from tenants where tenant_id = $1";
     AsTenant OnlyOperator SUSPEND = "

@@ -76,7 +76,7 @@ impl Draft {
 }
 
 /// A new password, or the sentence on what to do better.
-pub(super) fn accept(policy: &PasswordPolicy, password: &SecretString, about: &[&str]) -> Result<Password, String> {
+pub(crate) fn accept(policy: &PasswordPolicy, password: &SecretString, about: &[&str]) -> Result<Password, String> {
     policy.accept(password.expose_secret(), about).map_err(|fault| fault.to_string())
 }
 
@@ -88,7 +88,8 @@ fn read_slug(text: &str, options: &Options) -> Result<Slug, String> {
     Slug::parse(&text).map_err(|fault| sentence(&fault.to_string()))
 }
 
-fn name(text: &str) -> Result<String, &'static str> {
+/// The name of a person or a workspace, or the sentence on what to do better.
+pub(crate) fn name(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
     match text.chars().count() {
         0 => Err("Fill this in."),

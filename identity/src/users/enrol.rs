@@ -35,9 +35,26 @@ pub(super) struct Enrolment {
     pub(super) slug: Slug,
 }
 
+/// Somebody new, beside their address.
+pub(crate) struct NewPerson {
+    pub(crate) id: PersonId,
+    pub(crate) name: String,
+    pub(crate) hash: SecretString,
+}
+
+impl NewPerson {
+    pub(crate) fn reference(&self, email: &EmailAddress) -> PersonRef {
+        PersonRef { id: self.id, email: email.as_str().to_owned(), name: self.name.clone(), operator: false }
+    }
+}
+
 impl Enrolment {
-    pub(super) fn person(&self) -> PersonRef {
-        PersonRef { id: self.person, email: self.email.as_str().to_owned(), name: self.name.clone(), operator: false }
+    fn person(&self) -> PersonRef {
+        self.new_person().reference(&self.email)
+    }
+
+    fn new_person(&self) -> NewPerson {
+        NewPerson { id: self.person, name: self.name.clone(), hash: self.hash.clone() }
     }
 
     /// The permit of both: the new person acts, in the new tenant.
@@ -78,19 +95,33 @@ impl Identity {
 
     /// Writes person, address, password, tenant and membership, with their audit rows and events.
     pub(super) async fn enrol(&self, tx: &mut TenantTx<Control>, new: Enrolment) -> Result<Enrolled, Problem> {
+        let person = self.enrol_person(tx, &new.email, &new.new_person()).await?;
+        let tenant = NewTenant { id: new.tenant, slug: new.slug, name: new.workspace, owner: new.person };
+        let tenant = tenants::create(tx, &self.ground, &self.options.roles, tenant).await?;
+        Ok(Enrolled { person, tenant })
+    }
+
+    /// Writes a person whose address is proven, with their password, in the transaction's person and tenant.
+    ///
+    /// # Errors
+    /// 409 when the address has an account.
+    pub(crate) async fn enrol_person(
+        &self,
+        tx: &mut TenantTx<Control>,
+        email: &EmailAddress,
+        new: &NewPerson,
+    ) -> Result<PersonRef, Problem> {
         let now = self.ground.now();
-        store::insert_person(tx, &new.email, &new.name, now).await?;
-        if !store::claim_email(tx, &new.email, new.person).await? {
+        store::insert_person(tx, email, &new.name, now).await?;
+        if !store::claim_email(tx, email, new.id).await? {
             return Err(known());
         }
         let identity = IdentityId::new(&self.ground.clock, &self.ground.entropy);
-        store::insert_password(tx, identity, new.person, &new.hash, now).await?;
-        let person = new.person();
-        let tenant = NewTenant { id: new.tenant, slug: new.slug, name: new.workspace, owner: new.person };
-        let tenant = tenants::create(tx, &self.ground, &self.options.roles, tenant).await?;
-        record::append(tx, &self.ground, Act::new("person.verified", "person", person.id)).await?;
-        record::emit(tx, &self.ground, "user.created", json!({ "id": person.id, "tenant_id": tenant.id })).await?;
-        Ok(Enrolled { person, tenant })
+        store::insert_password(tx, identity, new.id, &new.hash, now).await?;
+        record::append(tx, &self.ground, Act::new("person.verified", "person", new.id)).await?;
+        let tenant = tx.context().tenant;
+        record::emit(tx, &self.ground, "user.created", json!({ "id": new.id, "tenant_id": tenant })).await?;
+        Ok(new.reference(email))
     }
 }
 

@@ -22,5 +22,7 @@ mod store;
 mod verify;
 
 pub use draft::{Account, Draft};
+pub(crate) use draft::{accept as checked_password, name as checked_name};
 pub use enrol::Enrolled;
+pub(crate) use enrol::NewPerson;
 pub use verify::Shown;

@@ -31,9 +31,7 @@ impl Identity {
         role: &str,
         origin: Origin,
     ) -> Result<Vec<HeaderValue>, Problem> {
-        self.options
-            .roles
-            .find(role)
+        let role = members::role_named(&self.options.roles, role)
             .ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
         let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
         let host = self.options.hosts.origin(&self.options.hosts.tenant(&slug, mode));
@@ -55,7 +53,7 @@ impl Identity {
                 return Err(Problem::new(Kind::Conflict, "Somebody made this person meanwhile. Ask again."));
             }
         }
-        members::join(&mut tx, &self.ground, id, role).await?;
+        members::place(&mut tx, &self.ground, id, &role).await?;
         let opened = self.open_both(&mut tx, id, &host, (tenant.id, mode)).await?;
         tx.commit_and_fence(&self.ground).await?;
         Ok(opened.cookies)

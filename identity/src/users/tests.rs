@@ -51,7 +51,7 @@ async fn whoever_signs_up_and_confirms_has_a_workspace_and_is_signed_in() {
     assert_eq!(confirmed.location(), "/-/console/acme");
     assert!(browser.is_signed_in(CENTRAL).await);
     let actions = house.actions().await;
-    for action in ["tenant.created", "member.added", "person.verified", "session.created"] {
+    for action in ["tenant.created", "member.joined", "person.verified", "session.created"] {
         assert_eq!(actions.get(action), Some(&1), "{actions:?}");
     }
     assert_eq!(house.browser().sign_in("ADA@acme.example", PASSWORD).await.location(), "/-/console/acme");

@@ -69,6 +69,10 @@ built_in! {
     CSP_REPORT_IP 8 = "csp_report_ip" 60 / 60 Ip;
     /// Credentials that were refused.
     CREDENTIAL_FAILURE_IP 9 = "credential_failure_ip" 30 / 300 Ip;
+    /// Invitations, a person: each is a mail to a stranger.
+    INVITE_USER 10 = "invite_user" 30 / 3600 User;
+    /// Invitations, a tenant: what all its people and keys send together.
+    INVITE_TENANT 11 = "invite_tenant" 200 / 86_400 Tenant;
 }
 
 /// More tiers than this cannot be reasoned about.

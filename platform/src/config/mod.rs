@@ -33,7 +33,7 @@ pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
-pub use people::{Algorithm, ApiKeys, Identity, Passwords, Sessions, SignUp, SigningKeys};
+pub use people::{Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
@@ -58,6 +58,7 @@ pub struct Config {
     pub sessions: Sessions,
     pub passwords: Passwords,
     pub sign_up: SignUp,
+    pub invitations: Invitations,
     pub api_keys: ApiKeys,
     pub signing_keys: SigningKeys,
     pub permissions: Permissions,
@@ -175,6 +176,8 @@ impl Config {
             max_body_bytes: listen.max_body_bytes,
         };
         let routes = read_routes(root, &roles, &around);
+        let (roles, invitations) =
+            root.section("members", |section| (roles.read_members(section), Invitations::read(section)));
         Self {
             file: file.to_owned(),
             brand: root.section("brand", |section| hosts::read_brand(section, &app)),
@@ -186,7 +189,8 @@ impl Config {
             sign_up: root.section("sign_up", SignUp::read),
             api_keys: root.section("api_keys", ApiKeys::read),
             signing_keys: root.section("signing_keys", SigningKeys::read),
-            roles: root.section("members", |section| roles.read_members(section)),
+            roles,
+            invitations,
             cron: root.section("cron", Cron::read),
             mail: root
                 .section("mail", |section| Mail::read(section, given("Tenantry <no-reply@localhost.localdomain>"))),

@@ -1,4 +1,4 @@
-//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[api_keys]`, `[signing_keys]`: how people are known, and for how long.
+//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[members]`, `[api_keys]`, `[signing_keys]`: how people are known, and for how long.
 
 use std::time::Duration;
 
@@ -64,6 +64,13 @@ pub struct SignUp {
     pub is_open: bool,
     /// The life of a mailed link, and of the slug that it reserves.
     pub link_lifetime: Duration,
+}
+
+/// `[members]`: how people are added. The default role stands with the roles.
+#[derive(Clone, Debug)]
+pub struct Invitations {
+    /// How long one may be accepted.
+    pub lifetime: Duration,
 }
 
 /// `[api_keys]` [KEY-1, KEY-3].
@@ -159,6 +166,12 @@ impl SignUp {
             is_open: section.flag("open", true),
             link_lifetime: Duration::from_secs(section.number("link_lifetime_hours", 24, 1..=24) * HOUR_S),
         }
+    }
+}
+
+impl Invitations {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        Self { lifetime: Duration::from_secs(section.number("invitation_h", 168, 1..=720) * HOUR_S) }
     }
 }
 

@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 const FILES: &[(&str, &str)] = &[
     ("0001_ground", include_str!("migrations/0001_ground.sql")),
     ("0002_doors", include_str!("migrations/0002_doors.sql")),
+    ("0003_members", include_str!("migrations/0003_members.sql")),
     ("0005_api_keys", include_str!("migrations/0005_api_keys.sql")),
     ("0006_idempotency", include_str!("migrations/0006_idempotency.sql")),
     ("0008_usage", include_str!("migrations/0008_usage.sql")),

@@ -28,6 +28,19 @@ pub struct AddressInUse<'a> {
     pub sign_in: &'a str,
 }
 
+/// "You are invited to a workspace": the link works once, for the owner of the mailbox alone.
+#[derive(Debug)]
+pub struct InvitationLetter<'a> {
+    /// What the product is called.
+    pub brand: &'a str,
+    /// The host of the workspace: no words of whoever invites.
+    pub workspace: &'a str,
+    /// The configured host's page, with the token.
+    pub link: &'a str,
+    /// How long the link works.
+    pub hours: u64,
+}
+
 impl VerifyAddress<'_> {
     /// The mail. Its link is for the owner of the mailbox alone.
     pub fn mail(&self, to: EmailAddress) -> Mail {
@@ -59,6 +72,26 @@ impl AddressInUse<'_> {
             act: words.say("mail.known_act"),
             link: self.sign_in,
             note: words.say("mail.known_note"),
+            foot: words.fill("mail.foot", &[("brand", &self.brand)]),
+        }
+        .mail(to, subject)
+    }
+}
+
+impl InvitationLetter<'_> {
+    /// The mail. Its link is for the owner of the mailbox alone.
+    pub fn mail(&self, to: EmailAddress) -> Mail {
+        let words = Words::english();
+        let subject = words.fill("mail.invitation_subject", &[("workspace", &self.workspace)]);
+        let hours = usize::try_from(self.hours).unwrap_or(usize::MAX);
+        let span = if hours % 24 == 0 { words.count("time.day", hours / 24) } else { words.count("time.hour", hours) };
+        Letter {
+            brand: self.brand,
+            title: words.fill("mail.invitation_title", &[("workspace", &self.workspace)]),
+            text: words.fill("mail.invitation_text", &[("brand", &self.brand), ("span", &span)]),
+            act: words.say("mail.invitation_act"),
+            link: self.link,
+            note: words.say("mail.invitation_note"),
             foot: words.fill("mail.foot", &[("brand", &self.brand)]),
         }
         .mail(to, subject)

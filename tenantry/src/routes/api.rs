@@ -1,15 +1,19 @@
 //! Routes of the management API: `/-/api/v1/…`, each with the scope that a key needs.
 
-use axum::routing::{delete, get, post};
-use tenantry_core::route::Method::{Delete, Get, Post};
+use axum::routing::{delete, get, patch, post};
+use tenantry_core::route::Method::{Delete, Get, Patch, Post};
 use tenantry_custody::audit;
 use tenantry_identity::{apikeys, members, tenants};
+use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
 use super::{Access, Entries, On, PAGE, Place};
 use crate::openapi;
 
 const DESCRIPTION: Place = (On::All, Access::Public("the description of the API"), PAGE);
+
+/// A mail to a stranger costs the workspace, whichever key asks for it (RL-4).
+const INVITING: &[TierId] = &[TierId::API_KEY, TierId::API_IP, TierId::INVITE_TENANT];
 
 impl Entries {
     pub(super) fn programs<M: Mode>(&mut self)
@@ -19,9 +23,23 @@ impl Entries {
         self.add(Get, "/-/api/openapi.json", DESCRIPTION, get(openapi::serve));
         self.api(Get, "/-/api/v1/whoami", None, get(members::http::whoami));
         self.api(Get, "/-/api/v1/tenant", None, get(tenants::http::read));
-        self.api(Get, "/-/api/v1/members", Some("members:read"), get(members::http::list));
+        self.people_of_the_tenant();
         self.keys::<M>();
         self.audit::<M>();
+    }
+
+    fn people_of_the_tenant(&mut self) {
+        const MEMBER: &str = "/-/api/v1/members/{id}";
+        const INVITATIONS: &str = "/-/api/v1/invitations";
+        let (reads, manages) = (Some("members:read"), Some("members:manage"));
+        let sends = (On::All, Access::Key(manages), INVITING);
+        self.api(Get, "/-/api/v1/members", reads, get(members::http::list));
+        self.api(Get, MEMBER, reads, get(members::http::read));
+        self.api(Patch, MEMBER, manages, patch(members::http::change));
+        self.api(Delete, MEMBER, manages, delete(members::http::remove));
+        self.api(Get, INVITATIONS, reads, get(members::invitation_api::list));
+        self.add(Post, INVITATIONS, sends, post(members::invitation_api::create));
+        self.api(Delete, "/-/api/v1/invitations/{id}", manages, delete(members::invitation_api::revoke));
     }
 
     fn keys<M: Mode>(&mut self)

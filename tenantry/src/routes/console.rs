@@ -3,11 +3,16 @@
 use axum::routing::{get, post};
 use tenantry_core::route::Method::{Get, Post};
 use tenantry_custody::audit;
+use tenantry_identity::members::console as members;
 use tenantry_identity::{apikeys, tenants};
+use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
-use super::Entries;
+use super::{Access, Entries, On};
 use crate::site;
+
+/// A mail to a stranger costs its sender and the workspace (RL-4).
+const INVITING: &[TierId] = &[TierId::PAGE_IP, TierId::INVITE_USER, TierId::INVITE_TENANT];
 
 impl Entries {
     pub(super) fn workspace<M: Mode>(&mut self)
@@ -16,8 +21,36 @@ impl Entries {
     {
         self.console(Get, "/-/console/{slug}", None, get(site::workspace));
         self.console(Get, "/-/console/{slug}/{mode}", None, get(tenants::console::home::<M>));
+        self.member_pages();
         self.key_pages::<M>();
         self.audit_pages::<M>();
+    }
+
+    fn member_pages(&mut self) {
+        const LIST: &str = "/-/console/{slug}/{mode}/members";
+        const INVITE: &str = "/-/console/{slug}/{mode}/members/invite";
+        const RESEND: &str = "/-/console/{slug}/{mode}/members/invitations/{id}/resend";
+        const REVOKE: &str = "/-/console/{slug}/{mode}/members/invitations/{id}/revoke";
+        const ROLE: &str = "/-/console/{slug}/{mode}/members/{id}/role";
+        const REMOVE: &str = "/-/console/{slug}/{mode}/members/{id}/remove";
+        const TRANSFER: &str = "/-/console/{slug}/{mode}/members/{id}/transfer";
+        const LEAVE: &str = "/-/console/{slug}/{mode}/members/leave";
+        let (reads, manages) = (Some("members:read"), Some("members:manage"));
+        let sends = (On::Central, Access::Workspace(manages), INVITING);
+        self.console(Get, LIST, reads, get(members::list));
+        self.console(Get, INVITE, manages, get(members::invite_form));
+        self.add(Post, INVITE, sends, post(members::invite));
+        self.add(Post, RESEND, sends, post(members::resend));
+        self.console(Post, REVOKE, manages, post(members::revoke));
+        self.console(Get, ROLE, manages, get(members::role_form));
+        self.console(Post, ROLE, manages, post(members::change_role));
+        self.console(Get, REMOVE, manages, get(members::confirm_removal));
+        self.console(Post, REMOVE, manages, post(members::remove));
+        // Who owns the workspace is no permission: the handler asks for the owner.
+        self.console(Get, TRANSFER, reads, get(members::confirm_transfer));
+        self.console(Post, TRANSFER, reads, post(members::transfer));
+        self.console(Get, LEAVE, None, get(members::confirm_leave));
+        self.console(Post, LEAVE, None, post(members::leave));
     }
 
     fn key_pages<M: Mode>(&mut self)

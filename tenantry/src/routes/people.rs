@@ -2,6 +2,7 @@
 
 use axum::routing::{get, post};
 use tenantry_core::route::Method::{Get, Post};
+use tenantry_identity::members::invitation_page;
 use tenantry_identity::{authn, sessions, users};
 use tenantry_platform::config::TierId;
 
@@ -30,6 +31,8 @@ impl Entries {
         self.add(Post, "/-/sign-up", (On::Central, SIGN_UP, SIGN_UP_TIER), post(users::http::sign_up));
         self.add(Get, "/-/verify", (On::Central, LINK, VERIFY_TIER), get(users::http::look));
         self.add(Post, "/-/verify", (On::Central, LINK, VERIFY_TIER), post(users::http::verify));
+        self.add(Get, "/-/invitation", (On::Central, LINK, VERIFY_TIER), get(invitation_page::look));
+        self.add(Post, "/-/invitation", (On::Central, LINK, VERIFY_TIER), post(invitation_page::accept));
         self.add(Get, "/-/handoff", (On::People, HAND_OFF, PAGE), get(site::handoff));
         self.add(Post, "/-/handoff", (On::Tenant, REDEEM, PAGE), post(sessions::http::redeem));
         self.add(Post, "/-/sign-out", (On::People, SIGN_OUT, PAGE), post(sessions::http::sign_out));

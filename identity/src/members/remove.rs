@@ -1,0 +1,63 @@
+//! The end of a membership: by somebody else, or by the member (AC-3, AC-16).
+
+use serde_json::{Value, json};
+use tenantry_core::ids::PersonId;
+use tenantry_platform::config::Roles;
+use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::feed::{Change, ChangeKind};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::problem::{OnConstraint as _, Problem};
+use tenantry_platform::record::{self, Act};
+
+use super::role::Granter;
+use super::store::{self, Held, Member};
+use super::{held, invitations, refusal};
+use crate::sessions;
+
+/// Removes a member, their sessions at the workspace's hosts, and the open invitations that they sent: nobody keeps a
+/// way back that they made themselves. The caller ends with `commit_and_fence`.
+///
+/// # Errors
+/// 404 for who is no member; 403 for an owner, for oneself, and for a role above the granter's.
+pub async fn remove(
+    tx: &mut TenantTx<Control>,
+    (ground, roles): (&Ground, &Roles),
+    granter: &Granter,
+    person: PersonId,
+) -> Result<Member, Problem> {
+    if granter.person() == Some(person) {
+        return Err(refusal::not_oneself());
+    }
+    let (present, authority) = held(tx, roles, granter, person).await?;
+    if present.is_owner {
+        return Err(refusal::owner_protected());
+    }
+    authority.check_present(roles, &present.role)?;
+    let member = store::find_in(tx, person).await?.ok_or_else(Problem::not_found)?;
+    let withdrawn = invitations::withdraw_all_of(tx, person, ground.now()).await?;
+    let act = Act::new("member.removed", "person", person).with(json!({ "invitations_revoked": withdrawn }));
+    end(tx, ground, &present, act).await?;
+    Ok(member)
+}
+
+/// Leaves the workspace. The caller ends with `commit_and_fence`.
+///
+/// # Errors
+/// 404 for who is no member; 409 for the last owner.
+pub async fn leave(tx: &mut TenantTx<Control>, ground: &Ground, person: PersonId) -> Result<(), Problem> {
+    let present = store::lock(tx, &[person]).await?.pop().ok_or_else(Problem::not_found)?;
+    end(tx, ground, &present, Act::new("member.left", "person", person)).await
+}
+
+async fn end(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, act: Act) -> Result<(), Problem> {
+    store::remove(tx, present.person).await.on_constraint(store::KEEP_AN_OWNER, refusal::last_owner)?;
+    sessions::end_in_tenant(tx, ground, present.person, act.action).await?;
+    Ok(note(tx, ground, present, act).await?)
+}
+
+async fn note(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, act: Act) -> Result<(), DbFault> {
+    let (event, person) = (act.action, present.person);
+    record::append(tx, ground, act.changed("role", present.role.as_str(), Value::Null)).await?;
+    record::emit(tx, ground, event, json!({ "person_id": person, "role_before": present.role })).await?;
+    tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await
+}
