@@ -8,6 +8,7 @@ pub mod allow_list;
 pub mod canonical;
 pub mod chunked;
 pub mod clock;
+pub mod csv;
 pub mod email;
 pub mod head;
 pub mod host;

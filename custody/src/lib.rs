@@ -10,7 +10,7 @@ pub mod vault;
 
 use std::sync::Arc;
 
-use tenantry_platform::config::Config;
+use tenantry_platform::config::{Attested, Config};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::words::Words;
@@ -30,6 +30,8 @@ pub struct Custody {
     /// What holds right now.
     pub standing: Standing,
     brand: Arc<Brand>,
+    /// What people answer for (EV-5).
+    attested: Arc<[Attested]>,
     /// Where a reviewer's questions go: `mailto:` or `https:`.
     contact: Arc<str>,
 }
@@ -42,6 +44,7 @@ impl Custody {
             observer: Observer::default(),
             standing: Standing::default(),
             brand: Arc::new(config.brand.clone()),
+            attested: config.attested.as_slice().into(),
             contact: contact(&config.security_txt.contact).into(),
         }
     }

@@ -1,6 +1,7 @@
 //! The rules, held to their sources and to brute force.
 
 mod canonical;
+mod csv;
 mod framing;
 mod keys;
 mod limits;

@@ -1,54 +1,77 @@
-//! The trust page for everybody, and the controls with their evidence for the platform's staff.
-
-use std::cmp::Reverse;
+//! The trust page, for everybody.
 
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
+use tenantry_platform::config::Attested;
 use tenantry_platform::http::{Caller, Json};
 use tenantry_platform::page::words::Words;
-use tenantry_platform::page::{Chrome, console, render};
-use tenantry_platform::problem::Problem;
+use tenantry_platform::page::{Chrome, render};
 
-use super::control::{Family, Outcome};
-use super::page::{self, ControlRow, Controls, Trust};
+use super::attested;
+use super::control::Family;
+use super::matrix::{Evidence, Line};
+use super::page::{self, Trust};
 use super::standing::{EVERY, Held};
 use crate::Custody;
 
 /// `GET /security`
 pub async fn trust(caller: Caller, State(custody): State<Custody>) -> Response {
-    let held = custody.standing.in_force(custody.ground.now());
     let chrome = custody.visit(&caller).page(Trust::TITLE);
-    render(&trust_page(chrome, &custody, &held))
+    render(&trust_page(chrome, &custody, &InForceNow::of(&custody)))
 }
 
 /// `GET /security.json`: the claims in force, for programs.
 pub async fn trust_json(State(custody): State<Custody>) -> Json<InForce> {
-    let held = custody.standing.in_force(custody.ground.now());
-    Json(InForce { claims: held.iter().map(InForceClaim::from).collect() })
+    let now = InForceNow::of(&custody);
+    Json(InForce {
+        claims: now.held.iter().map(InForceClaim::from).collect(),
+        attested: now.attested.iter().map(InForceAttested::from).collect(),
+    })
 }
 
-/// `GET /-/operator/controls`
-pub async fn controls(caller: Caller, State(custody): State<Custody>) -> Result<Response, Problem> {
-    // The permit is the proof that platform staff asks; nothing is read with it.
-    caller.principal()?.operator_permit(None, &caller.origin())?;
-    let chrome = console(&custody.visit(&caller), &caller, Controls::TITLE, "controls");
-    Ok(render(&controls_page(chrome, &custody.standing.all())))
+/// What holds right now, tested and attested. Nothing else reaches a public page.
+struct InForceNow {
+    held: Vec<Held>,
+    attested: Vec<Attested>,
+    today: jiff::civil::Date,
+}
+
+impl InForceNow {
+    fn of(custody: &Custody) -> Self {
+        let now = custody.ground.now();
+        let today = attested::day(now);
+        let attested = custody.attested.iter().filter(|one| one.is_in_force(today)).cloned().collect();
+        Self { held: custody.standing.in_force(now), attested, today }
+    }
 }
 
 /// What holds right now.
 #[derive(Debug, Serialize)]
 pub struct InForce {
     claims: Vec<InForceClaim>,
+    attested: Vec<InForceAttested>,
 }
 
 #[derive(Debug, Serialize)]
 struct InForceClaim {
     control: &'static str,
     claims: &'static [&'static str],
+    criteria: &'static [&'static str],
     statement: &'static str,
     since: String,
     checked_at: String,
+}
+
+#[derive(Debug, Serialize)]
+struct InForceAttested {
+    practice: &'static str,
+    criteria: &'static [&'static str],
+    statement: String,
+    owner: String,
+    date: String,
+    expires: String,
+    evidence: Option<String>,
 }
 
 impl From<&Held> for InForceClaim {
@@ -57,6 +80,7 @@ impl From<&Held> for InForceClaim {
         Self {
             control: control.id,
             claims: control.claims,
+            criteria: control.frameworks,
             statement: Words::english().say(control.statement),
             since: held.since.to_string(),
             checked_at: held.finding.at.to_string(),
@@ -64,14 +88,30 @@ impl From<&Held> for InForceClaim {
     }
 }
 
-fn trust_page(chrome: Chrome, custody: &Custody, held: &[Held]) -> Trust {
+impl From<&Attested> for InForceAttested {
+    fn from(one: &Attested) -> Self {
+        Self {
+            practice: one.practice.as_str(),
+            criteria: attested::criteria(one.practice),
+            statement: one.statement.clone(),
+            owner: one.owner.clone(),
+            date: one.date.to_string(),
+            expires: one.expires.to_string(),
+            evidence: one.evidence.clone(),
+        }
+    }
+}
+
+fn trust_page(chrome: Chrome, custody: &Custody, now: &InForceNow) -> Trust {
     let contact = custody.contact.trim_start_matches("mailto:").to_owned();
+    let evidence = Evidence { held: &now.held, attested: &now.attested, today: now.today };
     Trust {
-        checked_at: held.iter().map(|held| held.finding.at).max().unwrap_or(chrome.visit.now),
+        checked_at: now.held.iter().map(|held| held.finding.at).max(),
         every_minutes: usize::try_from(EVERY.as_secs() / 60).unwrap_or(usize::MAX),
-        in_force: held.len(),
-        families: Family::ALL.into_iter().filter_map(|family| family_of(&chrome, family, held)).collect(),
-        attested: Vec::new(),
+        in_force: now.held.len(),
+        families: Family::ALL.into_iter().filter_map(|family| family_of(&chrome, family, &now.held)).collect(),
+        attested: now.attested.iter().map(|one| attested_row(&chrome, one)).collect(),
+        criteria: evidence.matrix().iter().filter_map(|line| criterion(&chrome, line)).collect(),
         json_href: "/security.json".to_owned(),
         contact_href: custody.contact.to_string(),
         contact,
@@ -91,6 +131,7 @@ fn family_of(chrome: &Chrome, family: Family, held: &[Held]) -> Option<page::Fam
 fn claim(chrome: &Chrome, held: &Held) -> page::Claim {
     let control = &held.finding.control;
     page::Claim {
+        control: control.id,
         id: control.claims.join(" "),
         text: chrome.visit.words.say(control.statement).to_owned(),
         check: chrome.visit.words.say(control.check_text).to_owned(),
@@ -100,30 +141,26 @@ fn claim(chrome: &Chrome, held: &Held) -> page::Claim {
     }
 }
 
-fn controls_page(chrome: Chrome, held: &[Held]) -> Controls {
-    let count = |outcome: Outcome| held.iter().filter(|held| held.finding.verdict.outcome == outcome).count();
-    let mut rows: Vec<&Held> = held.iter().collect();
-    // Failing ones first, then unknown ones.
-    rows.sort_by_key(|held| {
-        Reverse(["pass", "unknown", "fail"].iter().position(|word| *word == held.finding.verdict.outcome.as_str()))
-    });
-    Controls {
-        passing: count(Outcome::Pass),
-        failing: count(Outcome::Fail),
-        unknown: count(Outcome::Unknown),
-        controls: rows.into_iter().map(|held| row(&chrome, held)).collect(),
-        chrome,
+pub(super) fn attested_row(chrome: &Chrome, one: &Attested) -> page::Attested {
+    page::Attested {
+        id: one.practice.as_str(),
+        practice: chrome.visit.words.say(attested::word(one.practice)).to_owned(),
+        text: one.statement.clone(),
+        owner: one.owner.clone(),
+        at: attested::midnight(one.date),
+        expires: attested::midnight(one.expires),
+        evidence_href: one.evidence.clone().unwrap_or_default(),
     }
 }
 
-fn row(chrome: &Chrome, held: &Held) -> ControlRow {
-    let control = &held.finding.control;
-    ControlRow {
-        id: format!("{} · {}", control.id, control.claims.join(" ")),
-        claim: chrome.visit.words.say(control.statement).to_owned(),
-        verdict: held.finding.verdict.outcome.as_str(),
-        evidence: held.finding.verdict.evidence.clone(),
-        frameworks: control.frameworks.iter().map(|name| (*name).to_owned()).collect(),
-        at: held.finding.at,
-    }
+/// A criterion that nothing in force is evidence for is not on the public page.
+fn criterion(chrome: &Chrome, line: &Line<'_>) -> Option<page::CriterionInForce> {
+    let controls: Vec<&'static str> = line.tested.iter().map(|held| held.finding.control.id).collect();
+    let attested: Vec<&'static str> = line.attested.iter().map(|(one, _)| one.practice.as_str()).collect();
+    (!(controls.is_empty() && attested.is_empty())).then(|| page::CriterionInForce {
+        id: line.criterion.id,
+        text: chrome.visit.words.say(line.criterion.word).to_owned(),
+        controls,
+        attested,
+    })
 }

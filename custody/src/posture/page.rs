@@ -16,13 +16,15 @@ inventory::submit! {
 #[template(path = "posture/trust.html")]
 pub struct Trust {
     pub chrome: Chrome,
-    /// When the newest verdict was reached.
-    pub checked_at: Timestamp,
+    /// When the newest verdict was reached; none while nothing holds.
+    pub checked_at: Option<Timestamp>,
     /// Minutes between two runs of the checks.
     pub every_minutes: usize,
     pub in_force: usize,
     pub families: Vec<Family>,
     pub attested: Vec<Attested>,
+    /// Criteria of SOC 2 that something in force is evidence for.
+    pub criteria: Vec<CriterionInForce>,
     /// Where the same is served as JSON; empty for nowhere.
     pub json_href: String,
     pub contact: String,
@@ -46,6 +48,8 @@ pub struct Family {
 /// A claim in force.
 #[derive(Clone, Debug)]
 pub struct Claim {
+    /// `audit-atomic`: for links to it.
+    pub control: &'static str,
     /// `AUD-5`.
     pub id: String,
     pub text: String,
@@ -59,10 +63,25 @@ pub struct Claim {
 /// What no program can check: somebody answers for it until a day.
 #[derive(Clone, Debug)]
 pub struct Attested {
+    /// `incident-plan`: for links to it.
+    pub id: &'static str,
+    pub practice: String,
     pub text: String,
     pub owner: String,
     pub at: Timestamp,
+    /// The beginning of its last day.
     pub expires: Timestamp,
+    /// Where the document is; empty for nowhere.
+    pub evidence_href: String,
+}
+
+/// What in force is evidence for a criterion, by the ids that the page's own anchors have.
+#[derive(Clone, Debug)]
+pub struct CriterionInForce {
+    pub id: &'static str,
+    pub text: String,
+    pub controls: Vec<&'static str>,
+    pub attested: Vec<&'static str>,
 }
 
 /// Every control with its verdict and evidence, failing ones first.
@@ -74,6 +93,7 @@ pub struct Controls {
     pub failing: usize,
     pub unknown: usize,
     pub controls: Vec<ControlRow>,
+    pub attested: Vec<AttestedStatus>,
 }
 
 impl Controls {
@@ -88,5 +108,37 @@ pub struct ControlRow {
     pub verdict: &'static str,
     pub evidence: String,
     pub frameworks: Vec<String>,
+    pub since: Timestamp,
     pub at: Timestamp,
+}
+
+/// An attested practice as platform staff sees it: also after its day.
+#[derive(Clone, Debug)]
+pub struct AttestedStatus {
+    pub row: Attested,
+    pub is_in_force: bool,
+    /// Its last day is over; neither is a date that has not come.
+    pub is_expired: bool,
+}
+
+/// Each criterion of SOC 2 with what is evidence for it.
+#[derive(Debug, Template)]
+#[template(path = "posture/matrix.html")]
+pub struct Matrix {
+    pub chrome: Chrome,
+    /// Criteria with any evidence.
+    pub covered: usize,
+    pub criteria: Vec<CriterionRow>,
+}
+
+impl Matrix {
+    pub const TITLE: &'static str = "matrix.title";
+}
+
+#[derive(Clone, Debug)]
+pub struct CriterionRow {
+    pub id: &'static str,
+    pub text: String,
+    pub controls: Vec<ControlRow>,
+    pub attested: Vec<AttestedStatus>,
 }

@@ -23,7 +23,8 @@ const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(11);
 const FIRST_AFTER: Duration = Duration::from_secs(2);
 
 tenantry_platform::sql! {
-    AsDoor OnlyControl NOTE_VERDICT = "select doors.note_verdict($1, $2, $3)";
+    AsDoor OnlyControl NOTE_VERDICT = "select since, evidence from doors.note_verdict($1, $2, $3, $4)";
+    AsDoor OnlyControl STANDING_VERDICTS = "select control, outcome, since, at, evidence from doors.standing_verdicts()";
 }
 
 /// The newest finding of a control.
@@ -33,6 +34,15 @@ pub struct Held {
     pub finding: Finding,
     /// When the outcome became what it is.
     pub since: Timestamp,
+    /// What was found then: it stays the same as long as the outcome does.
+    pub found_first: String,
+}
+
+impl Held {
+    /// A finding whose outcome is new.
+    pub fn first(finding: Finding) -> Self {
+        Self { since: finding.at, found_first: finding.verdict.evidence.clone(), finding }
+    }
 }
 
 /// The newest findings. Clones share them.
@@ -73,25 +83,27 @@ impl Standing {
         let findings = run_all(CONTROLS, probe).await;
         let mut held = Vec::with_capacity(findings.len());
         for finding in findings {
-            let since = match note(&probe.ground, &finding).await {
-                Ok(since) => since,
+            held.push(match note(&probe.ground, &finding).await {
+                Ok((since, found_first)) => Held { finding, since, found_first },
                 Err(fault) => {
                     tracing::debug!(%fault, "a verdict could not be noted; the time since when it stands is this process's");
-                    self.since(&finding)
+                    self.beside(finding)
                 }
-            };
-            held.push(Held { finding, since });
+            });
         }
         self.take(held);
     }
 
-    /// Since when this process finds the same.
-    fn since(&self, finding: &Finding) -> Timestamp {
+    /// Beside what this process found before.
+    fn beside(&self, finding: Finding) -> Held {
         let before = self.0.load();
         let same = before.iter().find(|held| {
             held.finding.control.id == finding.control.id && held.finding.verdict.outcome == finding.verdict.outcome
         });
-        same.map_or(finding.at, |held| held.since)
+        match same {
+            Some(held) => Held { finding, since: held.since, found_first: held.found_first.clone() },
+            None => Held::first(finding),
+        }
     }
 
     /// Runs every control by the schedule until `stop` says so.
@@ -111,17 +123,40 @@ impl Standing {
     }
 }
 
-/// Writes the verdict down and answers since when it stands: a restart does not begin a claim anew.
-async fn note(ground: &Ground, finding: &Finding) -> Result<Timestamp, DbFault> {
-    let permit =
-        Permit::<Attest, Control>::system(Context::default(), Actor::system("posture", "posture"), Origin::default());
-    let mut tx = permit.begin(ground);
-    let since = tx
-        .query_one(&NOTE_VERDICT, &[&finding.control.id, &finding.verdict.outcome.as_str(), &finding.at])
-        .await?
-        .get(0);
+/// What a process that only looks found, beside what those that serve wrote down: the same outcome stands as long.
+///
+/// # Errors
+/// What the database said.
+pub async fn beside_noted(ground: &Ground, findings: Vec<Finding>) -> Result<Vec<Held>, DbFault> {
+    let mut tx = permit().begin(ground);
+    let noted = tx.query(&STANDING_VERDICTS, &[]).await?;
     tx.commit().await?;
-    Ok(since)
+    let same = |finding: &Finding| {
+        noted.iter().find(|row| {
+            row.get::<_, &str>(0) == finding.control.id
+                && row.get::<_, &str>(1) == finding.verdict.outcome.as_str()
+                && finding.at.duration_since(row.get(3)) <= STALE_AFTER
+        })
+    };
+    let held = |finding: Finding| match same(&finding) {
+        Some(row) => Held { since: row.get(2), found_first: row.get(4), finding },
+        None => Held::first(finding),
+    };
+    Ok(findings.into_iter().map(held).collect())
+}
+
+/// Writes the verdict down and answers since when it stands, with what was found then: a restart does not begin a
+/// claim anew.
+async fn note(ground: &Ground, finding: &Finding) -> Result<(Timestamp, String), DbFault> {
+    let mut tx = permit().begin(ground);
+    let (outcome, evidence) = (finding.verdict.outcome.as_str(), &finding.verdict.evidence);
+    let row = tx.query_one(&NOTE_VERDICT, &[&finding.control.id, &outcome, &finding.at, evidence]).await?;
+    tx.commit().await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+fn permit() -> Permit<Attest, Control> {
+    Permit::system(Context::default(), Actor::system("posture", "posture"), Origin::default())
 }
 
 /// A claim that no longer holds is for the operator's alarm; one that holds again is news as well.

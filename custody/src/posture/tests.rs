@@ -7,6 +7,8 @@ mod broken_database;
 mod broken_site;
 #[path = "tests/engine.rs"]
 mod engine;
+#[path = "tests/matrix.rs"]
+mod matrix;
 
 use std::sync::Arc;
 
@@ -42,8 +44,13 @@ const FILE: &str = r#"
 "#;
 
 fn config() -> Arc<Config> {
+    configured("")
+}
+
+/// With more lines.
+fn configured(more: &str) -> Arc<Config> {
     Arc::new(
-        Config::for_dev("posture.toml", FILE, &Dev { port: 4_000, upstream: None })
+        Config::for_dev("posture.toml", &format!("{FILE}{more}"), &Dev { port: 4_000, upstream: None })
             .unwrap_or_else(|faults| panic!("{faults}")),
     )
 }

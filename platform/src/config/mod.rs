@@ -1,5 +1,5 @@
 //! The configuration: what was *written* in `tenantry.toml` becomes what it *means*, here and
-//! nowhere else [EN-5, AC-2, AC-15, RL-1, RL-2, WEB-1, WEB-2, WEB-5].
+//! nowhere else [EN-5, AC-2, AC-15, EV-5, RL-1, RL-2, WEB-1, WEB-2, WEB-5].
 //!
 //! What must hold:
 //! - Every fault of a file is named in one report, each with its line, what is wrong and the fix.
@@ -10,6 +10,7 @@
 //!   and a test compares it with [`settings`].
 
 mod access;
+mod attested;
 mod document;
 mod environment;
 mod fault;
@@ -27,6 +28,7 @@ mod upstream;
 use std::path::Path;
 
 pub use access::{ConfiguredRole, OWN_PERMISSIONS, Permissions, Roles};
+pub use attested::{Attested, Practice};
 pub use document::Setting;
 pub use environment::{Environment, Logins, RootKey, RootKeyBytes, Secrets, parse_root_key};
 pub use fault::{Fault, Faults, Place};
@@ -70,6 +72,8 @@ pub struct Config {
     pub database: DatabasePools,
     pub root_key: RootKeyCommand,
     pub security_txt: SecurityTxt,
+    /// What no program can check; each counts until its day.
+    pub attested: Vec<Attested>,
     pub log: LogLevel,
     pub headers: Headers,
 }
@@ -139,7 +143,7 @@ impl Config {
 /// Every setting that the types know, for the manual.
 pub fn settings() -> Vec<Setting> {
     // One of each thing that repeats, so that its settings are asked for too.
-    const ONE_OF_EACH: &str = "[[routes]]\n[roles.OWNER]\n[limits.tiers.exports]\n";
+    const ONE_OF_EACH: &str = "[[routes]]\n[[attested]]\n[roles.OWNER]\n[limits.tiers.exports]\n";
     read("", ONE_OF_EACH, None).2
 }
 
@@ -197,6 +201,7 @@ impl Config {
             database: root.section("database", DatabasePools::read),
             root_key: root.section("root_key", RootKeyCommand::read),
             security_txt: root.section("security_txt", |section| SecurityTxt::read(section, given_disclosure(dev))),
+            attested: attested::read_all(root),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
             app,

@@ -145,6 +145,12 @@ pub(super) fn link(text: &str) -> Parsed<String> {
     expect(is_link.then(|| text.to_owned()), "write an https:// address")
 }
 
+/// A day of the calendar, in UTC.
+pub(super) fn day(text: &str) -> Parsed<jiff::civil::Date> {
+    let day = text.parse().ok().filter(|day: &jiff::civil::Date| day.to_string() == text);
+    expect(day, "write a day as 2026-06-15")
+}
+
 pub(super) fn time(text: &str) -> Parsed<Timestamp> {
     text.parse().map_err(|_| "write a time as 2027-06-30T00:00:00Z".to_owned())
 }

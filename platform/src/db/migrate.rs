@@ -10,6 +10,7 @@ const FILES: &[(&str, &str)] = &[
     ("0005_api_keys", include_str!("migrations/0005_api_keys.sql")),
     ("0006_idempotency", include_str!("migrations/0006_idempotency.sql")),
     ("0008_usage", include_str!("migrations/0008_usage.sql")),
+    ("0009_posture", include_str!("migrations/0009_posture.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
 ];
 

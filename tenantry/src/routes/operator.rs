@@ -15,6 +15,9 @@ impl Entries {
         self.operator(Get, SUSPEND, get(tenants::operator::confirm));
         self.operator(Post, SUSPEND, post(tenants::operator::suspend));
         self.operator(Post, REACTIVATE, post(tenants::operator::reactivate));
-        self.operator(Get, "/-/operator/controls", get(posture::http::controls));
+        self.operator(Get, "/-/operator/controls", get(posture::operator::controls));
+        self.operator(Get, "/-/operator/controls/matrix", get(posture::operator::matrix));
+        self.operator(Get, "/-/operator/controls/matrix.csv", get(posture::operator::matrix_csv));
+        self.operator(Get, "/-/operator/controls/oscal.json", get(posture::operator::oscal));
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use tenantry_custody::Custody;
-use tenantry_custody::posture::http;
 use tenantry_custody::posture::{
     CONTROLS, Control, Finding, Held, Inconclusive, Outcome, Probe, Report, Standing, Verdict, run_all, run_one,
     run_within,
 };
+use tenantry_custody::posture::{http, operator};
 use tenantry_platform::kit::TestDb;
 use tenantry_platform::page::words::Words;
 
@@ -104,7 +104,7 @@ async fn a_verdict_that_nobody_renewed_is_no_longer_in_force() {
     let db = TestDb::new().await;
     let standing = Standing::default();
     let finding = Finding { control: control("modes-apart"), verdict: Verdict::pass(""), at: db.ground.now() };
-    standing.take(vec![Held { finding, since: db.ground.now() }]);
+    standing.take(vec![Held::first(finding)]);
     assert_eq!(standing.in_force(db.ground.now()).len(), 1);
     db.ground.clock.advance(Duration::from_secs(12 * 60));
     assert!(standing.in_force(db.ground.now()).is_empty());
@@ -125,8 +125,7 @@ async fn a_failing_control_leaves_no_trace_on_the_trust_page() {
     let db = TestDb::new().await;
     let custody = Custody::new(db.ground.clone(), &config());
     let (holds, fails) = (control("modes-apart"), control("tenant-isolation"));
-    let held =
-        |control, verdict| Held { finding: Finding { control, verdict, at: db.ground.now() }, since: db.ground.now() };
+    let held = |control, verdict| Held::first(Finding { control, verdict, at: db.ground.now() });
     custody
         .standing
         .take(vec![held(holds, Verdict::pass("17 attempts")), held(fails, Verdict::fail("the wall is open"))]);
@@ -153,11 +152,11 @@ async fn a_failing_control_leaves_no_trace_on_the_trust_page() {
 async fn the_evidence_is_for_platform_staff_alone() {
     let db = TestDb::new().await;
     let custody = Custody::new(db.ground.clone(), &config());
-    let refused = http::controls(stranger(), State(custody)).await.unwrap_err();
+    let refused = operator::controls(stranger(), State(custody)).await.unwrap_err();
     assert_eq!(refused.status(), 401);
 }
 
-async fn body(response: axum::response::Response) -> String {
+pub(super) async fn body(response: axum::response::Response) -> String {
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
 }

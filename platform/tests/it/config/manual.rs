@@ -78,7 +78,8 @@ fn the_manual_gives_each_default_range_and_requirement() {
         assert!(!text.comment.is_empty(), "{} is not explained", setting.path);
         assert!(text.comment.contains(&setting.range), "{} accepts {}, says the type", setting.path, setting.range);
         assert_eq!(text.comment.contains("Required. "), setting.is_required, "{}", setting.path);
-        let is_example = ["roles.", "routes.", "limits.tiers."].iter().any(|group| setting.path.starts_with(group));
+        let is_example =
+            ["roles.", "routes.", "limits.tiers.", "attested."].iter().any(|group| setting.path.starts_with(group));
         match setting.default {
             Some(default) if !is_example => assert_eq!(toml(&text.value), toml(&default), "{}", setting.path),
             Some(_) | None => {}
@@ -106,7 +107,7 @@ fn defaults(config: Config) -> String {
     #[rustfmt::skip]
     let Config {
         // What is required or an example differs from file to file.
-        file: _, app: _, permissions: _, roles: _, routes: _, limits: _, security_txt: _,
+        file: _, app: _, permissions: _, roles: _, routes: _, limits: _, security_txt: _, attested: _,
         brand, hosts, listen, forward_auth, mut upstream, identity, sessions, passwords,
         sign_up, invitations, api_keys, signing_keys, cron, mail, database, root_key, log, headers,
     } = config;
