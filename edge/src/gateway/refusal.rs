@@ -8,6 +8,9 @@ use tenantry_platform::problem::{Kind, Problem};
 
 use super::headers::BASELINE;
 
+/// What the byte check lets through; which of them a path takes, its own 405 says (RFC 9110, section 15.5.6).
+const ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// Why a connection is ended before its request is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
@@ -83,9 +86,11 @@ pub(super) fn refusal(refused: Refused, request_id: &str) -> Vec<u8> {
     );
     let own = [("x-request-id", request_id)];
     let retry = [("retry-after", "1")];
+    let allow = [("allow", ALLOWED)];
     let own = own.iter().filter(|(_, id)| !id.is_empty());
     let retry = retry.iter().filter(|_| refused == Refused::Full);
-    for (name, value) in BASELINE.iter().chain(own).chain(retry) {
+    let allow = allow.iter().filter(|_| status == StatusCode::METHOD_NOT_ALLOWED);
+    for (name, value) in BASELINE.iter().chain(own).chain(retry).chain(allow) {
         answer.push_str(name);
         answer.push_str(": ");
         answer.push_str(value);

@@ -22,6 +22,7 @@ mod openapi;
 mod origins;
 mod proofs;
 mod request;
+mod schemathesis;
 mod serve;
 mod sessions;
 mod signing;

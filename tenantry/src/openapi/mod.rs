@@ -1,5 +1,7 @@
 //! The description of the management API: OpenAPI 3.1, built from the handlers' own annotations.
 
+mod refusals;
+
 use std::sync::OnceLock;
 
 use axum::response::{IntoResponse as _, Response};
@@ -52,7 +54,11 @@ impl utoipa::Modify for Keys {
 pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     // Invariant: the description is made of texts alone.
-    DOCUMENT.get_or_init(|| Description::openapi().to_pretty_json().unwrap_or_default())
+    DOCUMENT.get_or_init(|| {
+        let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
+        refusals::describe(&mut document);
+        serde_json::to_string_pretty(&document).unwrap_or_default()
+    })
 }
 
 /// `GET /-/api/openapi.json`
