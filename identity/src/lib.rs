@@ -7,6 +7,7 @@
 pub mod afterwards;
 pub mod apikeys;
 pub mod authn;
+pub(crate) mod events;
 pub mod members;
 pub mod sessions;
 pub mod tenants;

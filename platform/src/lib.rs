@@ -4,6 +4,7 @@
 pub mod cache;
 pub mod config;
 pub mod db;
+pub mod events;
 pub mod feed;
 pub mod ground;
 pub mod http;

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::db::{DbFault, Everywhere, In, Plane, TenantTx};
+use crate::events::EventKind;
 use crate::ground::Ground;
 
 /// The layout of the row and its leaf.
@@ -145,15 +146,21 @@ pub async fn append<M: Plane + In<Everywhere>>(
     Ok(id)
 }
 
-/// Emits an event for the app, in the same transaction.
+/// Emits an event for the app, in the same transaction. Its kind is declared with [`events!`](crate::events!), in the
+/// area's `events.rs`, with each field that `data` has.
 pub async fn emit<M: Plane + In<Everywhere>>(
     tx: &mut TenantTx<M>,
     ground: &Ground,
-    kind: &'static str,
+    kind: &'static EventKind,
     data: Value,
 ) -> Result<EventId, DbFault> {
     let id = EventId::new(&ground.clock, &ground.entropy);
-    tx.execute(&INSERT_EVENT, &[&id.uuid(), &ground.now(), &kind, &data]).await?;
+    if let Some(fault) = kind.fault(&data) {
+        // A test of the verb finds it. Where it was not found, the change is worth more than the documentation.
+        debug_assert!(fault.is_empty(), "{fault}");
+        tracing::error!(fault, "an event is not as it is documented");
+    }
+    tx.execute(&INSERT_EVENT, &[&id.uuid(), &ground.now(), &kind.word, &data]).await?;
     Ok(id)
 }
 

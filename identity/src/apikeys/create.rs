@@ -14,6 +14,7 @@ use super::draft::{KEYS_MOST, NewKey};
 use super::maker;
 use super::rotate::replaced_meanwhile;
 use super::store::{self, Key, ONE_SUCCESSOR};
+use crate::events;
 
 /// A key in the moment of its making.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ async fn note<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, key: &Key) -> Resu
         "expires_at": key.expires_at.map(|at| at.to_string()), "rotated_from": key.rotated_from,
     });
     record::append(tx, ground, Act::new("api_key.created", "api_key", key.id).with(facts.clone())).await?;
-    record::emit(tx, ground, "api_key.created", event(key, facts)).await.map(drop)
+    record::emit(tx, ground, &events::API_KEY_CREATED, event(key, facts)).await.map(drop)
 }
 
 /// What an event tells of a key: what its audit row tells, and which key it is.

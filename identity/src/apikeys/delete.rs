@@ -10,6 +10,7 @@ use tenantry_platform::record::{self, Act};
 
 use super::create::event;
 use super::store::{self, Key};
+use crate::events;
 
 /// Deletes a revoked or expired key of the transaction's tenant. The caller ends with `commit_and_fence`: what a
 /// cache still knows of it goes, too.
@@ -39,7 +40,7 @@ async fn note<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, key: &Key) -> Resu
     all["revoked_at"] = json!(text(key.revoked_at));
     all["last_used_at"] = json!(text(key.last_used_at));
     record::append(tx, ground, Act::new("api_key.deleted", "api_key", key.id).with(all)).await?;
-    record::emit(tx, ground, "api_key.deleted", event(key, facts)).await.map(drop)
+    record::emit(tx, ground, &events::API_KEY_DELETED, event(key, facts)).await.map(drop)
 }
 
 fn still_works() -> Problem {

@@ -8,6 +8,7 @@ use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
 use super::store::{self, Key};
+use crate::events;
 
 /// Revokes a key of the transaction's tenant. The caller ends with `commit_and_fence`.
 ///
@@ -31,5 +32,5 @@ pub async fn revoke<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, id: KeyId) -
 async fn note<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, key: &Key) -> Result<(), DbFault> {
     let facts = serde_json::json!({ "name": key.name, "start": key.start });
     record::append(tx, ground, Act::new("api_key.revoked", "api_key", key.id).with(facts.clone())).await?;
-    record::emit(tx, ground, "api_key.revoked", super::create::event(key, facts)).await.map(drop)
+    record::emit(tx, ground, &events::API_KEY_REVOKED, super::create::event(key, facts)).await.map(drop)
 }

@@ -18,6 +18,7 @@ use super::maker;
 use super::store::{self, Key, KeyState};
 use super::verify::permissions;
 use crate::Options;
+use crate::events;
 
 /// How long both keys work when nobody says otherwise: a day to roll a change out.
 pub const OVERLAP_USUAL: Duration = Duration::from_secs(24 * 3_600);
@@ -135,7 +136,7 @@ async fn note<M: Mode>(
         .changed("expires_at", text(before.expires_at), text(now.expires_at))
         .changed("replaced_by", json!(before.replaced_by), json!(now.replaced_by));
     record::append(tx, ground, act).await?;
-    record::emit(tx, ground, "api_key.rotated", event(now, facts)).await.map(drop)
+    record::emit(tx, ground, &events::API_KEY_ROTATED, event(now, facts)).await.map(drop)
 }
 
 fn text(at: Option<Timestamp>) -> Option<String> {

@@ -16,6 +16,7 @@ use super::rotate::works_no_more;
 use super::store::{self, Key};
 use super::verify::permissions;
 use crate::Options;
+use crate::events;
 
 /// What shall be other than it is. What is none stays.
 #[derive(Clone, Debug, Default)]
@@ -87,5 +88,5 @@ async fn note<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, before: &Key, now:
         act = act.changed("allowed_networks", before.networks.lines(), now.networks.lines());
     }
     record::append(tx, ground, act).await?;
-    record::emit(tx, ground, "api_key.updated", event(now, facts)).await.map(drop)
+    record::emit(tx, ground, &events::API_KEY_UPDATED, event(now, facts)).await.map(drop)
 }

@@ -18,7 +18,7 @@ use tenantry_platform::usage::{Book, Kind, Whose};
 use super::Verdict;
 use super::store::{self, StoredPassword};
 use crate::Identity;
-use crate::sessions::{BY_PASSWORD, StaffSession, created, record_everywhere};
+use crate::sessions::{BY_PASSWORD, StaffSession, created, record_everywhere, tell_everywhere};
 
 /// The `code` of the one refusal.
 pub const REFUSED: &str = "sign_in_refused";
@@ -90,8 +90,8 @@ impl Identity {
         if let Some(newer) = newer {
             store::rehash(&mut tx, stored, &newer, self.ground.now()).await?;
         }
-        let act = created(opened.key, &self.options.central_origin());
-        let tenants = record_everywhere(&self.ground, &mut tx, &act).await?;
+        let told = created(opened.key, &self.options.central_origin());
+        let tenants = tell_everywhere(&self.ground, &mut tx, &told).await?;
         tx.commit().await?;
         count(&self.ground, &tenants, Kind::SignIns);
         let session = self.sessions.find(opened.key).await?.ok_or_else(refused)?;

@@ -12,7 +12,6 @@ use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::page::Field;
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, PersonRef, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
-use tenantry_platform::record;
 
 use super::invitations::{self, Invitation};
 use super::join::join;
@@ -167,7 +166,7 @@ impl Identity {
         self.enrol_person(&mut tx, &offered.email, &new).await?;
         self.settle(&mut tx, person.id, &invitation).await?;
         let opened = self.sessions.open_root(&mut tx, person.id, BY_PASSWORD).await?.ok_or_else(refusal::gone)?;
-        record::append(&mut tx, &self.ground, created(opened.key, &self.options.central_origin())).await?;
+        created(opened.key, &self.options.central_origin()).note(&mut tx, &self.ground).await?;
         tx.commit_and_fence(&self.ground).await?;
         Ok(Joined { tenant: offered.tenant, cookies: opened.cookies })
     }

@@ -12,6 +12,7 @@ use tenantry_platform::record::{self, Act};
 use super::role::{Authority, Granter, KnownRole, grantable};
 use super::store::{self, Held, Member};
 use super::{held, refusal};
+use crate::events;
 
 /// Gives a member another role. The caller ends with `commit_and_fence`. The role that they have already changes
 /// nothing. `version` is the one that the caller has read, if they say so.
@@ -55,6 +56,6 @@ async fn note(tx: &mut TenantTx<Control>, ground: &Ground, before: &Held, role: 
     let act = Act::new("member.role_changed", "person", person).changed("role", before.role.as_str(), role);
     record::append(tx, ground, act).await?;
     let event = json!({ "person_id": person, "role": role, "role_before": before.role });
-    record::emit(tx, ground, "member.role_changed", event).await?;
+    record::emit(tx, ground, &events::MEMBER_ROLE_CHANGED, event).await?;
     tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await
 }

@@ -15,6 +15,7 @@ use super::role::{Granter, grantable};
 use super::token::Token;
 use super::{refusal, store};
 use crate::Identity;
+use crate::events;
 
 /// Invitations that can be accepted at a time: each is a mail to a stranger, and a stolen session sends no more.
 pub const INVITATIONS_OPEN_MOST: i64 = 200;
@@ -102,7 +103,7 @@ pub async fn revoke_invitation(
     let act = Act::new("invitation.revoked", "invitation", id).changed("role", present.role.as_str(), Value::Null);
     record::append(tx, ground, act).await?;
     let event = json!({ "invitation_id": id, "role": present.role });
-    record::emit(tx, ground, "member.invitation_revoked", event).await?;
+    record::emit(tx, ground, &events::INVITATION_REVOKED, event).await?;
     Ok(present)
 }
 
@@ -166,7 +167,7 @@ async fn note(
         .changed("expires_at", before.map(|before| before.expires_at.to_string()), written.expires_at.to_string());
     record::append(tx, ground, act).await?;
     let event = json!({ "invitation_id": written.id, "role": written.role, "again": before.is_some() });
-    record::emit(tx, ground, "member.invited", event).await.map(drop)
+    record::emit(tx, ground, &events::MEMBER_INVITED, event).await.map(drop)
 }
 
 async fn mail(

@@ -10,6 +10,7 @@ use tenantry_platform::record::{self, Act};
 
 use super::role::KnownRole;
 use super::{refusal, store};
+use crate::events;
 
 /// Adds a person to the transaction's tenant. Their sessions are loaded anew. `false`: they are a member already, and
 /// nothing is changed.
@@ -61,7 +62,7 @@ pub(crate) async fn note(
     if let Some(id) = invitation {
         event["invitation_id"] = json!(id);
     }
-    record::emit(tx, ground, "member.joined", event).await?;
+    record::emit(tx, ground, &events::MEMBER_JOINED, event).await?;
     tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await?;
     Ok(())
 }

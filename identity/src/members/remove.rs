@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tenantry_core::ids::PersonId;
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::events::EventKind;
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::problem::{OnConstraint as _, Problem};
@@ -12,6 +13,7 @@ use tenantry_platform::record::{self, Act};
 use super::role::Granter;
 use super::store::{self, Held, Member};
 use super::{held, invitations, refusal};
+use crate::events;
 use crate::sessions;
 
 /// Removes a member, their sessions at the workspace's hosts, and the open invitations that they sent: nobody keeps a
@@ -36,7 +38,7 @@ pub async fn remove(
     let member = store::find_in(tx, person).await?.ok_or_else(Problem::not_found)?;
     let withdrawn = invitations::withdraw_all_of(tx, person, ground.now()).await?;
     let act = Act::new("member.removed", "person", person).with(json!({ "invitations_revoked": withdrawn }));
-    end(tx, ground, &present, act).await?;
+    end(tx, ground, &present, (act, &events::MEMBER_REMOVED)).await?;
     Ok(member)
 }
 
@@ -46,17 +48,20 @@ pub async fn remove(
 /// 404 for who is no member; 409 for the last owner.
 pub async fn leave(tx: &mut TenantTx<Control>, ground: &Ground, person: PersonId) -> Result<(), Problem> {
     let present = store::lock(tx, &[person]).await?.pop().ok_or_else(Problem::not_found)?;
-    end(tx, ground, &present, Act::new("member.left", "person", person)).await
+    let act = Act::new("member.left", "person", person);
+    end(tx, ground, &present, (act, &events::MEMBER_LEFT)).await
 }
 
-async fn end(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, act: Act) -> Result<(), Problem> {
+type Told = (Act, &'static EventKind);
+
+async fn end(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, told: Told) -> Result<(), Problem> {
     store::remove(tx, present.person).await.on_constraint(store::KEEP_AN_OWNER, refusal::last_owner)?;
-    sessions::end_in_tenant(tx, ground, present.person, act.action).await?;
-    Ok(note(tx, ground, present, act).await?)
+    sessions::end_in_tenant(tx, ground, present.person, told.0.action).await?;
+    Ok(note(tx, ground, present, told).await?)
 }
 
-async fn note(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, act: Act) -> Result<(), DbFault> {
-    let (event, person) = (act.action, present.person);
+async fn note(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, (act, event): Told) -> Result<(), DbFault> {
+    let person = present.person;
     record::append(tx, ground, act.changed("role", present.role.as_str(), Value::Null)).await?;
     record::emit(tx, ground, event, json!({ "person_id": person, "role_before": present.role })).await?;
     tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await

@@ -12,6 +12,7 @@ use tenantry_platform::record::{self, Act};
 use super::refusal;
 use super::role::{KnownRole, all_roles};
 use super::store::{self, Held};
+use crate::events;
 
 /// Hands the workspace of an owner over to another member. The caller ends with `commit_and_fence`.
 ///
@@ -66,10 +67,10 @@ async fn note(
         .changed("role_of_new_owner", new.role.as_str(), owners);
     record::append(tx, ground, act).await?;
     let event = json!({
-        "from": { "person_id": old.person, "role": lower, "role_before": old.role },
-        "to": { "person_id": new.person, "role": owners, "role_before": new.role },
+        "from_person_id": old.person, "from_role": lower, "from_role_before": old.role,
+        "to_person_id": new.person, "to_role": owners, "to_role_before": new.role,
     });
-    record::emit(tx, ground, "ownership.transferred", event).await?;
+    record::emit(tx, ground, &events::OWNERSHIP_TRANSFERRED, event).await?;
     for person in [old.person, new.person] {
         tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await?;
     }

@@ -1,6 +1,7 @@
 //! Ending sessions: by signing out, for a person altogether, and sweeping up what ended long ago.
 
 use ::http::{HeaderMap, HeaderValue};
+use serde_json::json;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::PersonId;
 use tenantry_platform::db::{Context, Control, DbFault, Jobs, TenantTx};
@@ -11,10 +12,11 @@ use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, RunJobs};
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::Act;
 
-use super::open::{no_cookies, record_everywhere};
+use super::open::{Told, no_cookies, tell_everywhere};
 use super::staff::Key;
 use super::store;
 use super::{Known, REFRESH_COOKIE, Sessions};
+use crate::events;
 
 /// How long an ended session is kept: as long as one may live, so that the reuse of its tokens can be told.
 const KEPT: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3_600);
@@ -75,7 +77,9 @@ impl Sessions {
         if !store::end_tree(&mut tx, root, self.ground.now(), "sign_out").await? {
             return tx.commit().await;
         }
-        record_everywhere(&self.ground, &mut tx, &Act::new("session.ended", "session", key.session)).await?;
+        let act = Act::new("session.ended", "session", key.session);
+        let data = json!({ "id": key.session, "person_id": key.person });
+        tell_everywhere(&self.ground, &mut tx, &Told { act, kind: &events::SESSION_ENDED, data }).await?;
         tx.announce(&self.ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
         tx.commit_and_fence(&self.ground).await.map(drop)
     }

@@ -23,7 +23,6 @@ use tenantry_platform::db::{Context, Control, DbFault};
 use tenantry_platform::http::{clear_cookie, cookie, set_cookie};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, PersonRef, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
-use tenantry_platform::record;
 use url::form_urlencoded::Serializer;
 
 use super::http::HANDOFF_PATH;
@@ -182,7 +181,7 @@ impl Sessions {
         let parent = Key { person: ticket.person, session: ticket.parent };
         let place = (ticket.tenant, ticket.mode);
         let opened = self.open_child(&mut tx, parent, &ticket.host, place).await?.ok_or_else(refused)?;
-        record::append(&mut tx, &self.ground, created(opened.key, &ticket.host)).await?;
+        created(opened.key, &ticket.host).note(&mut tx, &self.ground).await?;
         tx.commit().await?;
         Ok(opened)
     }

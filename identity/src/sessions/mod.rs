@@ -32,7 +32,7 @@ pub use open::Opened;
 pub use refresh::{Refreshed, Reuse};
 pub use staff::{Key, Membership, StaffSession};
 
-pub(crate) use open::{BY_PASSWORD, created, record_everywhere};
+pub(crate) use open::{BY_PASSWORD, created, record_everywhere, tell_everywhere};
 
 use std::sync::Arc;
 

@@ -1,11 +1,12 @@
 //! Opening a session: at sign-in the root, by hand-off a child.
 
 use ::http::HeaderValue;
-use serde_json::json;
+use serde_json::{Value, json};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{PersonId, SessionId, TenantId};
 use tenantry_core::mode::Mode;
 use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
+use tenantry_platform::events::EventKind;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{clear_cookie, set_cookie};
 use tenantry_platform::permit::{Authenticate, Permit};
@@ -17,6 +18,7 @@ use super::refresh_token::RefreshToken;
 use super::staff::Key;
 use super::store::{self, NewSession, Rotation};
 use super::{ACCESS_COOKIE, REFRESH_COOKIE, Sessions};
+use crate::events;
 
 /// How somebody proved who they are (RFC 8176).
 pub(crate) const BY_PASSWORD: &str = "pwd";
@@ -126,6 +128,22 @@ pub(super) fn no_cookies() -> Vec<HeaderValue> {
     vec![clear_cookie(ACCESS_COOKIE), clear_cookie(REFRESH_COOKIE)]
 }
 
+/// What happened to a session, for the log and for the app.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) act: Act,
+    pub(crate) kind: &'static EventKind,
+    pub(crate) data: Value,
+}
+
+impl Told {
+    /// In the tenant of the transaction alone.
+    pub(crate) async fn note(self, tx: &mut TenantTx<Control>, ground: &Ground) -> Result<(), DbFault> {
+        record::append(tx, ground, self.act).await?;
+        record::emit(tx, ground, self.kind, self.data).await.map(drop)
+    }
+}
+
 /// Writes an act into the log of each tenant that the person of the transaction is a member of, in that same
 /// transaction, and comes back to the person's context. Answers which tenants these are.
 pub(crate) async fn record_everywhere(
@@ -133,21 +151,44 @@ pub(crate) async fn record_everywhere(
     tx: &mut TenantTx<Control>,
     act: &Act,
 ) -> Result<Vec<TenantId>, DbFault> {
+    everywhere(ground, tx, act, None).await
+}
+
+/// The same with the event that tells each of these tenants' apps.
+pub(crate) async fn tell_everywhere(
+    ground: &Ground,
+    tx: &mut TenantTx<Control>,
+    told: &Told,
+) -> Result<Vec<TenantId>, DbFault> {
+    everywhere(ground, tx, &told.act, Some((told.kind, &told.data))).await
+}
+
+async fn everywhere(
+    ground: &Ground,
+    tx: &mut TenantTx<Control>,
+    act: &Act,
+    event: Option<(&'static EventKind, &Value)>,
+) -> Result<Vec<TenantId>, DbFault> {
     let home = tx.context();
     let tenants: Vec<TenantId> = store::memberships(tx).await?.into_iter().map(|found| found.tenant.id).collect();
     for tenant in &tenants {
         let there = Context { tenant: Some(*tenant), ..home };
         tx.turn_to(&system(there, tx)).await?;
         record::append(tx, ground, act.clone()).await?;
+        if let Some((kind, data)) = event {
+            record::emit(tx, ground, kind, data.clone()).await?;
+        }
     }
     let back = system(home, tx);
     tx.turn_to(&back).await?;
     Ok(tenants)
 }
 
-/// `session.created`, as each log has it.
-pub(crate) fn created(key: Key, host: &str) -> Act {
-    Act::new("session.created", "session", key.session).with(json!({ "host": host }))
+/// `session.created`, for the log and for the app.
+pub(crate) fn created(key: Key, host: &str) -> Told {
+    let act = Act::new("session.created", "session", key.session).with(json!({ "host": host }));
+    let data = json!({ "id": key.session, "person_id": key.person, "host": host });
+    Told { act, kind: &events::SESSION_CREATED, data }
 }
 
 /// The same actor, in another context.

@@ -14,11 +14,12 @@ use tenantry_platform::problem::Problem;
 use tenantry_platform::record::Act;
 
 use super::access::AccessClaims;
-use super::open::{no_cookies, record_everywhere};
+use super::open::{Told, no_cookies, tell_everywhere};
 use super::refresh_token::RefreshToken;
 use super::staff::StaffSession;
 use super::store::{self, Rotation, Standing};
 use super::{REFRESH_COOKIE, Sessions};
+use crate::events;
 
 /// What a refresh gave.
 #[derive(Debug)]
@@ -131,7 +132,9 @@ impl Sessions {
         }
         let facts = json!({ "presented": token.counter, "newest": standing.rotation.counter, "host": standing.host });
         let act = Act::new("session.reuse_detected", "session", token.key.session).with(facts);
-        record_everywhere(&self.ground, &mut tx, &act).await?;
+        let data = json!({ "id": token.key.session, "person_id": token.key.person });
+        let told = Told { act, kind: &events::SESSION_REUSE_DETECTED, data };
+        tell_everywhere(&self.ground, &mut tx, &told).await?;
         tx.announce(&self.ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
         tx.commit_and_fence(&self.ground).await.map(drop)
     }

@@ -11,6 +11,7 @@ use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::store;
+use crate::events;
 use crate::members;
 
 /// The plan of a new tenant.
@@ -62,7 +63,7 @@ async fn note(tx: &mut TenantTx<Control>, ground: &Ground, new: &NewTenant, role
     let facts = serde_json::json!({ "slug": new.slug.as_str(), "name": new.name });
     record::append(tx, ground, Act::new("tenant.created", "tenant", new.id).with(facts)).await?;
     let tenant = serde_json::json!({ "id": new.id, "slug": new.slug.as_str(), "name": new.name });
-    record::emit(tx, ground, "tenant.created", tenant).await?;
+    record::emit(tx, ground, &events::TENANT_CREATED, tenant).await?;
     members::note(tx, ground, new.owner, role, None).await?;
     tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: new.id.uuid() }).await?;
     Ok(())

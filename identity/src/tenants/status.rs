@@ -4,6 +4,7 @@ use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::TenantId;
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{DbFault, Operator, TenantTx};
+use tenantry_platform::events::EventKind;
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{TenantRef, TenantStatus};
@@ -11,6 +12,7 @@ use tenantry_platform::problem::{Kind, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::store;
+use crate::events;
 
 /// Tenants on a page of the operator's list.
 pub const TENANTS_A_PAGE: usize = 50;
@@ -101,7 +103,7 @@ pub async fn suspend(tx: &mut TenantTx<Operator>, ground: &Ground, reason: &Reas
     let act = Act::new("tenant.suspended", "tenant", id)
         .with(serde_json::json!({ "reason": reason.as_str() }))
         .changed("status", before.status.as_str(), tenant.status.as_str());
-    note(tx, ground, &tenant, act).await?;
+    note(tx, ground, &tenant, (act, &events::TENANT_SUSPENDED)).await?;
     Ok(tenant)
 }
 
@@ -116,12 +118,16 @@ pub async fn reactivate(tx: &mut TenantTx<Operator>, ground: &Ground) -> Result<
     let tenant = done.ok_or_else(|| refused(before.status, "reactivated"))?;
     let act =
         Act::new("tenant.reactivated", "tenant", id).changed("status", before.status.as_str(), tenant.status.as_str());
-    note(tx, ground, &tenant, act).await?;
+    note(tx, ground, &tenant, (act, &events::TENANT_REACTIVATED)).await?;
     Ok(tenant)
 }
 
-async fn note(tx: &mut TenantTx<Operator>, ground: &Ground, tenant: &TenantRef, act: Act) -> Result<(), DbFault> {
-    let event = act.action;
+async fn note(
+    tx: &mut TenantTx<Operator>,
+    ground: &Ground,
+    tenant: &TenantRef,
+    (act, event): (Act, &'static EventKind),
+) -> Result<(), DbFault> {
     record::append(tx, ground, act).await?;
     let data = serde_json::json!({ "id": tenant.id, "slug": tenant.slug, "status": tenant.status });
     record::emit(tx, ground, event, data).await?;

@@ -12,8 +12,8 @@ use tenantry_platform::record::{self, Act};
 
 use super::draft::Account;
 use super::store;
-use crate::Identity;
 use crate::tenants::{self, NewTenant};
+use crate::{Identity, events};
 
 /// Somebody who belongs now.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Identity {
         store::insert_password(tx, identity, new.id, &new.hash, now).await?;
         record::append(tx, &self.ground, Act::new("person.verified", "person", new.id)).await?;
         let tenant = tx.context().tenant;
-        record::emit(tx, &self.ground, "user.created", json!({ "id": new.id, "tenant_id": tenant })).await?;
+        record::emit(tx, &self.ground, &events::USER_CREATED, json!({ "id": new.id, "tenant_id": tenant })).await?;
         Ok(new.reference(email))
     }
 }

@@ -6,7 +6,6 @@ use tenantry_core::secret::SecretString;
 use tenantry_platform::db::{Context, Control};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
-use tenantry_platform::record;
 
 use super::browser::Browser;
 use super::draft::accept;
@@ -101,7 +100,7 @@ impl Identity {
         store::use_link(&mut tx, &token.digest(), self.ground.now()).await?.ok_or_else(gone)?;
         let enrolled = self.enrol(&mut tx, new).await?;
         let opened = self.sessions.open_root(&mut tx, enrolled.person.id, BY_PASSWORD).await?.ok_or_else(gone)?;
-        record::append(&mut tx, &self.ground, created(opened.key, &self.options.central_origin())).await?;
+        created(opened.key, &self.options.central_origin()).note(&mut tx, &self.ground).await?;
         tx.commit_and_fence(&self.ground).await?;
         let mut cookies = opened.cookies;
         cookies.push(Browser::forget());

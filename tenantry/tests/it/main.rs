@@ -11,6 +11,7 @@ mod contract;
 mod credentials;
 mod dev;
 mod echo;
+mod events;
 mod forward_auth;
 mod house;
 mod idempotency;

@@ -1,0 +1,109 @@
+//! What this area tells the app: every kind, with its fields. A verb emits it in the transaction of its change.
+
+tenantry_platform::events! {
+    USER_CREATED "user.created" "Somebody confirmed their address and has an account now." {
+        must id: Id "The person.";
+        must tenant_id: Id "The workspace that they made with it.";
+    }
+    SESSION_CREATED "session.created" "A member signed in, on the central host or on one of the workspace's." {
+        must id: Id "The session.";
+        must person_id: Id "Who.";
+        must host: Text "Scheme and host that the session is for.";
+    }
+    SESSION_ENDED "session.ended" "A session was ended, with all that came from it on other hosts." {
+        must id: Id "The session.";
+        must person_id: Id "Whose.";
+    }
+    SESSION_REUSE_DETECTED "session.reuse_detected" "A token that was used before was presented again: somebody may have a copy. All that came from the same sign-in is ended." {
+        must id: Id "The session.";
+        must person_id: Id "Whose.";
+    }
+    TENANT_CREATED "tenant.created" "A workspace was made." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must name: Text "Its name on pages.";
+    }
+    TENANT_SUSPENDED "tenant.suspended" "Platform staff stopped a workspace: its people, keys and hosts are refused." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must status: Text "`suspended`.";
+    }
+    TENANT_REACTIVATED "tenant.reactivated" "Platform staff lets a workspace be served again." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must status: Text "`active`.";
+    }
+    MEMBER_INVITED "member.invited" "Somebody was asked to join the workspace, or asked again." {
+        must invitation_id: Id "The invitation.";
+        must role: Text "The role that they will have.";
+        must again: Flag "Whether an invitation that stood before was renewed.";
+    }
+    INVITATION_REVOKED "invitation.revoked" "An invitation was taken back before anybody used it." {
+        must invitation_id: Id "The invitation.";
+        must role: Text "The role that it offered.";
+    }
+    MEMBER_JOINED "member.joined" "A person belongs to the workspace now." {
+        must person_id: Id "Who.";
+        must role: Text "Their role's name.";
+        may invitation_id: Id "The invitation that they accepted; absent for who made the workspace.";
+    }
+    MEMBER_ROLE_CHANGED "member.role_changed" "A member has another role." {
+        must person_id: Id "Who.";
+        must role: Text "Their role's name now.";
+        must role_before: Text "Their role's name until now.";
+    }
+    MEMBER_REMOVED "member.removed" "A member was removed from the workspace." {
+        must person_id: Id "Who.";
+        must role_before: Text "The role that they had.";
+    }
+    MEMBER_LEFT "member.left" "A member left the workspace." {
+        must person_id: Id "Who.";
+        must role_before: Text "The role that they had.";
+    }
+    OWNERSHIP_TRANSFERRED "ownership.transferred" "An owner handed the workspace over to another member." {
+        must from_person_id: Id "Who was the owner.";
+        must from_role: Text "Their role's name now.";
+        must from_role_before: Text "Their role's name until now.";
+        must to_person_id: Id "Who is the owner.";
+        must to_role: Text "Their role's name now.";
+        must to_role_before: Text "Their role's name until now.";
+    }
+    API_KEY_CREATED "api_key.created" "An API key was made." {
+        must id: Id "The key.";
+        must name: Text "What people call it.";
+        must start: Text "The first eight characters of its random part, to tell keys apart.";
+        must scopes: Texts "What it may do.";
+        must allowed_networks: Texts "The networks that it may be used from; empty: from everywhere.";
+        may expires_at: Time "When it ends by itself.";
+        may rotated_from: Id "The key that it replaces.";
+        may created_by: Id "The person who made it; null when another key did.";
+    }
+    API_KEY_UPDATED "api_key.updated" "The name or the networks of an API key were changed." {
+        must id: Id "The key.";
+        must name: Text "What people call it now.";
+        must start: Text "The first eight characters of its random part.";
+        must allowed_networks: Texts "The networks that it may be used from now; empty: from everywhere.";
+        may created_by: Id "The person who made it.";
+    }
+    API_KEY_ROTATED "api_key.rotated" "An API key was replaced by another one, and ends after an overlap." {
+        must id: Id "The old key.";
+        must name: Text "What people call it.";
+        must start: Text "The first eight characters of its random part.";
+        may replaced_by: Id "The new key.";
+        must overlap_s: Number "For how many seconds both work.";
+        may expires_at: Time "When the old key ends.";
+        may created_by: Id "The person who made the old key.";
+    }
+    API_KEY_REVOKED "api_key.revoked" "An API key was ended." {
+        must id: Id "The key.";
+        must name: Text "What people call it.";
+        must start: Text "The first eight characters of its random part.";
+        may created_by: Id "The person who had made it.";
+    }
+    API_KEY_DELETED "api_key.deleted" "A key that no longer worked was taken off the list." {
+        must id: Id "The key.";
+        must name: Text "What people called it.";
+        must start: Text "The first eight characters of its random part.";
+        may created_by: Id "The person who had made it.";
+    }
+}
