@@ -264,6 +264,11 @@ impl DataKey {
             other => Err(SealFault::UnknownKey(other)),
         }
     }
+
+    /// As [`Sealer::derive`], from this key.
+    pub fn derive(&self, label: &str, parts: &[&[u8]]) -> MacKey {
+        self.key.derive(label, parts)
+    }
 }
 
 impl MacKey {

@@ -6,8 +6,11 @@
 //! - Names, addresses and client words are ciphertext under a key of the person they belong to. The row's
 //!   hash covers salted digests of them; the salts lie in the ciphertext. Dropping the person's key erases
 //!   them and leaves every hash valid.
+//! - To be found by its address, a row has a mark of 16 bits under a key of the tenant's log. It is no part of the
+//!   hash, and what it tells of an erased person is shared by 65,536 addresses of IPv4.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashmap::DashMap;
@@ -27,12 +30,14 @@ use crate::ground::Ground;
 const VERSION: i16 = 1;
 /// Subject keys kept open at most: about 100 bytes each.
 const SUBJECT_KEYS_MOST: usize = 50_000;
+/// Stands among the subjects for the key of a log's address marks. No UUIDv7, so nobody's id.
+const MARKS: Uuid = Uuid::from_bytes(*b"audit-ip-marks/1");
 
 crate::sql! {
     AsTenant Everywhere INSERT_AUDIT = "
         insert into audit (tenant_id, id, version, at, actor_type, actor_kind, actor_id, subject_id, action,
-            entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+            entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash, ip_mark)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     AsTenant Everywhere INSERT_EVENT = "insert into events (tenant_id, id, at, type, data) values ($1, $2, $3, $4, $5)";
     AsTenant Everywhere FIND_SUBJECT_KEY = "select sealed from subject_keys where tenant_id = $1 and subject_id = $2";
     AsTenant Everywhere INSERT_SUBJECT_KEY = "
@@ -96,6 +101,7 @@ pub async fn append<M: Plane + In<Everywhere>>(
     let acting = tx.acting().clone();
     let personal = personal_fields(ground, &acting);
     let digests = digests(&personal);
+    let ip_mark = make_mark(tx, ground, tenant, acting.origin.ip).await?;
     let sealed = seal(tx, ground, tenant, acting.actor.subject, id, &personal).await?;
     let at = ground.now();
     let kind = if acting.actor.system { ActorKind::System } else { ActorKind::User };
@@ -140,6 +146,7 @@ pub async fn append<M: Plane + In<Everywhere>>(
             &sealed,
             &stored,
             &hash.as_slice(),
+            &ip_mark,
         ],
     )
     .await?;
@@ -181,6 +188,19 @@ pub async fn reveal<M: Plane + In<Everywhere>>(
     Ok(serde_json::from_slice(&plain).ok())
 }
 
+/// The mark under which this plane's rows of an address are found, `None` where no row has any.
+///
+/// It narrows the search to about one row in 65,536 of others; the address itself is only in the ciphertext, so whoever
+/// searches opens what the mark finds and compares.
+pub async fn find_mark<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    ip: IpAddr,
+) -> Result<Option<i32>, DbFault> {
+    let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
+    Ok(find_key(tx, ground, tenant, MARKS).await?.map(|key| mark(&key, ip)))
+}
+
 /// The keys of people in tenants' logs, opened.
 #[derive(Default)]
 pub(crate) struct SubjectKeys(DashMap<(&'static str, TenantId, Uuid), Arc<DataKey>>);
@@ -204,6 +224,30 @@ fn personal_fields(ground: &Ground, acting: &crate::permit::Acting) -> PersonalF
         value.map(|value| (field.to_owned(), (value.clone(), salt)))
     });
     PersonalFields { fields: fields.collect() }
+}
+
+/// First of what an append locks, so that two that both make it wait for each other in one order.
+async fn make_mark<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    tenant: TenantId,
+    ip: Option<IpAddr>,
+) -> Result<Option<i32>, DbFault> {
+    let Some(ip) = ip else { return Ok(None) };
+    let key = match find_key(tx, ground, tenant, MARKS).await? {
+        Some(key) => key,
+        None => make_key(tx, ground, tenant, MARKS).await?,
+    };
+    Ok(Some(mark(&key, ip)))
+}
+
+/// Sixteen bits: enough to find by, too few to tell an address of the 65,536 of IPv4 that share them.
+fn mark(key: &DataKey, ip: IpAddr) -> i32 {
+    let digest = match ip.to_canonical() {
+        IpAddr::V4(ip) => key.derive("blind-index", &[b"audit.ip"]).sign(&[&ip.octets()]),
+        IpAddr::V6(ip) => key.derive("blind-index", &[b"audit.ip"]).sign(&[&ip.octets()]),
+    };
+    i32::from(u16::from_be_bytes([digest[0], digest[1]]))
 }
 
 fn digests(personal: &PersonalFields) -> Vec<(String, [u8; 32])> {

@@ -13,7 +13,7 @@ use tenantry_core::address::TrustedProxies;
 use tenantry_core::clock::Clock;
 use tenantry_core::host::HostNames;
 use tenantry_custody::posture::{Probe, Sites};
-use tenantry_custody::{Custody, vault};
+use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
 use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
@@ -251,6 +251,13 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
         let ground = ground.clone();
         async move { jobs::make_partitions(&ground, MONTHS_AHEAD).await.map(drop).map_err(Fault::from) }
     });
+    if let Some(months) = app.config.audit.retention_months {
+        let ground = app.ground.clone();
+        background.every("audit retention", PARTITIONS_EVERY, move || {
+            let ground = ground.clone();
+            async move { audit::retention::drop_expired(&ground, months.into()).await.map(drop).map_err(Fault::from) }
+        });
+    }
     let identity = Arc::clone(&app.identity);
     background.every("uses of keys", USES_EVERY, move || {
         let identity = Arc::clone(&identity);

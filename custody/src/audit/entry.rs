@@ -1,6 +1,7 @@
 //! A stored row, read back, and whether its hash is still that of its columns.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde_json::Value;
 use tenantry_core::clock::Timestamp;
@@ -103,6 +104,12 @@ impl Entry {
             Personal::Known(personal) => personal.fields.get(field).map(|(value, _)| value.as_str()),
             Personal::Sealed | Personal::Erased | Personal::Damaged => None,
         }
+    }
+
+    /// Whether the row says that it came from this address; one that is erased says nothing.
+    pub fn is_from(&self, ip: IpAddr) -> bool {
+        let told = self.personal_field("ip").and_then(|text| text.parse::<IpAddr>().ok());
+        told.is_some_and(|told| told.to_canonical() == ip.to_canonical())
     }
 
     fn computed_hash(&self) -> Option<Hash> {

@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenantry_platform::record::hex;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entry::{Entry, Personal};
+use super::export::End;
 
 /// The name and version of this layout. Fields are only ever added under it.
 pub(super) const SCHEMA: &str = "tenantry/audit/v1";
+
+/// The name and version of an export's last record.
+pub(super) const END: &str = "tenantry/audit-end/v1";
 
 /// One row of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
@@ -103,6 +107,21 @@ impl From<&Entry> for Line {
             leaf: LeafLine { hash: hex(&entry.leaf_hash), digests: entry.digests.clone(), salts },
         }
     }
+}
+
+pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    serde_json::to_writer(&mut *page, &Line::from(entry))?;
+    page.push(b'\n');
+    Ok(())
+}
+
+/// What a whole export ends with: without it the file was cut off.
+pub(super) fn end(end: &End, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let record =
+        json!({ "schema": END, "id": end.export, "tenant_id": end.tenant, "end": true, "rows": end.rows });
+    serde_json::to_writer(&mut *page, &record)?;
+    page.push(b'\n');
+    Ok(())
 }
 
 const fn state(personal: &Personal) -> &'static str {

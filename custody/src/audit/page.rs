@@ -5,6 +5,8 @@ use tenantry_core::clock::Timestamp;
 use tenantry_platform::page::chart::Chart;
 use tenantry_platform::page::{Choice, Chrome, Field, NavEntry};
 
+use super::diff::Change;
+
 inventory::submit! {
     NavEntry {
         id: "audit", area: "workspace", order: 30, word: "nav.audit", icon: "log",
@@ -22,8 +24,12 @@ pub struct List {
     pub rows: Vec<AuditRow>,
     /// Rows a day; none while there is nothing to compare.
     pub volume: Option<Chart>,
-    /// The rows of the same filter as JSON Lines.
-    pub export_href: String,
+    /// A field is wrong: no rows were looked for.
+    pub is_refused: bool,
+    /// The rows of the same filter as a file.
+    pub jsonl_href: String,
+    pub csv_href: String,
+    pub ocsf_href: String,
     /// The page without filters; empty when none is set.
     pub clear_href: String,
     pub first_href: String,
@@ -37,12 +43,17 @@ impl List {
 /// What the query string said, as it was written.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Days, `2026-03-12`.
-    pub from: Field,
-    pub to: Field,
+    /// Times in UTC, `2026-03-12T10:00`.
+    pub since: Field,
+    pub until: Field,
     pub actor: Field,
     pub actions: Vec<Choice>,
-    pub entity: Field,
+    /// What is wrong with the action; a list of choices has no error of its own.
+    pub action_error: String,
+    pub entity_type: Field,
+    pub entity_id: Field,
+    pub ip: Field,
+    pub request_id: Field,
 }
 
 #[derive(Clone, Debug)]
@@ -54,21 +65,15 @@ pub struct AuditRow {
     pub actor: String,
     /// An address, a key's prefix, a job; may be empty.
     pub actor_note: String,
+    pub actor_id: String,
     pub action: String,
     pub entity: String,
     pub entity_id: String,
     pub ip: String,
+    pub user_agent: String,
     pub request_id: String,
     pub changes: Vec<Change>,
     pub metadata: Vec<Fact>,
-}
-
-/// A field before and after; either may be empty.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub field: String,
-    pub before: String,
-    pub after: String,
 }
 
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use tenantry_core::mode::Mode as ModeWord;
 use tenantry_custody::Custody;
 use tenantry_custody::audit::http;
 use tenantry_custody::audit::observe::{Observer, Sight};
-use tenantry_custody::audit::{Filter, Found, Readers, export, list};
+use tenantry_custody::audit::{Asked, Filter, Format, Found, Readers, Wrong, export, list};
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::db::{Context, Control, Live, PoolOptions};
 use tenantry_platform::ground::Ground;
@@ -121,14 +121,17 @@ impl House {
     }
 
     async fn export_of(&self, filter: &Filter) -> Vec<Value> {
-        let lines = export(self.ground(), self.readers::<ExportAudit>(), filter).await.unwrap();
-        let bytes: Vec<_> = lines.try_collect().await.unwrap();
-        bytes
-            .concat()
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(|line| serde_json::from_slice(line).unwrap())
-            .collect()
+        let text = self.file(filter, Format::Jsonl).await;
+        let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let end = lines.pop().unwrap();
+        assert_eq!((&end["schema"], &end["rows"]), (&json!("tenantry/audit-end/v1"), &json!(lines.len())));
+        lines
+    }
+
+    async fn file(&self, filter: &Filter, format: Format) -> String {
+        let pages = export(self.ground(), self.readers::<ExportAudit>(), filter, format).await.unwrap();
+        let pages: Vec<_> = pages.try_collect().await.unwrap();
+        String::from_utf8(pages.concat()).unwrap()
     }
 }
 
@@ -158,8 +161,8 @@ async fn filters_find_by_time_actor_action_and_thing() {
     let count = async |filter: Filter| house.list(filter, 50).await.entries.len();
     assert_eq!(count(Filter { since: at(1), until: at(2), ..Filter::default() }).await, 2);
     assert_eq!(count(Filter { action: Some("api_key.created".to_owned()), ..Filter::default() }).await, 3);
-    assert_eq!(count(Filter { entity: Some("2".to_owned()), ..Filter::default() }).await, 2);
-    assert_eq!(count(Filter { entity: Some("api_key".to_owned()), ..Filter::default() }).await, 6);
+    assert_eq!(count(Filter { entity_id: Some("2".to_owned()), ..Filter::default() }).await, 2);
+    assert_eq!(count(Filter { entity_type: Some("api_key".to_owned()), ..Filter::default() }).await, 6);
     assert_eq!(count(Filter { actor: Some(house.person.id.to_string()), ..Filter::default() }).await, 6);
     assert_eq!(count(Filter { actor: Some("nobody@example.com".to_owned()), ..Filter::default() }).await, 0);
 }
@@ -320,7 +323,7 @@ async fn an_export_that_fails_in_the_middle_breaks_the_transfer() {
     for number in 0..260 {
         house.act(number).await;
     }
-    let lines = export(house.ground(), house.readers::<ExportAudit>(), &Filter::default()).await.unwrap();
+    let lines = export(house.ground(), house.readers::<ExportAudit>(), &Filter::default(), Format::Jsonl).await.unwrap();
     let mut body = Body::from_stream(lines).into_data_stream();
     assert!(body.next().await.unwrap().is_ok());
     house.db.administrator().await.batch_execute("revoke select on live.audit from tenantry_live").await.unwrap();
@@ -404,10 +407,12 @@ async fn the_page_shows_rows_escaped_and_says_what_is_wrong_with_a_day() {
     let page = house.page(json!({ "action": "api_key.created" })).await;
     assert!(page.contains("&#60;script&#62;x") && !page.contains("<script>x"), "escaped");
     assert_eq!(page.matches("class=\"entry\"").count(), 30);
-    let page = house.page(json!({ "from": "yesterday", "entity": "api_key" })).await;
-    assert!(page.contains(words.say("audit.bad_day")), "named beside the field");
-    assert!(page.contains("from=yesterday&#38;entity=api_key&#38;cursor="), "the next page has the same filter");
-    let page = house.page(json!({ "to": "2026-06-14" })).await;
+    let page = house.page(json!({ "since": "yesterday", "entity_type": "api_key" })).await;
+    assert!(page.contains(words.say("audit.bad_time")), "named beside the field");
+    assert_eq!(page.matches("class=\"entry\"").count(), 0, "no rows that nobody asked for");
+    let page = house.page(json!({ "entity_type": "api_key" })).await;
+    assert!(page.contains("entity_type=api_key&#38;after="), "the next page has the same filter");
+    let page = house.page(json!({ "until": "2026-06-14" })).await;
     assert!(page.contains(words.say("audit.empty")), "the day before the first act");
 }
 

@@ -4,7 +4,6 @@ use axum::response::Response;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan as _};
-use serde::Deserialize;
 use serde_json::Value;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::AuditId;
@@ -17,9 +16,14 @@ use tenantry_platform::problem::Problem;
 use url::form_urlencoded;
 use uuid::Uuid;
 
+use super::diff::{changes, text};
 use super::entry::{Entry, Personal};
-use super::list::{Filter, Readers, USUAL, first_id};
-use super::page::{AuditFilter, AuditRow, Change, Fact, List};
+use super::export::Format;
+use super::filter::{Asked, Wrong, instant};
+use super::http::PageQuery;
+use super::list::{Found, Readers, USUAL, first_id};
+use super::names::Names;
+use super::page::{AuditFilter, AuditRow, Fact, List};
 use super::store;
 use crate::Custody;
 
@@ -28,51 +32,27 @@ const RECENT_MOST: i64 = 2_000;
 /// Days in the chart.
 const DAYS: i64 = 30;
 
-/// What the page's query string says, as it was written. An empty field is none.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PageQuery {
-    from: String,
-    to: String,
-    actor: String,
-    action: String,
-    entity: String,
-    cursor: Option<Uuid>,
+/// The words of a query that are not empty, under their names.
+fn pairs<'a>(asked: &Asked<'a>) -> Vec<(&'static str, &'a str)> {
+    let all = [
+        ("since", asked.since),
+        ("until", asked.until),
+        ("actor", asked.actor),
+        ("action", asked.action),
+        ("entity_type", asked.entity_type),
+        ("entity_id", asked.entity_id),
+        ("ip", asked.ip),
+        ("request_id", asked.request_id),
+    ];
+    all.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty()).collect()
 }
 
-impl PageQuery {
-    /// What it means. A day that is none counts as unset; the page says so beside the field.
-    pub fn filter(&self) -> Filter {
-        Filter {
-            since: day(&self.from).and_then(midnight),
-            until: day(&self.to).and_then(|day| day.checked_add(1.day()).ok()).and_then(midnight),
-            actor: some(&self.actor),
-            action: some(&self.action),
-            entity: some(&self.entity),
-        }
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let all = [
-            ("from", &self.from),
-            ("to", &self.to),
-            ("actor", &self.actor),
-            ("action", &self.action),
-            ("entity", &self.entity),
-        ];
-        all.into_iter().map(|(name, value)| (name, value.trim())).filter(|(_, value)| !value.is_empty())
-    }
-
-    /// `path` with the same filter, and with a cursor where one is given.
-    fn href(&self, path: &str, cursor: Option<AuditId>) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.pairs());
-        if let Some(cursor) = cursor {
-            query.append_pair("cursor", &cursor.to_string());
-        }
-        let query = query.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-    }
+/// `path` with the same filter, and one more word where it is given.
+fn href(path: &str, asked: &Asked<'_>, more: Option<(&str, &str)>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(pairs(asked)).extend_pairs(more);
+    let query = query.finish();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 /// Reads and draws the page.
@@ -88,16 +68,25 @@ where
     let tenant = caller.tenant.as_ref().ok_or_else(Problem::not_found)?;
     let path = format!("/-/console/{}/{}/audit", tenant.slug, M::MODE);
     let chrome = console(&custody.visit(caller), caller, List::TITLE, "audit");
-    let cursor = query.cursor.map(AuditId::from_uuid);
-    let found = super::list(&custody.ground, &readers, &query.filter(), cursor, USUAL).await?;
+    let (asked, after) = (query.asked(), query.after.map(AuditId::from_uuid));
+    let (found, wrong) = match asked.read() {
+        Ok(filter) => (super::list(&custody.ground, &readers, &filter, after, USUAL).await?, Vec::new()),
+        // Rows that nobody asked for would be taken for those that were.
+        Err(wrong) => (Found { entries: Vec::new(), next: None }, wrong),
+    };
+    let names = Names::of(&custody.ground, &readers, &found.entries).await?;
+    let export = |format: Format| href(&format!("{path}/export"), &asked, Some(("format", format.word())));
     let page = List {
-        filter: filter_fields(&chrome, &query, actions(custody, &readers).await?),
-        rows: found.entries.iter().map(|entry| row(&chrome, entry)).collect(),
+        filter: filter_fields(&chrome, &asked, &wrong, actions(custody, &readers).await?),
+        rows: found.entries.iter().map(|entry| row(&chrome, &names, entry)).collect(),
         volume: volume(custody, &readers, &chrome).await?,
-        export_href: query.href(&format!("{path}/export"), None),
-        clear_href: if query.pairs().next().is_some() { path.clone() } else { String::new() },
-        first_href: if cursor.is_some() { query.href(&path, None) } else { String::new() },
-        next_href: found.next.map(|next| query.href(&path, Some(next))).unwrap_or_default(),
+        is_refused: !wrong.is_empty(),
+        jsonl_href: export(Format::Jsonl),
+        csv_href: export(Format::Csv),
+        ocsf_href: export(Format::Ocsf),
+        clear_href: if pairs(&asked).is_empty() { String::new() } else { path.clone() },
+        first_href: if after.is_some() { href(&path, &asked, None) } else { String::new() },
+        next_href: found.next.map(|next| href(&path, &asked, Some(("after", &next.to_string())))).unwrap_or_default(),
         action: path,
         chrome,
     };
@@ -147,90 +136,86 @@ fn point(day: &str, counted: &[(String, i64)]) -> Point {
     Point { label: day.to_owned(), value: u64::try_from(sum).unwrap_or(0) }
 }
 
-fn filter_fields(chrome: &Chrome, query: &PageQuery, actions: Vec<String>) -> AuditFilter {
-    let any =
-        Choice { label: chrome.t("audit.any").to_owned(), selected: query.action.is_empty(), ..Choice::default() };
-    let known = actions.contains(&query.action);
-    let asked = Some(query.action.clone()).filter(|action| !action.is_empty() && !known);
-    let choice =
-        |word: String| Choice { selected: word == query.action, label: word.clone(), value: word, hint: String::new() };
+fn filter_fields(chrome: &Chrome, asked: &Asked<'_>, wrong: &[Wrong], actions: Vec<String>) -> AuditFilter {
+    let field = |name: &str, text: &str| match wrong.iter().find(|wrong| wrong.field() == name) {
+        Some(wrong) => Field::refused(text, chrome.t(wrong.word())),
+        None => Field::filled(text),
+    };
     AuditFilter {
-        from: day_field(chrome, &query.from),
-        to: day_field(chrome, &query.to),
-        actor: Field::filled(&query.actor),
-        actions: std::iter::once(any).chain(asked.into_iter().chain(actions).map(choice)).collect(),
-        entity: Field::filled(&query.entity),
+        since: field("since", &time(asked.since, 0)),
+        until: field("until", &time(asked.until, 1)),
+        actor: field("actor", asked.actor),
+        actions: choices(chrome, asked.action.trim(), actions),
+        action_error: field("action", asked.action).error,
+        entity_type: field("entity_type", asked.entity_type),
+        entity_id: field("entity_id", asked.entity_id),
+        ip: field("ip", asked.ip),
+        request_id: field("request_id", asked.request_id),
     }
 }
 
-fn day_field(chrome: &Chrome, text: &str) -> Field {
-    if text.trim().is_empty() || day(text).is_some() {
-        Field::filled(text)
-    } else {
-        Field::refused(text, chrome.t("audit.bad_day"))
-    }
+fn choices(chrome: &Chrome, asked: &str, actions: Vec<String>) -> Vec<Choice> {
+    let any = Choice { label: chrome.t("audit.any").to_owned(), selected: asked.is_empty(), ..Choice::default() };
+    let unknown = Some(asked.to_owned()).filter(|asked| !asked.is_empty() && !actions.contains(asked));
+    let choice = |word: String| Choice { selected: word == asked, label: word.clone(), value: word, hint: String::new() };
+    std::iter::once(any).chain(unknown.into_iter().chain(actions).map(choice)).collect()
 }
 
-fn row(chrome: &Chrome, entry: &Entry) -> AuditRow {
-    let (actor, actor_note) = actor(chrome, entry);
-    let is_id = Uuid::try_parse(&entry.entity_id).is_ok() || entry.entity_id.is_empty();
+/// As the browser's own field for a time takes it, in UTC; what means no time as it was written.
+fn time(text: &str, later: i64) -> String {
+    let text = text.trim();
+    instant(text, later).map_or_else(|| text.to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M").to_string())
+}
+
+fn row(chrome: &Chrome, names: &Names, entry: &Entry) -> AuditRow {
+    let (actor, actor_note) = actor(chrome, names, entry);
     AuditRow {
         id: entry.id.to_string(),
         at: entry.at,
         by_user: entry.actor_type == "USER",
         actor,
         actor_note,
+        actor_id: entry.actor_id.clone(),
         action: entry.action.clone(),
-        entity: if is_id { entry.entity_type.clone() } else { format!("{} {}", entry.entity_type, entry.entity_id) },
+        entity: entity(names, entry),
         entity_id: entry.entity_id.clone(),
         ip: entry.personal_field("ip").unwrap_or_default().to_owned(),
+        user_agent: entry.personal_field("user_agent").unwrap_or_default().to_owned(),
         request_id: entry.request_id.clone().unwrap_or_default(),
         changes: changes(&entry.changes),
         metadata: facts(&entry.metadata),
     }
 }
 
-/// A name with its address; for what has no name its kind with its id.
-fn actor(chrome: &Chrome, entry: &Entry) -> (String, String) {
+/// A name with its address; a key's name with its kind; for what has no name its kind with its id.
+fn actor(chrome: &Chrome, names: &Names, entry: &Entry) -> (String, String) {
     let had_name = entry.digests.contains_key("actor_name");
     match (&entry.personal, entry.personal_field("actor_name")) {
         (_, Some(name)) => (name.to_owned(), entry.personal_field("actor_email").unwrap_or_default().to_owned()),
         (Personal::Erased, None) if had_name => (chrome.t("audit.erased").to_owned(), entry.actor_id.clone()),
         (Personal::Damaged, None) if had_name => (chrome.t("audit.damaged").to_owned(), entry.actor_id.clone()),
-        _ if entry.actor_id == entry.actor_kind => (entry.actor_kind.clone(), String::new()),
-        _ => (entry.actor_kind.clone(), entry.actor_id.clone()),
+        _ => match names.find(&entry.actor_id) {
+            Some((name, "")) => (name.to_owned(), entry.actor_kind.clone()),
+            Some((name, address)) => (name.to_owned(), address.to_owned()),
+            None if entry.actor_id == entry.actor_kind => (entry.actor_kind.clone(), String::new()),
+            None => (entry.actor_kind.clone(), entry.actor_id.clone()),
+        },
     }
 }
 
-fn changes(changes: &Value) -> Vec<Change> {
-    let change = |(field, pair): (&String, &Value)| Change {
-        field: field.clone(),
-        before: text(&pair[0]),
-        after: text(&pair[1]),
-    };
-    changes.as_object().map(|fields| fields.iter().map(change).collect()).unwrap_or_default()
+/// The kind with the name that it has now, or with an id that people can read.
+fn entity(names: &Names, entry: &Entry) -> String {
+    let kind = &entry.entity_type;
+    match names.find(&entry.entity_id) {
+        Some((name, _)) => format!("{kind} {name}"),
+        None if Uuid::try_parse(&entry.entity_id).is_ok() || entry.entity_id.is_empty() => kind.clone(),
+        None => format!("{kind} {}", entry.entity_id),
+    }
 }
 
 fn facts(metadata: &Value) -> Vec<Fact> {
     let fact = |(name, value): (&String, &Value)| Fact { name: name.clone(), value: text(value) };
     metadata.as_object().map(|fields| fields.iter().map(fact).collect()).unwrap_or_default()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn some(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-fn day(text: &str) -> Option<Date> {
-    text.trim().parse().ok()
 }
 
 fn midnight(day: Date) -> Option<Timestamp> {

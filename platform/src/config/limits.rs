@@ -73,6 +73,8 @@ built_in! {
     INVITE_USER 10 = "invite_user" 30 / 3600 User;
     /// Invitations, a tenant: what all its people and keys send together.
     INVITE_TENANT 11 = "invite_tenant" 200 / 86_400 Tenant;
+    /// Exports of an audit log: each reads all of it.
+    EXPORT_TENANT 12 = "export_tenant" 20 / 3600 Tenant;
 }
 
 /// More tiers than this cannot be reasoned about.

@@ -37,7 +37,7 @@ pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
 pub use people::{Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
-pub use service::{DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
+pub use service::{Audit, DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
 
 use crate::page::Brand;
@@ -74,6 +74,7 @@ pub struct Config {
     pub security_txt: SecurityTxt,
     /// What no program can check; each counts until its day.
     pub attested: Vec<Attested>,
+    pub audit: Audit,
     pub log: LogLevel,
     pub headers: Headers,
 }
@@ -202,6 +203,7 @@ impl Config {
             root_key: root.section("root_key", RootKeyCommand::read),
             security_txt: root.section("security_txt", |section| SecurityTxt::read(section, given_disclosure(dev))),
             attested: attested::read_all(root),
+            audit: root.section("audit", Audit::read),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
             app,

@@ -1,4 +1,4 @@
-//! `[mail]`, `[database]`, `[root_key]`, `[security_txt]`, `[log]`, `[headers]`: what surrounds the requests.
+//! `[mail]`, `[database]`, `[root_key]`, `[security_txt]`, `[audit]`, `[log]`, `[headers]`: what surrounds the requests.
 
 use std::time::Duration;
 
@@ -40,6 +40,16 @@ pub struct SecurityTxt {
     /// Where the policy is; none: Tenantry's own page on disclosure.
     pub policy: Option<String>,
 }
+
+/// `[audit]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// How long rows are kept, a year at least; `None`: for ever.
+    pub retention_months: Option<u16>,
+}
+
+/// No row is dropped before (AUD-4). The database has the same floor, where no setting reaches it.
+const RETENTION_MONTHS_LEAST: u16 = 12;
 
 /// `[log]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +169,20 @@ impl SecurityTxt {
             expires: section.required("expires", "\"2027-06-30T00:00:00Z\"", expires, parse::time).unwrap_or_default(),
             policy: section.maybe("policy", parse::link),
         }
+    }
+}
+
+impl Audit {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        let months: u16 = section.number("retention_months", 0, 0..=1_200);
+        if (1..RETENTION_MONTHS_LEAST).contains(&months) {
+            section.reading.fault(
+                &section.span_of("retention_months"),
+                format!("audit rows cannot be dropped after {months} months"),
+                format!("Write {RETENTION_MONTHS_LEAST} or more, or 0 to keep them for ever."),
+            );
+        }
+        Self { retention_months: Some(months).filter(|months| *months >= RETENTION_MONTHS_LEAST) }
     }
 }
 

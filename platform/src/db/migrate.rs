@@ -9,6 +9,7 @@ const FILES: &[(&str, &str)] = &[
     ("0003_members", include_str!("migrations/0003_members.sql")),
     ("0005_api_keys", include_str!("migrations/0005_api_keys.sql")),
     ("0006_idempotency", include_str!("migrations/0006_idempotency.sql")),
+    ("0007_audit", include_str!("migrations/0007_audit.sql")),
     ("0008_usage", include_str!("migrations/0008_usage.sql")),
     ("0009_posture", include_str!("migrations/0009_posture.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),

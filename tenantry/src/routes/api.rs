@@ -7,7 +7,7 @@ use tenantry_identity::{apikeys, members, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
-use super::{Access, Entries, On, PAGE, Place};
+use super::{Access, EXPORT_API, Entries, On, PAGE, Place};
 use crate::openapi;
 
 const DESCRIPTION: Place = (On::All, Access::Public("the description of the API"), PAGE);
@@ -60,6 +60,7 @@ impl Entries {
         Database: HasStore<M>,
     {
         self.api(Get, "/-/api/v1/audit", Some("audit:read"), get(audit::http::list::<M>));
-        self.api(Get, "/-/api/v1/audit/export", Some("audit:export"), get(audit::http::export::<M>));
+        let exports = (On::All, Access::Key(Some("audit:export")), EXPORT_API);
+        self.add(Get, "/-/api/v1/audit/export", exports, get(audit::http::export::<M>));
     }
 }

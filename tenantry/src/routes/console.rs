@@ -8,7 +8,7 @@ use tenantry_identity::{apikeys, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
-use super::{Access, Entries, On};
+use super::{Access, EXPORT_PAGE, Entries, On};
 use crate::site;
 
 /// A mail to a stranger costs its sender and the workspace (RL-4).
@@ -75,6 +75,7 @@ impl Entries {
         const LIST: &str = "/-/console/{slug}/{mode}/audit";
         const EXPORT: &str = "/-/console/{slug}/{mode}/audit/export";
         self.console(Get, LIST, Some("audit:read"), get(audit::http::page::<M>));
-        self.console(Get, EXPORT, Some("audit:export"), get(audit::http::page_export::<M>));
+        let exports = (On::Central, Access::Workspace(Some("audit:export")), EXPORT_PAGE);
+        self.add(Get, EXPORT, exports, get(audit::http::page_export::<M>));
     }
 }

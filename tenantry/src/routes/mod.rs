@@ -216,6 +216,9 @@ impl FromRef<Mounted> for Custody {
 
 const PAGE: &[TierId] = &[TierId::PAGE_IP];
 const API: &[TierId] = &[TierId::API_KEY, TierId::API_IP];
+/// What reads a whole log is counted for the tenant too.
+const EXPORT_PAGE: &[TierId] = &[TierId::PAGE_IP, TierId::EXPORT_TENANT];
+const EXPORT_API: &[TierId] = &[TierId::API_KEY, TierId::API_IP, TierId::EXPORT_TENANT];
 
 /// Every route of ours.
 fn entries<M: Mode>(is_dev: bool) -> Vec<Entry>

@@ -1,0 +1,153 @@
+//! A row as RFC 4180 writes it, with cells that no spreadsheet takes for a formula (OWASP, CSV Injection).
+//!
+//! Every cell stands in quotation marks, so that no separator of any country ends it. A cell that would begin a formula
+//! gets an apostrophe in front; so does one that begins with an apostrophe, and taking one apostrophe away from
+//! the front of a cell gives back what the log has, always.
+
+use serde_json::{Value, json};
+
+use super::entry::Entry;
+use super::export::End;
+use super::line::{END, Line};
+
+/// The first row of the file.
+const COLUMNS: [&str; 22] = [
+    "schema",
+    "id",
+    "tenant_id",
+    "plane",
+    "at",
+    "actor_type",
+    "actor_kind",
+    "actor_id",
+    "actor_name",
+    "actor_email",
+    "action",
+    "entity_type",
+    "entity_id",
+    "request_id",
+    "ip",
+    "user_agent",
+    "personal_state",
+    "metadata",
+    "changes",
+    "leaf_hash",
+    "leaf_digests",
+    "leaf_salts",
+];
+
+pub(super) fn head(page: &mut Vec<u8>) {
+    record(page, COLUMNS);
+}
+
+pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let line = Line::from(entry);
+    let personal = |field: &str| line.personal.get(field).map_or("", String::as_str);
+    let cells = [
+        line.schema,
+        &line.id.to_string(),
+        &line.tenant_id.to_string(),
+        line.plane,
+        &line.at,
+        &line.actor.r#type,
+        &line.actor.kind,
+        &line.actor.id,
+        personal("actor_name"),
+        personal("actor_email"),
+        &line.action,
+        &line.entity.r#type,
+        &line.entity.id,
+        line.request_id.as_deref().unwrap_or_default(),
+        personal("ip"),
+        personal("user_agent"),
+        line.personal_state,
+        &object(&line.metadata),
+        &object(&line.changes),
+        &line.leaf.hash,
+        &serde_json::to_string(&line.leaf.digests)?,
+        &serde_json::to_string(&line.leaf.salts)?,
+    ];
+    record(page, cells);
+    Ok(())
+}
+
+/// The last record has the columns of all others, and its facts in `metadata`.
+pub(super) fn end(end: &End, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let mut cells = [""; COLUMNS.len()];
+    let (id, tenant) = (end.export.to_string(), end.tenant.to_string());
+    let facts = serde_json::to_string(&json!({ "end": true, "rows": end.rows }))?;
+    (cells[0], cells[1], cells[2], cells[17]) = (END, &id, &tenant, &facts);
+    record(page, cells);
+    Ok(())
+}
+
+fn record<const N: usize>(page: &mut Vec<u8>, cells: [&str; N]) {
+    for (at, text) in cells.iter().enumerate() {
+        if at > 0 {
+            page.push(b',');
+        }
+        cell(page, text);
+    }
+    page.extend_from_slice(b"\r\n");
+}
+
+fn cell(page: &mut Vec<u8>, text: &str) {
+    page.push(b'"');
+    if is_formula(text) {
+        page.push(b'\'');
+    }
+    for byte in text.bytes() {
+        if byte == b'"' {
+            page.push(b'"');
+        }
+        page.push(byte);
+    }
+    page.push(b'"');
+}
+
+/// Whether a spreadsheet may calculate it. Some trim what comes before, some take full-width signs for the narrow ones.
+fn is_formula(text: &str) -> bool {
+    let is_blank = |sign: char| sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{200b}'..='\u{200f}');
+    let begins = |sign: char| matches!(sign, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠' | '−' | '﹢' | '﹣' | '﹦' | '﹫');
+    let first = text.chars().next();
+    first.is_some_and(|sign| matches!(sign, '\t' | '\r' | '\n')) || text.trim_start_matches(is_blank).starts_with(begins)
+}
+
+/// An empty object is an empty cell.
+fn object(value: &Value) -> String {
+    if value.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { value.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let mut page = Vec::new();
+        cell(&mut page, text);
+        String::from_utf8(page).expect("a cell is text")
+    }
+
+    #[test]
+    fn what_a_spreadsheet_would_calculate_begins_with_an_apostrophe() {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u{feff}=1", "\u{200b}@x", "＝1", "＋1", "－1", "＠x", "'=1", "\tplain"] {
+            assert_eq!(written(text), format!("\"'{text}\""), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_harmless_stays_as_it_is() {
+        for text in ["", "a=b", "{\"a\":1}", "1-2", "ann@example.com", "a, b; c", "two\r\nlines"] {
+            assert_eq!(written(text), format!("\"{}\"", text.replace('"', "\"\"")), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn one_apostrophe_less_is_what_the_log_has() {
+        for text in ["'", "''", "'=1", "=1", "plain", " 'x"] {
+            let cell = written(text);
+            let inner = cell.trim_matches('"');
+            assert_eq!(inner.strip_prefix('\'').unwrap_or(inner), text);
+        }
+    }
+}
