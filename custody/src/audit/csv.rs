@@ -107,10 +107,14 @@ fn cell(page: &mut Vec<u8>, text: &str) {
 
 /// Whether a spreadsheet may calculate it. Some trim what comes before, some take full-width signs for the narrow ones.
 fn is_formula(text: &str) -> bool {
-    let is_blank = |sign: char| sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{200b}'..='\u{200f}');
-    let begins = |sign: char| matches!(sign, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠' | '−' | '﹢' | '﹣' | '﹦' | '﹫');
+    let is_blank =
+        |sign: char| sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{200b}'..='\u{200f}');
+    let begins = |sign: char| {
+        matches!(sign, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠' | '−' | '﹢' | '﹣' | '﹦' | '﹫')
+    };
     let first = text.chars().next();
-    first.is_some_and(|sign| matches!(sign, '\t' | '\r' | '\n')) || text.trim_start_matches(is_blank).starts_with(begins)
+    first.is_some_and(|sign| matches!(sign, '\t' | '\r' | '\n'))
+        || text.trim_start_matches(is_blank).starts_with(begins)
 }
 
 /// An empty object is an empty cell.
@@ -130,7 +134,24 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_would_calculate_begins_with_an_apostrophe() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\u{feff}=1", "\u{200b}@x", "＝1", "＋1", "－1", "＠x", "'=1", "\tplain"] {
+        for text in [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            "  =1",
+            "\u{feff}=1",
+            "\u{200b}@x",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠x",
+            "'=1",
+            "\tplain",
+        ] {
             assert_eq!(written(text), format!("\"'{text}\""), "{text:?}");
         }
     }

@@ -72,7 +72,9 @@ fn compare(field: &str, before: &Value, after: &Value, depth: usize, found: &mut
                 compare(&format!("{field}.{name}"), &of(old), &of(new), depth + 1, found);
             }
         }
-        (Value::Array(old), Value::Array(new)) => found.push(Change { field: field.to_owned(), parts: items(old, new) }),
+        (Value::Array(old), Value::Array(new)) => {
+            found.push(Change { field: field.to_owned(), parts: items(old, new) })
+        }
         _ => found.push(Change { field: field.to_owned(), parts: whole(before, after) }),
     }
 }
@@ -132,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_value_is_removed_and_another_added() {
-        assert_eq!(shown(&json!({ "name": ["a", "b"], "note": [null, "new"], "gone": ["x", null] })), ["gone:-x", "name:-a+b", "note:+new"]);
+        assert_eq!(
+            shown(&json!({ "name": ["a", "b"], "note": [null, "new"], "gone": ["x", null] })),
+            ["gone:-x", "name:-a+b", "note:+new"]
+        );
     }
 
     #[test]

@@ -265,8 +265,8 @@ where
         "request_id": filter.request_id,
     });
     let mut tx = readers.mode.begin(ground);
-    let act = Act::new("audit.exported", "audit_log", M::SCHEMA)
-        .with(json!({ "format": format.word(), "filter": filtered }));
+    let act =
+        Act::new("audit.exported", "audit_log", M::SCHEMA).with(json!({ "format": format.word(), "filter": filtered }));
     let id = record::append(&mut tx, ground, act).await?;
     tx.commit().await?;
     Ok(id)

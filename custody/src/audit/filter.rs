@@ -155,7 +155,9 @@ impl Asked<'_> {
             until,
             actor: read(self.actor, Wrong::Actor, &mut wrong, |text| short(text, ACTOR_MOST)),
             action: read(self.action, Wrong::Action, &mut wrong, action),
-            entity_type: read(self.entity_type, Wrong::EntityType, &mut wrong, |text| word(text).then(|| text.to_owned())),
+            entity_type: read(self.entity_type, Wrong::EntityType, &mut wrong, |text| {
+                word(text).then(|| text.to_owned())
+            }),
             entity_id: read(self.entity_id, Wrong::EntityId, &mut wrong, |text| short(text, ENTITY_MOST)),
             ip: read(self.ip, Wrong::Ip, &mut wrong, |text| text.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())),
             request_id: read(self.request_id, Wrong::RequestId, &mut wrong, |text| short(text, REQUEST_MOST)),
@@ -182,7 +184,9 @@ pub(super) fn instant(text: &str, later: i64) -> Option<Timestamp> {
         return Some(at);
     }
     let civil = match text.parse::<Date>() {
-        Ok(day) if text.len() == "2026-03-12".len() => day.checked_add(later.days()).ok()?.to_datetime(jiff::civil::Time::midnight()),
+        Ok(day) if text.len() == "2026-03-12".len() => {
+            day.checked_add(later.days()).ok()?.to_datetime(jiff::civil::Time::midnight())
+        }
         _ => text.parse::<DateTime>().ok()?,
     };
     civil.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())

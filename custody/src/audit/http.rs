@@ -146,11 +146,8 @@ where
     let lines = super::export(&custody.ground, readers, &filter, query.format).await?;
     let lines = lines.inspect_err(|fault| tracing::error!(%fault, "an audit export broke off"));
     let (kind, disposition) = file(query.format, M::MODE);
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store"), (header::CONTENT_DISPOSITION, disposition)];
     Ok((headers, Body::from_stream(lines)).into_response())
 }
 

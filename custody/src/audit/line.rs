@@ -117,8 +117,7 @@ pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json:
 
 /// What a whole export ends with: without it the file was cut off.
 pub(super) fn end(end: &End, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-    let record =
-        json!({ "schema": END, "id": end.export, "tenant_id": end.tenant, "end": true, "rows": end.rows });
+    let record = json!({ "schema": END, "id": end.export, "tenant_id": end.tenant, "end": true, "rows": end.rows });
     serde_json::to_writer(&mut *page, &record)?;
     page.push(b'\n');
     Ok(())

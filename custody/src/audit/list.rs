@@ -244,19 +244,18 @@ impl<M: Plane + In<Everywhere>> Reading<'_, M> {
             entry.personal = Personal::Erased;
             return Ok(entry);
         }
-        entry.personal =
-            match record::reveal(&mut self.tx, self.ground, entry.subject, entry.id, &entry.sealed).await {
-                Ok(Some(personal)) => Personal::Known(personal),
-                Ok(None) => {
-                    self.erased.insert(entry.subject);
-                    Personal::Erased
-                }
-                Err(DbFault::Refused(why)) => {
-                    tracing::error!(row = %entry.id, why, "the personal fields of an audit row do not open");
-                    Personal::Damaged
-                }
-                Err(fault) => return Err(fault),
-            };
+        entry.personal = match record::reveal(&mut self.tx, self.ground, entry.subject, entry.id, &entry.sealed).await {
+            Ok(Some(personal)) => Personal::Known(personal),
+            Ok(None) => {
+                self.erased.insert(entry.subject);
+                Personal::Erased
+            }
+            Err(DbFault::Refused(why)) => {
+                tracing::error!(row = %entry.id, why, "the personal fields of an audit row do not open");
+                Personal::Damaged
+            }
+            Err(fault) => return Err(fault),
+        };
         Ok(entry)
     }
 }

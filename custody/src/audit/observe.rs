@@ -3,12 +3,17 @@
 //! The first time that an actor does something on a route is written within a second. What follows is counted,
 //! and written as one row with its sum when the window ends. [`Observer::note`] never waits: for a known sight
 //! it adds one under a shard's lock and allocates nothing.
+//!
+//! The memory is bounded, and shared as switches share their buffers (Choudhury and Hahne, "Dynamic queue length
+//! thresholds", 1998): a tenant may take a new place while it holds fewer than are free. One tenant alone gets half, n get
+//! an equal part of n+1, and a part is always left for whoever comes next. What found no place is counted for its
+//! tenant, and its log says how much is missing.
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -62,8 +67,10 @@ pub struct Observer(Arc<State>);
 struct State {
     hasher: RandomState,
     shards: Vec<Mutex<HashMap<Key, Tally>>>,
-    held: AtomicUsize,
-    lost: AtomicU64,
+    /// Asked for what is new alone, and always after a shard's lock, never before one.
+    shares: Mutex<Shares>,
+    /// When what found no place was last told.
+    lost_at: Mutex<Option<Timestamp>>,
     /// Rows that wait for a database that is away.
     backlog: Mutex<Vec<Due>>,
 }
@@ -75,6 +82,76 @@ struct Key {
     subject: Uuid,
     action: &'static str,
     entity: u64,
+}
+
+/// How much of the memory each tenant holds.
+#[derive(Default)]
+struct Shares {
+    held: usize,
+    tenants: HashMap<TenantId, Share>,
+    /// What found no place at all, of tenants that hold none: more tenants at a time than there are places.
+    crowded_out: u64,
+}
+
+#[derive(Default)]
+struct Share {
+    held: usize,
+    /// What found no place, by mode, since it was last written.
+    lost: [u64; 2],
+}
+
+impl Shares {
+    /// Takes a place if the tenant holds fewer than are free; otherwise counts what is lost.
+    fn take(&mut self, tenant: TenantId, mode: ModeWord) -> bool {
+        let free = SIGHTS_MOST.saturating_sub(self.held);
+        if free == 0 && !self.tenants.contains_key(&tenant) {
+            self.crowded_out += 1;
+            return false;
+        }
+        let share = self.tenants.entry(tenant).or_default();
+        let has_place = share.held < free;
+        if has_place {
+            share.held += 1;
+            self.held += 1;
+        } else {
+            share.lost[usize::from(mode == ModeWord::Test)] += 1;
+        }
+        has_place
+    }
+
+    fn give_back(&mut self, tenant: TenantId) {
+        self.held = self.held.saturating_sub(1);
+        if let Some(share) = self.tenants.get_mut(&tenant) {
+            share.held = share.held.saturating_sub(1);
+        }
+    }
+
+    /// What each tenant lost, told once; whoever holds nothing is forgotten.
+    fn lost(&mut self) -> Vec<Due> {
+        let mut rows = Vec::new();
+        for (tenant, share) in &mut self.tenants {
+            for (mode, lost) in [ModeWord::Live, ModeWord::Test].into_iter().zip(&mut share.lost) {
+                let count = std::mem::take(lost);
+                rows.extend((count > 0).then(|| incomplete(*tenant, mode, count)));
+            }
+        }
+        self.tenants.retain(|_, share| share.held > 0);
+        rows
+    }
+}
+
+/// The row that tells a tenant that others are missing.
+fn incomplete(tenant: TenantId, mode: ModeWord, count: u64) -> Due {
+    Due {
+        tenant,
+        mode,
+        actor: Actor::system("gateway", "gateway"),
+        origin: Origin::default(),
+        action: "audit.incomplete",
+        entity_type: "audit_log",
+        entity_id: Arc::from(mode.as_str()),
+        metadata: json!({ "missing": count }),
+    }
 }
 
 /// One sight and its repetitions.
@@ -106,7 +183,7 @@ struct Due {
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Observer({})", self.0.held.load(Ordering::Relaxed))
+        write!(f, "Observer({})", self.0.shares.lock().held)
     }
 }
 
@@ -115,8 +192,8 @@ impl Default for Observer {
         Self(Arc::new(State {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            held: AtomicUsize::new(0),
-            lost: AtomicU64::new(0),
+            shares: Mutex::default(),
+            lost_at: Mutex::default(),
             backlog: Mutex::default(),
         }))
     }
@@ -130,12 +207,10 @@ impl Observer {
         let mut shard = self.0.shards[(entity as usize) % SHARDS].lock();
         match shard.entry(key) {
             Entry::Occupied(mut known) => known.get_mut().repeat(now),
-            Entry::Vacant(_) if self.0.held.load(Ordering::Relaxed) >= SIGHTS_MOST => {
-                self.0.lost.fetch_add(1, Ordering::Relaxed);
-            }
             Entry::Vacant(place) => {
-                self.0.held.fetch_add(1, Ordering::Relaxed);
-                place.insert(Tally::new(&sight, now, who()));
+                if self.0.shares.lock().take(sight.tenant, sight.mode) {
+                    place.insert(Tally::new(&sight, now, who()));
+                }
             }
         }
     }
@@ -164,16 +239,9 @@ impl Observer {
     }
 
     async fn write_due(&self, ground: &Ground, all: bool) -> usize {
-        let lost = self.0.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(
-                lost,
-                most = SIGHTS_MOST,
-                "more different acts than can be counted at a time: some are missing from audit logs"
-            );
-        }
         let mut rows = std::mem::take(&mut *self.0.backlog.lock());
         rows.extend(self.due(ground.now(), all));
+        rows.extend(self.lost(ground.now(), all));
         // The first row that finds the database away speaks for those behind it.
         let is_away = AtomicBool::new(false);
         let write = |due| async {
@@ -202,9 +270,36 @@ impl Observer {
         let mut rows = Vec::new();
         for shard in &self.0.shards {
             let mut shard = shard.lock();
-            let before = shard.len();
-            shard.retain(|key, tally| tally.settle(key, now, all, &mut rows));
-            self.0.held.fetch_sub(before - shard.len(), Ordering::Relaxed);
+            let mut gone = Vec::new();
+            shard.retain(|key, tally| {
+                let is_kept = tally.settle(key, now, all, &mut rows);
+                gone.extend((!is_kept).then_some(key.tenant));
+                is_kept
+            });
+            let mut shares = self.0.shares.lock();
+            gone.into_iter().for_each(|tenant| shares.give_back(tenant));
+        }
+        rows
+    }
+
+    /// What found no place, once a window: a flood is not answered by a flood of rows.
+    fn lost(&self, now: Timestamp, all: bool) -> Vec<Due> {
+        let mut told = self.0.lost_at.lock();
+        if !all && told.is_some_and(|at| now.duration_since(at) < WINDOW) {
+            return Vec::new();
+        }
+        *told = Some(now);
+        let (rows, crowded_out) = {
+            let mut shares = self.0.shares.lock();
+            (shares.lost(), std::mem::take(&mut shares.crowded_out))
+        };
+        if !rows.is_empty() || crowded_out > 0 {
+            tracing::warn!(
+                tenants = rows.len(),
+                crowded_out,
+                most = SIGHTS_MOST,
+                "more different acts than can be counted at a time: some are missing from audit logs, which say how many"
+            );
         }
         rows
     }

@@ -5,16 +5,16 @@
 //! serves can alter.
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::ToSpan as _;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tenantry_platform::db::{Context, DbFault, Jobs};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Actor, Origin, Permit, RunJobs};
 use uuid::Uuid;
 
-pub use super::store::Month;
 use super::store;
+pub use super::store::Month;
 
 /// The schemas that have a log.
 const PLANES: [&str; 3] = ["control", "live", "test"];

@@ -157,7 +157,8 @@ fn filter_fields(chrome: &Chrome, asked: &Asked<'_>, wrong: &[Wrong], actions: V
 fn choices(chrome: &Chrome, asked: &str, actions: Vec<String>) -> Vec<Choice> {
     let any = Choice { label: chrome.t("audit.any").to_owned(), selected: asked.is_empty(), ..Choice::default() };
     let unknown = Some(asked.to_owned()).filter(|asked| !asked.is_empty() && !actions.contains(asked));
-    let choice = |word: String| Choice { selected: word == asked, label: word.clone(), value: word, hint: String::new() };
+    let choice =
+        |word: String| Choice { selected: word == asked, label: word.clone(), value: word, hint: String::new() };
     std::iter::once(any).chain(unknown.into_iter().chain(actions).map(choice)).collect()
 }
 

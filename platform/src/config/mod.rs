@@ -37,7 +37,9 @@ pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
 pub use people::{Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
-pub use service::{Audit, DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt};
+pub use service::{
+    Audit, DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
+};
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
 
 use crate::page::Brand;
