@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use ::http::header;
+use ::http::{StatusCode, header};
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::PersonId;
+use tenantry_platform::db::{Control, TenantTx};
+use tenantry_platform::feed;
 use tenantry_platform::http::{Caller, ControlPermit, IfMatch, Json, Path, Query, etag};
+use tenantry_platform::idempotency::{Idempotency, IdempotencyHeader};
 use tenantry_platform::permit::{ManageMembers, Principal, ReadMembers};
 use tenantry_platform::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -21,7 +24,7 @@ use crate::apikeys::http::Reach;
 use crate::tenants::http::TenantDocument;
 
 /// A person in the tenant.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MemberDocument {
     /// The person.
     id: Uuid,
@@ -51,7 +54,9 @@ pub struct ChangeMember {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChangedMember {
     member: MemberDocument,
-    reach: Reach,
+    /// Absent in a replayed answer: it was true when the first one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reach: Option<Reach>,
 }
 
 /// A page of members, in order of their ids.
@@ -132,7 +137,8 @@ pub async fn read(
 /// in the console.
 #[utoipa::path(
     patch, path = "/-/api/v1/members/{id}", tag = "members", operation_id = "change_member",
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` of a read")),
+    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` of a read"),
+        IdempotencyHeader),
     request_body = ChangeMember,
     responses((status = 200, body = ChangedMember), (status = 401),
         (status = 403, description = "Needs members:manage with a live key, or a role is above the caller's own, or the member is an owner"),
@@ -146,22 +152,26 @@ pub async fn change(
     State(identity): State<Arc<Identity>>,
     Path(id): Path<PersonId>,
     IfMatch(version): IfMatch,
+    idem: Idempotency,
     Json(asked): Json<ChangeMember>,
 ) -> Result<Response, Problem> {
     let granter = Granter::of(caller.principal()?)?;
     let ground = (&identity.ground, &*identity.options.roles);
     let mut tx = permit.begin(&identity.ground);
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
     let member = super::change_role(&mut tx, ground, &granter, id, &asked.role, version).await?;
-    let reach = tx.commit_and_fence(&identity.ground).await?;
     let tag = etag(member.version);
-    let body = ChangedMember { member: document(member), reach: reach.into() };
-    Ok(([(header::ETAG, tag)], Json(body)).into_response())
+    let mut answer = commit(idem, tx, &identity, member).await?;
+    answer.headers_mut().insert(header::ETAG, tag);
+    Ok(answer)
 }
 
 /// Removes a member. When this returns their sessions let them into this workspace no more.
 #[utoipa::path(
     delete, path = "/-/api/v1/members/{id}", tag = "members", operation_id = "remove_member",
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses((status = 200, body = ChangedMember), (status = 401),
         (status = 403, description = "Needs members:manage with a live key, or the role is above the caller's own, or the member is an owner"),
         (status = 404, description = "No such member of this workspace"))
@@ -171,12 +181,27 @@ pub async fn remove(
     caller: Caller,
     State(identity): State<Arc<Identity>>,
     Path(id): Path<PersonId>,
-) -> Result<Json<ChangedMember>, Problem> {
+    idem: Idempotency,
+) -> Result<Response, Problem> {
     let granter = Granter::of(caller.principal()?)?;
     let mut tx = permit.begin(&identity.ground);
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
     let member = super::remove(&mut tx, (&identity.ground, &identity.options.roles), &granter, id).await?;
-    let reach = tx.commit_and_fence(&identity.ground).await?;
-    Ok(Json(ChangedMember { member: document(member), reach: reach.into() }))
+    commit(idem, tx, &identity, member).await
+}
+
+/// How far a change has come is told with the change alone: repeated, it would be of another time.
+async fn commit(
+    idem: Idempotency,
+    tx: TenantTx<Control>,
+    identity: &Identity,
+    member: Member,
+) -> Result<Response, Problem> {
+    let kept = ChangedMember { member: document(member), reach: None };
+    let show = |reach: feed::Reach| ChangedMember { member: kept.member.clone(), reach: Some(reach.into()) };
+    idem.commit_showing(tx, &identity.ground, StatusCode::OK, &kept, show).await
 }
 
 /// Who the credential is, where it acts, and what it may do.

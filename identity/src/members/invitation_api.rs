@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use ::http::StatusCode;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{LinkId, PersonId};
 use tenantry_platform::http::{Caller, ControlPermit, Json, Path, Query};
+use tenantry_platform::idempotency::{Idempotency, IdempotencyHeader};
 use tenantry_platform::permit::{ManageMembers, ReadMembers};
 use tenantry_platform::problem::Problem;
 use utoipa::{IntoParams, ToSchema};
@@ -113,7 +114,7 @@ pub async fn list(
 /// Invites an address by mail. One that has an open invitation gets it anew, and the older link opens nothing then.
 #[utoipa::path(
     post, path = "/-/api/v1/invitations", tag = "members", operation_id = "create_invitation",
-    request_body = CreateInvitation,
+    request_body = CreateInvitation, params(IdempotencyHeader),
     responses((status = 201, body = InvitationDocument), (status = 401),
         (status = 403, description = "Needs members:manage with a live key, or the role is above the caller's own"),
         (status = 409, description = "The address is a member's, or the workspace has as many people or invitations as it can"),
@@ -124,21 +125,26 @@ pub async fn create(
     ControlPermit(permit): ControlPermit<ManageMembers>,
     caller: Caller,
     State(identity): State<Arc<Identity>>,
+    idem: Idempotency,
     Json(asked): Json<CreateInvitation>,
 ) -> Result<Response, Problem> {
     let granter = Granter::of(caller.principal()?)?;
     let draft = Invite { email: asked.email, role: asked.role };
     let mut tx = permit.begin(&identity.ground);
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
     let made = super::invite(&mut tx, &identity, &granter, &draft).await?;
-    tx.commit().await?;
+    let body = document(made, identity.ground.now());
+    let answer = idem.commit(tx, &identity.ground, StatusCode::CREATED, &body).await?;
     identity.wake_queue();
-    Ok((StatusCode::CREATED, Json(document(made, identity.ground.now()))).into_response())
+    Ok(answer)
 }
 
 /// Revokes an open invitation: its link opens nothing any more.
 #[utoipa::path(
     delete, path = "/-/api/v1/invitations/{id}", tag = "members", operation_id = "revoke_invitation",
-    params(("id" = Uuid, Path)),
+    params(("id" = Uuid, Path), IdempotencyHeader),
     responses((status = 200, body = InvitationDocument), (status = 401),
         (status = 403, description = "Needs members:manage with a live key, or the role is above the caller's own"),
         (status = 404, description = "No such open invitation of this workspace"))
@@ -148,12 +154,16 @@ pub async fn revoke(
     caller: Caller,
     State(identity): State<Arc<Identity>>,
     Path(id): Path<LinkId>,
-) -> Result<Json<InvitationDocument>, Problem> {
+    idem: Idempotency,
+) -> Result<Response, Problem> {
     let granter = Granter::of(caller.principal()?)?;
     let mut tx = permit.begin(&identity.ground);
+    if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
+        return Ok(answer);
+    }
     let revoked = super::revoke_invitation(&mut tx, &identity, &granter, id).await?;
-    tx.commit().await?;
-    Ok(Json(document(revoked, identity.ground.now())))
+    let body = document(revoked, identity.ground.now());
+    idem.commit(tx, &identity.ground, StatusCode::OK, &body).await
 }
 
 fn document(invitation: Invitation, now: Timestamp) -> InvitationDocument {

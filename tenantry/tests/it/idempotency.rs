@@ -224,6 +224,20 @@ fn changing() -> Vec<OwnRoute> {
     OwnRoutes::new(false).unwrap().routes.into_iter().filter(OwnRoute::takes_idempotency_key).collect()
 }
 
+const INVITATIONS: &str = "/-/api/v1/invitations";
+
+fn invite<'a>(key: &Key<'a>, email: &str) -> Call<'a> {
+    key.call("POST", "api", INVITATIONS).json(&json!({ "email": email, "role": "MEMBER" }))
+}
+
+/// The path of a new member.
+async fn member(acme: &Tenant<'_>, key: &Key<'_>, role: &str) -> String {
+    drop(acme.member(role).await);
+    let listed = key.get("/-/api/v1/members").await.expect(200).json();
+    let found = listed["data"].as_array().unwrap().iter().find(|member| member["role"] == role).unwrap().clone();
+    format!("/-/api/v1/members/{}", found["id"].as_str().unwrap())
+}
+
 /// A request of this route that works, once.
 async fn example<'a>(acme: &Tenant<'a>, key: &Key<'a>, route: &OwnRoute) -> Call<'a> {
     let method = route.method.as_str();
@@ -231,6 +245,15 @@ async fn example<'a>(acme: &Tenant<'a>, key: &Key<'a>, route: &OwnRoute) -> Call
         ("POST", KEYS) => key.call(method, "api", KEYS).json(&asked("CI")),
         ("DELETE", "/-/api/v1/keys/{id}") => {
             key.call(method, "api", &format!("{KEYS}/{}", acme.key(["products:read"]).await.id))
+        }
+        ("PATCH", "/-/api/v1/members/{id}") => {
+            key.call(method, "api", &member(acme, key, "MEMBER").await).json(&json!({ "role": "ADMIN" }))
+        }
+        ("DELETE", "/-/api/v1/members/{id}") => key.call(method, "api", &member(acme, key, "ADMIN").await),
+        ("POST", INVITATIONS) => invite(key, "new@there.example"),
+        ("DELETE", "/-/api/v1/invitations/{id}") => {
+            let made = invite(key, "other@there.example").send().await.expect(201).json();
+            key.call(method, "api", &format!("{INVITATIONS}/{}", made["id"].as_str().unwrap()))
         }
         other => panic!("write here a request of {other:?} that works: the route must be tried"),
     }
