@@ -17,6 +17,8 @@ enum Source {
     System,
     /// Microseconds since 1970, shared by all clones.
     Fixed(Arc<AtomicI64>),
+    /// Microseconds ahead of the machine's clock, shared by all clones.
+    Ahead(Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -28,6 +30,11 @@ impl Clock {
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
     pub fn fixed(start: Timestamp) -> Self {
         Self(Source::Fixed(Arc::new(AtomicI64::new(start.as_microsecond()))))
+    }
+
+    /// The machine's clock, which [`Clock::advance`] can move: for the tests of apps, in `tenantry dev` alone.
+    pub fn movable() -> Self {
+        Self(Source::Ahead(Arc::default()))
     }
 
     /// Now, in microseconds: the resolution that PostgreSQL keeps.
@@ -45,9 +52,9 @@ impl Clock {
         self.now_ms() / 1_000
     }
 
-    /// Moves a fixed clock forward, for every holder of a clone. The machine's clock is left alone.
+    /// Moves a fixed or movable clock forward, for every holder of a clone. The machine's clock is left alone.
     pub fn advance(&self, by: Duration) {
-        if let Source::Fixed(at) = &self.0 {
+        if let Source::Fixed(at) | Source::Ahead(at) = &self.0 {
             let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
             at.fetch_add(by, Ordering::SeqCst);
         }
@@ -56,11 +63,14 @@ impl Clock {
     fn now_us(&self) -> i64 {
         match &self.0 {
             Source::Fixed(at) => at.load(Ordering::SeqCst),
-            Source::System => {
-                #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-            }
+            Source::System => system_us(),
+            Source::Ahead(by) => system_us().saturating_add(by.load(Ordering::SeqCst)),
         }
     }
+}
+
+fn system_us() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

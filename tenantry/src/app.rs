@@ -18,6 +18,7 @@ use tenantry_platform::mail::Mailbox;
 use tenantry_platform::problem::Problem;
 use tokio::runtime::Handle;
 
+use crate::dev::TeamView;
 use crate::identity_token::IdentityTokens;
 use crate::routes::OwnRoutes;
 
@@ -61,6 +62,8 @@ pub struct App {
 pub struct DevTools {
     /// All mail.
     pub mailbox: Mailbox,
+    /// The team's own app, where a command was given for it.
+    pub team: Option<TeamView>,
 }
 
 impl App {

@@ -11,9 +11,11 @@ mod host;
 mod own;
 mod stay;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tenantry_core::path::CleanPath;
@@ -35,9 +37,48 @@ pub struct Thread {
     pool: Rc<Pool>,
 }
 
+/// What all threads serve: swapped whole when another configuration comes into force.
+#[derive(Debug)]
+pub struct Served {
+    app: Arc<App>,
+    routers: Routers,
+}
+
+impl Served {
+    /// Everything that requests of this app meet.
+    pub fn new(app: &Arc<App>) -> Self {
+        Self { app: Arc::clone(app), routers: Routers::new(app) }
+    }
+}
+
+/// A gateway thread's place: what it serves now, with its connections to the upstream.
+#[derive(Debug)]
+pub struct Seat {
+    served: Arc<ArcSwap<Served>>,
+    thread: RefCell<Rc<Thread>>,
+}
+
+impl Seat {
+    /// To be made on the thread itself.
+    pub fn new(served: &Arc<ArcSwap<Served>>) -> Self {
+        Self { served: Arc::clone(served), thread: RefCell::new(Thread::new(&served.load())) }
+    }
+
+    /// What the next request meets. Those in flight keep what they began with.
+    pub fn thread(&self) -> Rc<Thread> {
+        let now = self.served.load();
+        let mut thread = self.thread.borrow_mut();
+        if !Arc::ptr_eq(&thread.app, &now.app) {
+            *thread = Thread::new(&now);
+        }
+        Rc::clone(&thread)
+    }
+}
+
 impl Thread {
     /// To be made on the thread itself.
-    pub fn new(app: &Arc<App>, routers: &Routers) -> Rc<Self> {
+    fn new(served: &Served) -> Rc<Self> {
+        let Served { app, routers } = served;
         Rc::new(Self { app: Arc::clone(app), routers: routers.clone(), pool: Pool::new(app.config.upstream.clone()) })
     }
 
@@ -105,6 +146,9 @@ impl Thread {
         if is_asked {
             visit.note_passage(app, route);
             return Ok(ask::yes(identity, &visit.request_id));
+        }
+        if let Some(page) = visit.await_app(app)? {
+            return Ok(page);
         }
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);

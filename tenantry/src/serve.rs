@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use secrecy::SecretString;
 use tenantry_core::address::TrustedProxies;
@@ -35,8 +36,8 @@ use crate::app::{App, DevTools};
 use crate::background::Background;
 use crate::cli::{self, Outcome};
 use crate::identity_token::IdentityTokens;
-use crate::request::Thread;
-use crate::routes::{OwnRoutes, Routers};
+use crate::request::{Seat, Served};
+use crate::routes::OwnRoutes;
 
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -54,7 +55,7 @@ const DECOYS_EVERY: Duration = Duration::from_secs(3600);
 const LAST_WORK: Duration = Duration::from_secs(5);
 
 /// What a start needs besides configuration and ground.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Parts {
     /// The serving logins, for checks that must not take connections from requests.
     pub urls: Urls,
@@ -98,6 +99,8 @@ pub fn run(path: &Path) -> Outcome {
 pub struct Server {
     /// Everything that requests meet.
     pub app: Arc<App>,
+    served: Arc<ArcSwap<Served>>,
+    parts: Parts,
     gateway: Gateway,
     background: Background,
 }
@@ -110,7 +113,7 @@ impl Server {
 
     /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
     pub async fn stop(self) {
-        let Self { app, gateway, background } = self;
+        let Self { app, gateway, background, .. } = self;
         tokio::select! {
             () = gateway.drain() => {}
             () = asked_again() => tracing::warn!("asked to end twice: answers in flight are cut off"),
@@ -120,6 +123,25 @@ impl Server {
             tracing::error!("what was noted last was not written: the database did not answer in time");
         }
         app.ground.db.close();
+    }
+}
+
+impl Server {
+    /// Serves by another configuration from the next request on. Connections stay, requests in flight end as they
+    /// began. What the gateway's threads and the pools were started with stays as it is until the next start.
+    ///
+    /// # Errors
+    /// The configuration cannot be used; the one before stays in force.
+    pub async fn reload(&mut self, config: Config) -> Result<(), Fault> {
+        let (config, ground) = (Arc::new(config), &self.app.ground);
+        let app = app(&config, ground, &self.parts, self.app.upgrades.clone()).await?;
+        app.identity.decoys.refresh(ground).await?;
+        let background = background(&app, &vault::Schedule::of(&config), &self.parts)?;
+        self.served.store(Arc::new(Served::new(&app)));
+        let before = std::mem::replace(&mut self.app, app);
+        std::mem::replace(&mut self.background, background).end(LAST_WORK).await;
+        write_noted(&before).await;
+        Ok(())
     }
 }
 
@@ -152,16 +174,17 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     vault::signing_keys::ensure(&ground, &schedule).await?;
     jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
     raise_open_files(config.listen.max_connections);
-    let app = app(&config, &ground, &parts).await?;
+    let app = app(&config, &ground, &parts, Upgrades::default()).await?;
     app.identity.decoys.refresh(&ground).await?;
     let background = background(&app, &schedule, &parts)?;
-    let (for_threads, routers) = (Arc::clone(&app), Routers::new(&app));
+    let served = Arc::new(ArcSwap::from_pointee(Served::new(&app)));
+    let for_threads = Arc::clone(&served);
     let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
-        let thread = Thread::new(&for_threads, &routers);
+        let seat = Rc::new(Seat::new(&for_threads));
         // In a box: the server keeps room for the future with every connection, also with one that is idle.
-        move |request, peer| Box::pin(Rc::clone(&thread).live(request, peer))
+        move |request, peer| Box::pin(seat.thread().live(request, peer))
     })?;
-    Ok(Server { app, gateway, background })
+    Ok(Server { app, served, parts, gateway, background })
 }
 
 /// Lets this process open as many files as its administrator allows: the soft limit is often 1,024, whatever the
@@ -181,7 +204,7 @@ fn raise_open_files(wanted: u32) {
     }
 }
 
-async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc<App>, Fault> {
+async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upgrades) -> Result<Arc<App>, Fault> {
     let mut options = Options::from_config(config)?;
     if parts.dev.is_some() {
         options.mailbox_href = "/-/dev/mail".to_owned();
@@ -200,7 +223,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts) -> Result<Arc
         own: OwnRoutes::new(parts.dev.is_some())?,
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
-        upgrades: Upgrades::default(),
+        upgrades,
         reports: Reports::default(),
         tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime),
         cron: parts.cron.clone(),

@@ -43,6 +43,7 @@ pub use fault::ClusterFault;
 pub use shared::shared_for_tests;
 pub use supervisor::Health;
 
+use settings::Durability;
 use site::Site;
 use supervisor::Supervisor;
 
@@ -59,12 +60,20 @@ pub struct Options {
     pub entropy: Entropy,
     /// Where PostgreSQL's programs are looked for.
     pub places: Places,
+    durability: Durability,
 }
 
 impl Options {
     /// A cluster in `data_dir`, run by whatever PostgreSQL this machine has.
     pub fn new(data_dir: impl Into<PathBuf>, entropy: Entropy) -> Self {
-        Self { data_dir: data_dir.into(), entropy, places: Places::of_this_machine() }
+        Self { data_dir: data_dir.into(), entropy, places: Places::of_this_machine(), durability: Durability::Kept }
+    }
+
+    /// The same without waiting for the disk: for a data directory that is thrown away.
+    #[must_use]
+    pub fn disposable(mut self) -> Self {
+        self.durability = Durability::Disposable;
+        self
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::Path;
 pub(super) enum Durability {
     Kept,
     /// For a test's cluster, which ends with the test.
-    #[cfg(feature = "kit")]
     Disposable,
 }
 
@@ -50,7 +49,6 @@ const ALWAYS: &[&str] = &[
 const fn by_durability(durability: Durability) -> &'static [&'static str] {
     match durability {
         Durability::Kept => &["fsync=on", "full_page_writes=on", "synchronous_commit=on"],
-        #[cfg(feature = "kit")]
         Durability::Disposable => &["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off"],
     }
 }

@@ -45,7 +45,7 @@ impl Site {
         let account = Account::for_server()?;
         let held = Held::take(&options.data_dir, account)?;
         let home = held.home(account, &options.entropy)?;
-        let site = Self::in_home(home, account, &options.places, &options.entropy, Durability::Kept)?;
+        let site = Self::in_home(home, account, &options.places, &options.entropy, options.durability)?;
         Ok(Prepared { site, held: Some(held) })
     }
 

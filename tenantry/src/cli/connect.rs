@@ -93,10 +93,15 @@ pub fn urls(logins: &Logins) -> Urls {
     }
 }
 
-/// A ground of this process's own clock and chance.
+/// A ground of the machine's clock and this process's own chance.
 pub fn ground(urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fault> {
+    ground_at(Clock::system(), urls, config, sealer)
+}
+
+/// A ground of another clock.
+pub fn ground_at(clock: Clock, urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fault> {
     let options = PoolOptions { most: config.database.max_connections.into(), wait: config.database.wait };
-    Ok(Ground::new(Database::open(urls, options)?, Clock::system(), Entropy::system(), Arc::new(sealer)))
+    Ok(Ground::new(Database::open(urls, options)?, clock, Entropy::system(), Arc::new(sealer)))
 }
 
 /// The login that migrates, from `TENANTRY_MIGRATE_URL`.

@@ -6,6 +6,7 @@ mod keys;
 mod posture;
 mod tenants;
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use connect::{Where, ground, urls};
+pub use connect::{Where, ground, ground_at, urls};
 
 /// The security layer of a multi-tenant SaaS.
 #[derive(Debug, Parser)]
@@ -66,9 +67,27 @@ pub struct DevArgs {
     /// The port on loopback; 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// Your configuration instead of the demo's. Its upstream is used as it stands.
+    /// Your configuration instead of the demo's. Beside a command, ./tenantry.toml unless said.
     #[arg(long)]
     pub config: Option<PathBuf>,
+    /// Where your app listens, instead of what the configuration says: http://HOST:PORT or unix:/PATH.
+    #[arg(long)]
+    pub upstream: Option<String>,
+    /// The same as --upstream http://127.0.0.1:PORT.
+    #[arg(long, conflicts_with = "upstream")]
+    pub app_port: Option<u16>,
+    /// A data directory for this run alone, without waiting for the disk: for tests.
+    #[arg(long, conflicts_with = "data_dir")]
+    pub ephemeral: bool,
+    /// The workspaces to begin with, instead of the demo's; see docs/dev.md.
+    #[arg(long, requires = "ephemeral")]
+    pub seed: Option<PathBuf>,
+    /// Write dev.json here too, when everything answers.
+    #[arg(long)]
+    pub ready_file: Option<PathBuf>,
+    /// The command that starts your app, which gets PORT and other variables: tenantry dev -- npm run dev
+    #[arg(last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// Text for people or JSON for programs.

@@ -13,9 +13,12 @@ use tenantry_core::random::Entropy;
 use tenantry_core::seal::RootKey;
 use tenantry_platform::db::logins;
 
+use super::plan::Seeded;
+
 const SECRETS: &str = "secrets.json";
 const READY: &str = "dev.json";
 const CONFIG: &str = "config-in-use";
+const STARTER: &str = "starter.toml";
 
 /// What makes this data directory's database readable: made once, kept for its owner alone.
 #[derive(Clone, Serialize, Deserialize)]
@@ -60,6 +63,9 @@ pub struct Ready {
     pub cron_secret: String,
     /// The process.
     pub pid: u32,
+    /// What `--seed` made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workspaces: Vec<Seeded>,
 }
 
 /// A demo person.
@@ -138,6 +144,15 @@ impl Place {
         serde_json::from_slice(&fs::read(self.path.join(READY))?).map_err(io::Error::other)
     }
 
+    /// Keeps what a team without a configuration begins with; one that was changed stays.
+    pub fn keep_starter(&self, text: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(STARTER);
+        if !path.is_file() {
+            self.write(STARTER, text.as_bytes())?;
+        }
+        Ok(path)
+    }
+
     /// Remembers which configuration was started, for the commands that come later.
     pub fn keep_config(&self, path: Option<&Path>) -> io::Result<()> {
         let text = path.map(fs::canonicalize).transpose()?.map(|path| path.display().to_string()).unwrap_or_default();
@@ -150,16 +165,21 @@ impl Place {
         (!text.is_empty()).then(|| PathBuf::from(text))
     }
 
-    /// Written beside and renamed: a reader sees the old file or the new one, whole.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.path.join(format!(".{name}.new"));
-        // A half-written one of a killed process is in the way of `create_new`.
-        let _ = fs::remove_file(&beside);
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, self.path.join(name))
+        write(&self.path.join(name), bytes)
     }
+}
+
+/// Written beside and renamed: a reader sees the old file or the new one, whole. For its owner alone.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    // A half-written one of a killed process is in the way of `create_new`.
+    let _ = fs::remove_file(&beside);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)
 }
 
 fn fresh(entropy: &Entropy) -> Secrets {

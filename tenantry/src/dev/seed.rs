@@ -13,6 +13,7 @@ use tenantry_platform::problem::Problem;
 use tokio_postgres::NoTls;
 
 use super::place::{Account, Place, Ready, Secrets};
+use super::plan::Plan;
 use crate::serve::Server;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -43,7 +44,11 @@ pub(super) async fn seed(
     place: &Place,
     mut secrets: Secrets,
     database_url: String,
+    plan: Option<Plan>,
 ) -> Result<Ready, Fault> {
+    if let Some(plan) = plan {
+        return seed_by(plan, server, &secrets, database_url).await;
+    }
     for cast in [&FIRST, &SECOND, &STAFF] {
         if !exists(server, cast).await? {
             enrol(server, cast, &secrets.password).await?;
@@ -60,6 +65,24 @@ pub(super) async fn seed(
         }
     };
     Ok(ready(server, &secrets, api_key, database_url))
+}
+
+/// What a team's file says, and platform staff beside it.
+async fn seed_by(plan: Plan, server: &Server, secrets: &Secrets, database_url: String) -> Result<Ready, Fault> {
+    let workspaces = plan.make(server).await?;
+    enrol(server, &STAFF, &secrets.password).await?;
+    grant_operator(server, &database_url).await?;
+    let (first, second) = (&workspaces[0], workspaces.get(1).unwrap_or(&workspaces[0]));
+    let api_key = first.keys.values().next().cloned().unwrap_or_default();
+    let ready = ready(server, secrets, api_key, database_url);
+    Ok(Ready {
+        tenant: first.live.clone(),
+        other_tenant: second.live.clone(),
+        owner: first.owner.clone(),
+        other_owner: second.owner.clone(),
+        workspaces,
+        ..ready
+    })
 }
 
 async fn exists(server: &Server, cast: &Cast) -> Result<bool, Fault> {
@@ -143,6 +166,7 @@ fn ready(server: &Server, secrets: &Secrets, api_key: String, database_url: Stri
         database_url,
         cron_secret: secrets.cron.clone(),
         pid: std::process::id(),
+        workspaces: Vec::new(),
         console,
     }
 }

@@ -25,6 +25,7 @@ use tenantry_platform::problem::{Kind, Problem};
 
 use super::host::Site;
 use crate::app::App;
+use crate::dev::team_page;
 use crate::routes::{Access as RouteAccess, OwnRoute};
 
 /// What the renewal of a session costs, once in the life of an access token.
@@ -370,15 +371,32 @@ impl Visit {
         answer.headers_mut().remove(header::CONTENT_LENGTH);
     }
 
-    fn draw(&self, app: &App, problem: &Problem) -> axum::response::Response {
-        let request_id = self.request_id.to_str().unwrap_or_default();
-        let visit = page::Visit {
+    /// In `tenantry dev`: what is shown in place of an app that does not answer yet, or no longer.
+    pub(super) fn await_app(&self, app: &App) -> Result<Option<Response<Body>>, Problem> {
+        let Some(team) = app.dev.as_ref().and_then(|dev| dev.team.as_ref()) else { return Ok(None) };
+        if !self.is_navigation {
+            return team_page::refused(team).map(|()| None);
+        }
+        let page = team_page::waiting(team, &self.page_visit(app));
+        Ok(page.map(|page| {
+            let mut page = page.map(Body::from);
+            self.secure(app, page.headers_mut());
+            page
+        }))
+    }
+
+    fn page_visit(&self, app: &App) -> page::Visit {
+        page::Visit {
             nonce: Nonce::given(&self.nonce),
-            request_id: request_id.to_owned(),
+            request_id: self.request_id.to_str().unwrap_or_default().to_owned(),
             now: app.ground.now(),
             brand: Arc::clone(&app.identity.options.brand),
             words: page::words::Words::english(),
-        };
+        }
+    }
+
+    fn draw(&self, app: &App, problem: &Problem) -> axum::response::Response {
+        let visit = self.page_visit(app);
         // The first sentence says what happened. Those after it, or ours, what to do.
         let (sentence, help) = match problem.detail.split_once(". ") {
             Some((first, rest)) => (format!("{first}."), rest.to_owned()),

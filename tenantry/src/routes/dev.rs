@@ -1,12 +1,13 @@
 //! What only `tenantry dev` has.
 
-use axum::routing::post;
+use axum::routing::{get, post};
 use tenantry_core::route::Method::{Get, Post};
 
 use super::{Access, Entries, On, PAGE, Place};
 use crate::dev;
 
 pub(super) const SESSION: &str = "/-/dev/session";
+pub(super) const CLOCK: &str = "/-/dev/clock";
 
 const DEV: Place = (On::Central, Access::Public("tenantry dev listens on loopback alone"), PAGE);
 
@@ -16,5 +17,7 @@ impl Entries {
         self.add(Get, "/-/dev/mail", DEV, list);
         self.add(Get, "/-/dev/mail/{id}", DEV, one);
         self.add(Post, SESSION, DEV, post(dev::open_session));
+        self.add(Get, CLOCK, DEV, get(dev::clock::read));
+        self.add(Post, CLOCK, DEV, post(dev::clock::advance));
     }
 }

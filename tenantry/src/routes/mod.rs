@@ -99,9 +99,9 @@ impl OwnRoute {
         self.path == tenantry_edge::csp::REPORTS_PATH
     }
 
-    /// Test programs ask for a session, in `tenantry dev` alone. A browser that does says where from.
+    /// Test programs ask for a session or move the clock, in `tenantry dev` alone. A browser that does says where from.
     pub fn is_for_programs(&self) -> bool {
-        self.path == dev::SESSION
+        matches!(self.path, dev::SESSION | dev::CLOCK)
     }
 }
 

@@ -72,7 +72,7 @@ impl TestApp {
             urls: db.urls(),
             smtp_url: mail.url().into(),
             cron: vec![SecretString::from(CRON_SECRET.to_owned())],
-            dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox() }),
+            dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox(), team: None }),
         };
         let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await.unwrap();
         match wanted.shop {

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 mod commands;
 mod posture;
 pub(crate) mod process;
+mod team;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -69,7 +69,12 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts one and waits until it says that it is ready.
     pub(crate) async fn start(dir: &Path, within: Duration) -> Self {
-        let child = tenantry(&["dev", "--port", "0", "--data-dir"]).arg(dir).stdout(Stdio::null()).spawn().unwrap();
+        Self::start_by(tenantry(&["dev", "--port", "0", "--data-dir"]).arg(dir), dir, within).await
+    }
+
+    /// Starts one by a command of the test's own, which makes it write `dev.json` to `dir`.
+    pub(crate) async fn start_by(command: &mut Command, dir: &Path, within: Duration) -> Self {
+        let child = command.stdout(Stdio::null()).spawn().unwrap();
         let ready = tokio::time::timeout(within, announced(dir, child.id().unwrap()));
         let ready = ready.await.unwrap_or_else(|_| panic!("`tenantry dev` is ready within {within:?}"));
         Self { child, dir: dir.to_owned(), ready }
