@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use serde::Deserialize;
 use tenantry_core::slug::Slug;
-use tenantry_platform::db::{Database, HasStore, Mode};
-use tenantry_platform::http::Caller;
-use tenantry_platform::page::{Chrome, console, render};
+use tenantry_platform::db::{Control, Database, HasStore, Mode};
+use tenantry_platform::http::{Caller, Query};
+use tenantry_platform::page::{self, Chrome, console, render};
 use tenantry_platform::permit::{
     ManageKeys, Parts, Permission, ReadAudit, ReadKeys, ReadMembers, TenantRef, TenantStatus,
 };
 use tenantry_platform::problem::Problem;
+use tenantry_platform::usage::{self, Kind, Span};
 
-use super::page::{Home, Person, Step, Tile};
+use super::page::{Home, Person, Step, Tile, Usage};
 use crate::members::{self, Member};
 use crate::{Identity, apikeys};
 
@@ -29,8 +31,20 @@ struct Facts {
     members: Vec<Member>,
 }
 
+/// How far back the charts look.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HomeQuery {
+    #[serde(default)]
+    span: String,
+}
+
 /// Where a workspace stands and what to do next. Its title is the workspace's name.
-pub async fn home<M: Mode>(caller: Caller, State(identity): State<Arc<Identity>>) -> Result<Response, Problem>
+pub async fn home<M: Mode>(
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+    Query(query): Query<HomeQuery>,
+) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {
@@ -41,6 +55,8 @@ where
     let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
     let hosts = &identity.options.hosts;
     let address = hosts.origin(&hosts.tenant(&slug, M::MODE));
+    let span = Span::named(&query.span).unwrap_or_default();
+    let usage = usage::<M>(&identity, &caller, &chrome, tenant, span).await?;
     Ok(render(&Home {
         api: hosts.origin(&hosts.api()),
         tenant_id: tenant.id.to_string(),
@@ -50,6 +66,7 @@ where
         more: facts.members.len().saturating_sub(PEOPLE_MOST),
         people: people(parts, facts.members),
         address,
+        usage,
         chrome,
     }))
 }
@@ -68,6 +85,42 @@ where
         Err(_) => Vec::new(),
     };
     Ok(Facts { keys, members })
+}
+
+/// Charts of what the workspace uses, for whoever may read its log: they are the sums of it.
+async fn usage<M: Mode>(
+    identity: &Identity,
+    caller: &Caller,
+    chrome: &Chrome,
+    tenant: &TenantRef,
+    span: Span,
+) -> Result<Option<Usage>, Problem>
+where
+    Database: HasStore<M>,
+{
+    let (principal, origin) = (caller.principal()?, caller.origin());
+    let Ok(permit) = principal.permit::<ReadAudit, M>(&origin) else { return Ok(None) };
+    let series = usage::read(&permit, &identity.ground, None, span).await?;
+    let of_all = principal.control_permit::<ReadAudit>(&origin)?;
+    let of_all = usage::read::<_, Control>(&of_all, &identity.ground, None, span).await?;
+    let here = format!("/-/console/{}/{}", tenant.slug, M::MODE);
+    let mut graphs = page::usage::of_traffic(chrome, span, &series);
+    graphs.push(page::usage::sign_ins(chrome, span, &of_all));
+    let may_make = holds::<ManageKeys>(principal.parts());
+    Ok(Some(Usage {
+        spans: page::usage::spans(chrome, &here, span),
+        graphs,
+        is_silent: series.total(&[Kind::Requests]) + series.total_before(&[Kind::Requests]) == 0,
+        curl: curl::<M>(identity),
+        key_href: if may_make { format!("{here}/keys/new") } else { String::new() },
+    }))
+}
+
+/// A first call, with dots in place of the key.
+fn curl<M: Mode>(identity: &Identity) -> String {
+    let hosts = &identity.options.hosts;
+    let api = hosts.origin(&hosts.api());
+    format!("curl -H \"Authorization: Bearer sk_{}_…\" {api}/-/api/v1/whoami", M::MODE)
 }
 
 /// What a newcomer does first; gone once there is a key.

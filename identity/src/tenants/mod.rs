@@ -15,12 +15,15 @@ mod create;
 pub mod http;
 pub mod operator;
 pub mod page;
+mod rename;
 mod resolve;
+pub mod settings;
 mod status;
 mod stopped;
 mod store;
 
 pub use create::{NewTenant, create};
+pub use rename::{Versioned, WorkspaceName, rename};
 pub use resolve::Tenants;
 pub use status::{Overview, Reason, Search, TENANTS_A_PAGE, list, reactivate, suspend};
 pub use stopped::stopped;

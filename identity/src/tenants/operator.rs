@@ -199,12 +199,17 @@ fn row(chrome: &Chrome, found: Overview) -> TenantRow {
         reactivate_action: act(status == TenantStatus::Suspended, "reactivate"),
         id: tenant.id.to_string(),
         owner: found.owner.unwrap_or_default(),
-        status: Status { text: status_word(chrome, status).to_owned(), look: look(status) },
+        status: badge(chrome, status),
         members: usize::try_from(found.members).unwrap_or_default(),
         created_at: found.created_at,
         name: tenant.name,
         slug: tenant.slug,
     }
+}
+
+/// A status as a badge.
+pub(super) fn badge(chrome: &Chrome, status: TenantStatus) -> Status {
+    Status { text: status_word(chrome, status).to_owned(), look: look(status) }
 }
 
 const fn look(status: TenantStatus) -> &'static str {

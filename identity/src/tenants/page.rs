@@ -2,10 +2,18 @@
 
 use askama::Template;
 use tenantry_core::clock::Timestamp;
+use tenantry_platform::page::graph::Graph;
+use tenantry_platform::page::usage::SpanLink;
 use tenantry_platform::page::{Choice, Chrome, Field, NavEntry, OPERATOR};
 
 inventory::submit! {
     NavEntry { id: "home", area: "workspace", order: 10, word: "nav.home", icon: "home", path: "/-/console/{slug}/{mode}", permission: None }
+}
+inventory::submit! {
+    NavEntry {
+        id: "settings", area: "workspace", order: 90, word: "nav.settings", icon: "settings",
+        path: "/-/console/{slug}/{mode}/settings", permission: Some("tenant:manage"),
+    }
 }
 inventory::submit! {
     NavEntry {
@@ -28,10 +36,25 @@ pub struct Home {
     /// The first steps; an empty list once all are done and seen.
     pub steps: Vec<Step>,
     pub tiles: Vec<Tile>,
+    /// How much is used; nothing for who may not see it.
+    pub usage: Option<Usage>,
     /// The first of the people; empty for who may not see them.
     pub people: Vec<Person>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// Charts over one span, and ways to the others.
+#[derive(Debug)]
+pub struct Usage {
+    pub spans: Vec<SpanLink>,
+    pub graphs: Vec<Graph>,
+    /// Nothing was ever asked in this span: say how to begin.
+    pub is_silent: bool,
+    /// A first call to copy.
+    pub curl: String,
+    /// Where a key is made; empty for who may not.
+    pub key_href: String,
 }
 
 #[derive(Clone, Debug)]
@@ -58,6 +81,30 @@ pub struct Person {
     pub role: String,
     /// Who looks at the page.
     pub is_you: bool,
+}
+
+/// What a workspace can change about itself, and what it cannot.
+#[derive(Debug, Template)]
+#[template(path = "tenants/settings.html")]
+pub struct Settings {
+    pub chrome: Chrome,
+    pub name: Field,
+    /// Of the settings as they are shown.
+    pub version: i64,
+    pub action: String,
+    pub slug: String,
+    /// Scheme and host of the workspace in this mode.
+    pub address: String,
+    pub tenant_id: String,
+    pub plan: String,
+    pub status: Status,
+    /// Where ownership is handed on, and where one leaves.
+    pub members_href: String,
+    pub leave_href: String,
+}
+
+impl Settings {
+    pub const TITLE: &'static str = "settings.title";
 }
 
 /// Every workspace of the house. [AC-4]

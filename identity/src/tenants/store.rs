@@ -5,9 +5,10 @@ use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Context, Control, DbFault, Operator, Row, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Actor, Origin, Permit, Resolve, TenantRef, TenantStatus};
+use tenantry_platform::permit::{Actor, Origin, Permission, Permit, Resolve, TenantRef, TenantStatus};
 use uuid::Uuid;
 
+use super::rename::Versioned;
 use super::status::{Overview, Search};
 
 tenantry_platform::sql! {
@@ -17,13 +18,19 @@ tenantry_platform::sql! {
         insert into tenants (tenant_id, slug, name, plan, status_at, created_at) values ($1, $2, $3, $4, $5, $5)";
     AsTenant OnlyControl INSERT_OWNER = "
         insert into memberships (tenant_id, person_id, role, owner, created_at) values ($1, $2, $3, true, $4)";
+    AsTenant OnlyControl VERSIONED = "select slug, name, status, plan, version from tenants where tenant_id = $1";
+    AsTenant OnlyControl LOCKED = "
+        select slug, name, status, plan, version from tenants where tenant_id = $1 for update";
+    AsTenant OnlyControl RENAME = "
+        update tenants set name = $2, version = version + 1 where tenant_id = $1 returning version";
     AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
     AsTenant OnlyOperator NAMED = "select slug, name, status, plan from tenants where tenant_id = $1";
     AsTenant OnlyOperator SUSPEND = "
-        update tenants set status = 'suspended', status_reason = $2, status_at = $3
+        update tenants set status_before = status, status = 'suspended', status_reason = $2, status_at = $3
         where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan";
     AsTenant OnlyOperator REACTIVATE = "
-        update tenants set status = 'active', status_reason = null, status_at = $2
+        update tenants set status = coalesce(status_before, 'active'), status_before = null, status_reason = null,
+            status_at = $2
         where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan";
     AsDoor OnlyOperator OVERVIEW = "
         select tenant_id, slug, name, status, status_reason, plan, created_at, members, owner
@@ -70,6 +77,30 @@ pub(super) async fn claim(tx: &mut TenantTx<Control>, slug: &Slug, tenant: Tenan
     Ok(tx.query_one(&CLAIM, &[&slug.as_str(), &tenant.uuid()]).await?.get(0))
 }
 
+/// The tenant of the permit, with the version of its settings.
+pub(super) async fn versioned<P: Permission>(
+    permit: &Permit<P, Control>,
+    ground: &Ground,
+) -> Result<Option<Versioned>, DbFault> {
+    let Some(id) = permit.tenant() else { return Ok(None) };
+    Ok(permit.read(ground, &VERSIONED, &[]).await?.first().map(|row| read_versioned(id, row)))
+}
+
+/// The same for whoever may do nothing but know the tenant.
+pub(super) async fn versioned_by_id(ground: &Ground, id: TenantId) -> Result<Option<Versioned>, DbFault> {
+    versioned(&resolving(Context { tenant: Some(id), person: None }), ground).await
+}
+
+/// The same, held until the transaction ends.
+pub(super) async fn locked(tx: &mut TenantTx<Control>) -> Result<Option<Versioned>, DbFault> {
+    let Some(id) = tx.context().tenant else { return Ok(None) };
+    Ok(tx.query_opt(&LOCKED, &[]).await?.map(|row| read_versioned(id, &row)))
+}
+
+pub(super) async fn rename(tx: &mut TenantTx<Control>, name: &str) -> Result<i64, DbFault> {
+    Ok(tx.query_one(&RENAME, &[&name]).await?.get(0))
+}
+
 pub(super) async fn named(tx: &mut TenantTx<Operator>, id: TenantId) -> Result<Option<TenantRef>, DbFault> {
     Ok(tx.query_opt(&NAMED, &[]).await?.map(|row| read(id, &row)))
 }
@@ -112,6 +143,10 @@ fn read(id: TenantId, row: &Row) -> TenantRef {
         plan: row.get("plan"),
         status: TenantStatus::from_stored(row.get("status")),
     }
+}
+
+fn read_versioned(id: TenantId, row: &Row) -> Versioned {
+    Versioned { tenant: read(id, row), version: row.get("version") }
 }
 
 fn read_overview(row: &Row) -> Overview {

@@ -95,6 +95,18 @@ async fn a_status_changes_once() {
 }
 
 #[tokio::test]
+async fn a_tenant_comes_back_as_what_it_was() {
+    let house = House::with(WORDS).await;
+    house.account("acme").await;
+    let sql = "update control.tenants set status = 'past_due'";
+    house.db.administrator().await.batch_execute(sql).await.expect("changed");
+    let (ground, reason) = (&house.db.ground, Reason::parse("Unpaid").expect("a reason"));
+    tenants::cli::suspend(ground, &slug("acme"), &reason).await.expect("suspended");
+    let back = tenants::cli::reactivate(ground, &slug("acme")).await.expect("reactivated");
+    assert_eq!(back.status, TenantStatus::PastDue);
+}
+
+#[tokio::test]
 async fn for_everybody_else_the_operators_pages_do_not_exist() {
     let house = House::with(WORDS).await;
     let acme = house.account("acme").await;

@@ -17,10 +17,12 @@ mod chrome;
 mod console;
 mod disclosure;
 mod form;
+pub mod graph;
 mod nav;
 mod problem;
 mod render;
 mod time;
+pub mod usage;
 pub mod words;
 
 pub use brand::{Accent, Brand, NotAColour};

@@ -19,6 +19,7 @@ use utoipa::OpenApi;
     paths(
         tenantry_identity::members::http::whoami,
         tenantry_identity::tenants::http::read,
+        tenantry_identity::tenants::http::update,
         tenantry_identity::members::http::list,
         tenantry_identity::members::http::read,
         tenantry_identity::members::http::change,

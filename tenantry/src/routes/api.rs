@@ -23,6 +23,7 @@ impl Entries {
         self.add(Get, "/-/api/openapi.json", DESCRIPTION, get(openapi::serve));
         self.api(Get, "/-/api/v1/whoami", None, get(members::http::whoami));
         self.api(Get, "/-/api/v1/tenant", None, get(tenants::http::read));
+        self.api(Patch, "/-/api/v1/tenant", Some("tenant:manage"), patch(tenants::http::update));
         self.people_of_the_tenant();
         self.keys::<M>();
         self.audit::<M>();

@@ -24,6 +24,17 @@ impl Entries {
         self.member_pages();
         self.key_pages::<M>();
         self.audit_pages::<M>();
+        self.settings_pages::<M>();
+    }
+
+    fn settings_pages<M: Mode>(&mut self)
+    where
+        Database: HasStore<M>,
+    {
+        const SETTINGS: &str = "/-/console/{slug}/{mode}/settings";
+        let manages = Some("tenant:manage");
+        self.console(Get, SETTINGS, manages, get(tenants::settings::show::<M>));
+        self.console(Post, SETTINGS, manages, post(tenants::settings::change::<M>));
     }
 
     fn member_pages(&mut self) {

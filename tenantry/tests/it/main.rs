@@ -29,5 +29,6 @@ mod sessions;
 mod signing;
 mod statements;
 mod tour;
+mod usage;
 mod verifier;
 mod websockets;

@@ -51,3 +51,12 @@ grant execute on function doors.sweep_usage(timestamptz, timestamptz, timestampt
 grant create on schema doors to tenantry_door_sweep_usage;
 alter function doors.sweep_usage(timestamptz, timestamptz, timestamptz) owner to tenantry_door_sweep_usage;
 revoke create on schema doors from tenantry_door_sweep_usage;
+
+-- ------------------------------------------------------------------ settings of a workspace, and where it comes back to
+
+alter table control.tenants add column version bigint not null default 1;
+alter table control.tenants add column status_before text
+    check (status_before in ('active', 'past_due', 'suspended', 'offboarding', 'deactivated'));
+comment on column control.tenants.status_before is 'What a suspended tenant was, and is again when it is reactivated.';
+grant update (version) on control.tenants to tenantry_control;
+grant update (status_before) on control.tenants to tenantry_operator;
