@@ -10,6 +10,7 @@ pub mod authn;
 pub(crate) mod events;
 pub mod members;
 pub mod sessions;
+pub mod staff;
 pub mod tenants;
 pub mod users;
 

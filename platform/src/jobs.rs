@@ -4,6 +4,8 @@
 //! failed one comes back with growing delay until it is given up, one that panics has failed, a payload is
 //! sealed, and a kill between doing and marking repeats the job at most once a lease.
 
+pub mod inspect;
+
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -401,6 +401,11 @@ impl<P: Permission, M: Plane> Permit<P, M> {
         self.context
     }
 
+    /// Who acts, and where from.
+    pub const fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
     /// Opens a transaction. Nothing is sent before its first statement.
     pub fn begin(&self, ground: &Ground) -> TenantTx<M>
     where

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dev;
 pub mod identity_token;
 pub mod openapi;
+mod operator;
 pub mod request;
 pub mod routes;
 pub mod serve;

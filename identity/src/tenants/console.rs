@@ -169,7 +169,7 @@ fn holds<P: Permission>(parts: &Parts) -> bool {
 }
 
 /// A status as people read it.
-pub(super) fn status_word(chrome: &Chrome, status: TenantStatus) -> &'static str {
+pub(crate) fn status_word(chrome: &Chrome, status: TenantStatus) -> &'static str {
     chrome.t(match status {
         TenantStatus::Active => "status.active",
         TenantStatus::PastDue => "status.past_due",

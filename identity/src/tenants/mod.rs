@@ -14,6 +14,7 @@ pub mod console;
 mod create;
 pub mod http;
 pub mod operator;
+pub mod operator_detail;
 pub mod page;
 mod rename;
 mod resolve;
@@ -22,6 +23,7 @@ mod status;
 mod stopped;
 mod store;
 
+pub(crate) use console::status_word;
 pub use create::{NewTenant, create};
 pub use rename::{Versioned, WorkspaceName, rename};
 pub use resolve::Tenants;

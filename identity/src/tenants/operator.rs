@@ -20,9 +20,9 @@ use super::{Overview, Reason, Search};
 use crate::Identity;
 
 /// Where the list is.
-const LIST: &str = "/-/operator/tenants";
+pub(super) const LIST: &str = "/-/operator/tenants";
 /// The page's entry in the navigation.
-const NAV: &str = "operator-tenants";
+pub(super) const NAV: &str = "operator-tenants";
 /// Statuses that the list can be narrowed to.
 const STATUSES: [TenantStatus; 5] = [
     TenantStatus::Active,
@@ -149,11 +149,15 @@ impl ListQuery {
     }
 }
 
-fn permit(caller: &Caller, tenant: Option<TenantId>) -> Result<Permit<Operate, Operator>, Problem> {
+pub(super) fn permit(caller: &Caller, tenant: Option<TenantId>) -> Result<Permit<Operate, Operator>, Problem> {
     caller.principal()?.operator_permit(tenant, &caller.origin())
 }
 
-async fn find(identity: &Identity, permit: &Permit<Operate, Operator>, id: TenantId) -> Result<Overview, Problem> {
+pub(super) async fn find(
+    identity: &Identity,
+    permit: &Permit<Operate, Operator>,
+    id: TenantId,
+) -> Result<Overview, Problem> {
     let search = Search { query: id.to_string(), ..Search::default() };
     let mut tx = permit.begin(&identity.ground);
     let (found, _) = super::list(&mut tx, &identity.options.roles, search).await?;
@@ -198,6 +202,7 @@ fn row(chrome: &Chrome, found: Overview) -> TenantRow {
         suspend_href: act(status.is_served(), "suspend"),
         reactivate_action: act(status == TenantStatus::Suspended, "reactivate"),
         id: tenant.id.to_string(),
+        href: format!("{LIST}/{}", tenant.id),
         owner: found.owner.unwrap_or_default(),
         status: badge(chrome, status),
         members: usize::try_from(found.members).unwrap_or_default(),

@@ -129,6 +129,8 @@ impl OperatorTenants {
 #[derive(Clone, Debug)]
 pub struct TenantRow {
     pub id: String,
+    /// The page of this one.
+    pub href: String,
     pub name: String,
     pub slug: String,
     pub owner: String,
@@ -139,6 +141,40 @@ pub struct TenantRow {
     pub suspend_href: String,
     /// A form posts here; empty when the status does not allow it.
     pub reactivate_action: String,
+}
+
+/// One workspace: what it is, how much it uses, what was done to it. [AC-4]
+#[derive(Debug, Template)]
+#[template(path = "tenants/operator_tenant.html")]
+pub struct OperatorTenant {
+    pub chrome: Chrome,
+    pub slug: String,
+    pub tenant_id: String,
+    pub plan: String,
+    pub status: Status,
+    /// Why it is suspended; empty when it is not.
+    pub reason: String,
+    pub owner: String,
+    pub members: String,
+    pub created_at: Timestamp,
+    /// Empty when the status does not allow it.
+    pub suspend_href: String,
+    pub reactivate_action: String,
+    pub back_href: String,
+    pub spans: Vec<SpanLink>,
+    pub graphs: Vec<Graph>,
+    /// Newest first.
+    pub history: Vec<HistoryRow>,
+}
+
+#[derive(Clone, Debug)]
+pub struct HistoryRow {
+    pub at: Timestamp,
+    pub text: &'static str,
+    pub look: &'static str,
+    /// What kind of actor it was.
+    pub by: String,
+    pub reason: String,
 }
 
 /// A status and its look: `success`, `warning`, `danger`, `neutral`.

@@ -5,7 +5,7 @@ use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Context, Control, DbFault, Operator, Row, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Actor, Origin, Permission, Permit, Resolve, TenantRef, TenantStatus};
+use tenantry_platform::permit::{Actor, Operate, Origin, Permission, Permit, Resolve, TenantRef, TenantStatus};
 use uuid::Uuid;
 
 use super::rename::Versioned;
@@ -25,6 +25,10 @@ tenantry_platform::sql! {
         update tenants set name = $2, version = version + 1 where tenant_id = $1 returning version";
     AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
     AsTenant OnlyOperator NAMED = "select slug, name, status, plan from tenants where tenant_id = $1";
+    AsTenant OnlyOperator HISTORY = "
+        select at, action, actor_kind, metadata->>'reason' as reason from audit
+        where tenant_id = $1 and action = any ('{tenant.created,tenant.suspended,tenant.reactivated}')
+        order by id desc limit 50";
     AsTenant OnlyOperator SUSPEND = "
         update tenants set status_before = status, status = 'suspended', status_reason = $2, status_at = $3
         where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan";
@@ -103,6 +107,26 @@ pub(super) async fn rename(tx: &mut TenantTx<Control>, name: &str) -> Result<i64
 
 pub(super) async fn named(tx: &mut TenantTx<Operator>, id: TenantId) -> Result<Option<TenantRef>, DbFault> {
     Ok(tx.query_opt(&NAMED, &[]).await?.map(|row| read(id, &row)))
+}
+
+/// What was done to a tenant as a whole.
+#[derive(Clone, Debug)]
+pub(super) struct StatusChange {
+    pub(super) at: Timestamp,
+    pub(super) action: String,
+    pub(super) by: String,
+    pub(super) reason: Option<String>,
+}
+
+/// What was done to the tenant of the permit, newest first.
+pub(super) async fn history(permit: &Permit<Operate, Operator>, ground: &Ground) -> Result<Vec<StatusChange>, DbFault> {
+    let read = |row: &Row| StatusChange {
+        at: row.get("at"),
+        action: row.get("action"),
+        by: row.get("actor_kind"),
+        reason: row.get("reason"),
+    };
+    Ok(permit.read(ground, &HISTORY, &[]).await?.iter().map(read).collect())
 }
 
 pub(super) async fn suspend(

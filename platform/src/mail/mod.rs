@@ -60,6 +60,14 @@ struct Queued {
     mail: Mail,
 }
 
+/// To whom the mail of a job goes, as far as staff may see: `a…@example.com`.
+pub(crate) fn masked_recipient(job: &[u8]) -> Option<String> {
+    let queued: Queued = serde_json::from_slice(job).ok()?;
+    let (local, domain) = queued.mail.to.as_str().split_once('@')?;
+    let first = local.chars().next()?;
+    Some(format!("{first}…@{domain}"))
+}
+
 /// Puts a mail into the queue, in the transaction of the change that asks for it.
 ///
 /// # Errors

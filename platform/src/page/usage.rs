@@ -44,7 +44,8 @@ pub fn requests(chrome: &Chrome, span: Span, series: &Series) -> Graph {
     drawing(chrome, span, series, ("usage-requests", "usage.requests"), &[Kind::Requests], layers)
 }
 
-fn refusals(chrome: &Chrome, span: Span, series: &Series) -> Graph {
+/// Refusals by reason.
+pub fn refusals(chrome: &Chrome, span: Span, series: &Series) -> Graph {
     let layers = vec![
         layer(chrome.t("usage.unauthorized"), "plain", series, &[Kind::Unauthorized]),
         layer(chrome.t("usage.forbidden"), "bad", series, &[Kind::Forbidden]),

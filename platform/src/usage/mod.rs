@@ -21,7 +21,7 @@ use tenantry_core::ids::{KeyId, TenantId};
 use tenantry_core::mode::Mode as ModeWord;
 
 pub use count::Usage;
-pub use read::{Series, Span, read, series};
+pub use read::{Series, Span, read, read_all, series};
 pub use write::sweep;
 
 /// How often counts are written: what a kill loses at most, and how old a chart is at most.

@@ -7,9 +7,9 @@ use tenantry_core::ids::KeyId;
 use uuid::Uuid;
 
 use super::{Kind, store};
-use crate::db::{Database, DbFault, HasStore, In, Plane, Served};
+use crate::db::{Database, DbFault, HasStore, In, Operator, Plane, Served};
 use crate::ground::Ground;
-use crate::permit::{Permission, Permit};
+use crate::permit::{Operate, Permission, Permit};
 
 const MINUTE_S: i64 = 60;
 const HOUR_S: i64 = 60 * MINUTE_S;
@@ -94,6 +94,14 @@ pub struct Series {
 }
 
 impl Series {
+    fn new(span: Span, start: i64, rows: Vec<(Kind, Timestamp, u64)>) -> Self {
+        let mut counted = BTreeMap::new();
+        for (kind, at, count) in rows {
+            *counted.entry((kind as usize, at.as_second())).or_default() += count;
+        }
+        Self { span, start, counted }
+    }
+
     /// Each step's begin and count, oldest first, for these kinds together. Steps without anything count zero.
     pub fn of(&self, kinds: &[Kind]) -> Vec<(Timestamp, u64)> {
         let (step, many) = self.span.steps();
@@ -133,11 +141,18 @@ where
     let (start, before) = span.starts(ground.now());
     let from = Timestamp::from_second(before).unwrap_or_default();
     let subject = key.map_or(Uuid::nil(), KeyId::uuid);
-    let mut counted = BTreeMap::new();
-    for (kind, at, count) in store::read(permit, ground, subject, span.grain(), from).await? {
-        *counted.entry((kind as usize, at.as_second())).or_default() += count;
-    }
-    Ok(Series { span, start, counted })
+    let rows = store::read(permit, ground, subject, span.grain(), from).await?;
+    Ok(Series::new(span, start, rows))
+}
+
+/// What the tenant of the permit used in all its books together, for platform staff.
+///
+/// # Errors
+/// What the database says.
+pub async fn read_all(permit: &Permit<Operate, Operator>, ground: &Ground, span: Span) -> Result<Series, DbFault> {
+    let (start, before) = span.starts(ground.now());
+    let from = Timestamp::from_second(before).unwrap_or_default();
+    Ok(Series::new(span, start, store::read_all(permit, ground, span.grain(), from).await?))
 }
 
 /// One kind alone: each step's begin and count, oldest first, with zeros where nothing was counted.

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use super::Kind;
 use super::count::{Cell, Counts};
 use super::read::Grain;
-use crate::db::{Database, DbFault, HasStore, In, Plane, Served, TenantBatch};
+use crate::db::{Database, DbFault, HasStore, In, Jobs, Operator, Plane, Row, Served, TenantBatch, TenantTx};
 use crate::ground::Ground;
-use crate::permit::{Permission, Permit};
+use crate::permit::{Operate, Permission, Permit};
 
 crate::sql! {
     // Each minute is also a part of its hour and its day. In one order, so that two nodes never wait for each other
@@ -24,6 +24,7 @@ crate::sql! {
     AsTenant Served READ = "
         select kind, at, total from usage
         where tenant_id = $1 and subject = $2 and grain = $3 and at >= $4";
+    AsDoor OnlyOperator READ_ALL = "select kind, at, total from doors.operator_usage($1, $2)";
     AsDoor JobsOnly SWEEP = "select doors.sweep_usage($1, $2, $3)";
 }
 
@@ -52,18 +53,31 @@ pub(super) async fn read<P: Permission, M: Plane + In<Served>>(
 where
     Database: HasStore<M>,
 {
-    let rows = permit.read(ground, &READ, &[&subject, &grain.as_str(), &from]).await?;
-    let read = |row: &crate::db::Row| {
+    Ok(counted(&permit.read(ground, &READ, &[&subject, &grain.as_str(), &from]).await?))
+}
+
+/// The same for platform staff: the tenant of the permit, in all its books together.
+pub(super) async fn read_all(
+    permit: &Permit<Operate, Operator>,
+    ground: &Ground,
+    grain: Grain,
+    from: Timestamp,
+) -> Result<Vec<(Kind, Timestamp, u64)>, DbFault> {
+    Ok(counted(&permit.read(ground, &READ_ALL, &[&grain.as_str(), &from]).await?))
+}
+
+fn counted(rows: &[Row]) -> Vec<(Kind, Timestamp, u64)> {
+    let read = |row: &Row| {
         let word: &str = row.get("kind");
         let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == word)?;
         Some((kind, row.get("at"), u64::try_from(row.get::<_, i64>("total")).unwrap_or_default()))
     };
-    Ok(rows.iter().filter_map(read).collect())
+    rows.iter().filter_map(read).collect()
 }
 
 /// Deletes what is older than each grain is kept.
 pub(super) async fn sweep(
-    tx: &mut crate::db::TenantTx<crate::db::Jobs>,
+    tx: &mut TenantTx<Jobs>,
     minutes: Timestamp,
     hours: Timestamp,
     days: Timestamp,

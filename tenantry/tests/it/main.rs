@@ -20,6 +20,7 @@ mod judge;
 mod limits;
 mod logs;
 mod openapi;
+mod operator;
 mod origins;
 mod proofs;
 mod request;

@@ -60,3 +60,142 @@ alter table control.tenants add column status_before text
 comment on column control.tenants.status_before is 'What a suspended tenant was, and is again when it is reactivated.';
 grant update (version) on control.tenants to tenantry_control;
 grant update (status_before) on control.tenants to tenantry_operator;
+
+-- ------------------------------------------------------------------ what platform staff looks at: no payload in the clear, no secret
+
+-- What one tenant uses, in all its books together. Many rows, all of the tenant in the context.
+create function doors.operator_usage(of_grain text, since timestamptz)
+returns table (kind text, at timestamptz, total bigint)
+language sql stable strict security definer set search_path = '' as $$
+    select u.kind, u.at, sum(u.total)::bigint
+    from (select tenant_id, subject, kind, grain, at, total from control.usage
+          union all select tenant_id, subject, kind, grain, at, total from live.usage
+          union all select tenant_id, subject, kind, grain, at, total from test.usage) u
+    where u.tenant_id = current_setting('tenantry.tenant')::uuid
+      and u.subject = '00000000-0000-0000-0000-000000000000' and u.grain = of_grain and u.at >= since
+    group by u.kind, u.at
+$$;
+
+-- A person by the whole address or the id, and nothing that proves who they are.
+create function doors.operator_person(address text, wanted uuid, at timestamptz)
+returns table (person_id uuid, name text, email text, status text, operator boolean, created_at timestamptz,
+               verified_at timestamptz, sessions bigint)
+language sql stable strict security definer set search_path = '' as $$
+    select p.person_id, p.name, p.email, p.status, p.operator, p.created_at, p.verified_at,
+           (select count(*) from control.sessions s
+            where s.person_id = p.person_id and s.id = s.root_id and s.ended_at is null and s.expires_at > at)
+    from control.persons p
+    where p.person_id = wanted
+       or p.person_id = (select e.person_id from control.emails e where e.email_lower = address)
+    limit 1
+$$;
+
+-- Many rows: the workspaces of one person.
+create function doors.operator_workspaces(person uuid)
+returns table (tenant_id uuid, slug text, name text, status text, role text, since timestamptz)
+language sql stable strict security definer set search_path = '' as $$
+    select t.tenant_id, t.slug, t.name, t.status, m.role, m.created_at
+    from control.memberships m join control.tenants t on t.tenant_id = m.tenant_id
+    where m.person_id = person order by t.name, t.tenant_id limit 200
+$$;
+
+create function doors.job_state(failed_at timestamptz, claimed_until timestamptz, attempts integer, at timestamptz)
+returns text
+language sql immutable set search_path = '' as $$
+    select case when failed_at is not null then 'failed'
+                when claimed_until > at then 'running'
+                when attempts > 0 then 'retrying'
+                else 'waiting' end
+$$;
+
+-- Many rows, a few: how many jobs of each kind stand where, and since when the oldest.
+create function doors.operator_job_counts(at timestamptz)
+returns table (kind text, state text, jobs bigint, oldest timestamptz)
+language sql stable strict security definer set search_path = '' as $$
+    select j.kind, doors.job_state(j.failed_at, j.claimed_until, j.attempts, operator_job_counts.at), count(*), min(j.created_at)
+    from control.jobs j group by 1, 2 order by 1, 2
+$$;
+
+-- Many rows: jobs, newest first. What is to be done comes sealed, and of mails alone: for their recipient.
+create function doors.operator_jobs(of_state text, of_kind text, before uuid, most integer, at timestamptz)
+returns table (id uuid, kind text, state text, due_at timestamptz, created_at timestamptz, attempts integer,
+               last_error text, sealed bytea)
+language sql stable strict security definer set search_path = '' as $$
+    select j.id, j.kind, s.state, j.due_at, j.created_at, j.attempts, j.last_error,
+           case when j.kind = 'mail.send' then j.payload end
+    from control.jobs j
+    cross join lateral (select doors.job_state(j.failed_at, j.claimed_until, j.attempts, operator_jobs.at) as state) s
+    where j.id < before and (of_kind = '' or j.kind = of_kind) and (of_state = '' or s.state = of_state)
+    order by j.id desc limit least(most, 200)
+$$;
+
+-- A job that is not under way is due now, with all its tries.
+create function doors.retry_job(job uuid, at timestamptz) returns table (kind text)
+language sql strict security definer set search_path = '' as $$
+    update control.jobs j set failed_at = null, due_at = at, attempts = 0, claimed_until = null
+    where j.id = job and (j.claimed_until is null or j.claimed_until <= at)
+    returning j.kind
+$$;
+
+-- A job that failed for good is forgotten.
+create function doors.discard_job(job uuid) returns table (kind text)
+language sql strict security definer set search_path = '' as $$
+    delete from control.jobs j where j.id = job and j.failed_at is not null returning j.kind
+$$;
+
+do $$
+declare
+    door text;
+    relation text;
+    privileges text;
+begin
+    for door, relation, privileges in values
+        ('operator_usage', 'control.usage', 'select'),
+        ('operator_usage', 'live.usage', 'select'),
+        ('operator_usage', 'test.usage', 'select'),
+        ('operator_person', 'control.persons', 'select'),
+        ('operator_person', 'control.emails', 'select'),
+        ('operator_person', 'control.sessions', 'select'),
+        ('operator_workspaces', 'control.memberships', 'select'),
+        ('operator_workspaces', 'control.tenants', 'select'),
+        ('operator_job_counts', 'control.jobs', 'select (kind, created_at, attempts, claimed_until, failed_at)'),
+        ('operator_jobs', 'control.jobs', 'select'),
+        ('retry_job', 'control.jobs', 'select (id, kind, claimed_until), update (failed_at, due_at, attempts, claimed_until)'),
+        ('discard_job', 'control.jobs', 'select (id, kind, failed_at), delete')
+    loop
+        execute format('grant usage on schema %s to %I', split_part(relation, '.', 1), 'tenantry_door_' || door);
+        execute format('grant %s on %s to %I', privileges, relation, 'tenantry_door_' || door);
+        execute format('create policy %I on %s to %I using (true) with check (true)',
+                       'door_' || door, relation, 'tenantry_door_' || door);
+    end loop;
+
+    foreach door in array array['operator_job_counts', 'operator_jobs'] loop
+        execute format('grant usage on schema doors to %I', 'tenantry_door_' || door);
+        execute format('grant execute on function doors.job_state(timestamptz, timestamptz, integer, timestamptz) to %I',
+                       'tenantry_door_' || door);
+    end loop;
+end
+$$;
+
+-- Each door for platform staff alone, and to its own owner.
+do $$
+declare
+    f record;
+    owner text;
+begin
+    for f in
+        select p.oid::regprocedure::text as signature, p.proname
+        from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = 'doors' and p.proname in
+            ('operator_usage', 'operator_person', 'operator_workspaces', 'operator_job_counts', 'operator_jobs',
+             'retry_job', 'discard_job')
+    loop
+        owner := 'tenantry_door_' || f.proname;
+        execute format('revoke execute on function %s from public', f.signature);
+        execute format('grant execute on function %s to tenantry_operator', f.signature);
+        execute format('grant create on schema doors to %I', owner);
+        execute format('alter function %s owner to %I', f.signature, owner);
+        execute format('revoke create on schema doors from %I', owner);
+    end loop;
+end
+$$;
