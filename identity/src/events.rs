@@ -23,6 +23,11 @@ tenantry_platform::events! {
         must slug: Text "Its name in hosts.";
         must name: Text "Its name on pages.";
     }
+    TENANT_UPDATED "tenant.updated" "A workspace has another name." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must name: Text "Its name on pages, now.";
+    }
     TENANT_SUSPENDED "tenant.suspended" "Platform staff stopped a workspace: its people, keys and hosts are refused." {
         must id: Id "The workspace.";
         must slug: Text "Its name in hosts.";
@@ -31,7 +36,7 @@ tenantry_platform::events! {
     TENANT_REACTIVATED "tenant.reactivated" "Platform staff lets a workspace be served again." {
         must id: Id "The workspace.";
         must slug: Text "Its name in hosts.";
-        must status: Text "`active`.";
+        must status: Text "What it was before it was suspended: `active` or `past_due`.";
     }
     MEMBER_INVITED "member.invited" "Somebody was asked to join the workspace, or asked again." {
         must invitation_id: Id "The invitation.";

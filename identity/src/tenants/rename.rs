@@ -8,6 +8,7 @@ use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
 use super::store;
+use crate::events;
 
 /// Longest name, in characters: it must fit a line.
 const NAME_CHARS_MOST: usize = 100;
@@ -68,8 +69,8 @@ pub async fn rename(
     let tenant = TenantRef { name: name.as_str().to_owned(), ..before.tenant.clone() };
     let act = Act::new("tenant.updated", "tenant", tenant.id).changed("name", before.tenant.name, name.as_str());
     record::append(tx, ground, act).await?;
-    let data = serde_json::json!({ "id": tenant.id, "slug": tenant.slug, "name": tenant.name, "version": version });
-    record::emit(tx, ground, "tenant.updated", data).await?;
+    let data = serde_json::json!({ "id": tenant.id, "slug": tenant.slug, "name": tenant.name });
+    record::emit(tx, ground, &events::TENANT_UPDATED, data).await?;
     tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: tenant.id.uuid() }).await?;
     Ok(Versioned { tenant, version })
 }
