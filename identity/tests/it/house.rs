@@ -10,10 +10,13 @@ use axum::routing::{get, post};
 use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, SET_COOKIE};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use tenantry_core::email::EmailAddress;
 use tenantry_core::host::{Host, HostName};
+use tenantry_core::mode::Mode;
 use tenantry_core::secret::SecretString;
 use tenantry_core::slug::Slug;
 use tenantry_core::token::{Algorithm, SigningKey};
+use tenantry_identity::members::invitation_page;
 use tenantry_identity::sessions::Known;
 use tenantry_identity::users::{Draft, Enrolled};
 use tenantry_identity::{Identity, Options, authn, sessions, users};
@@ -21,7 +24,7 @@ use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::http::{Caller, Surface};
 use tenantry_platform::jobs::Runner;
 use tenantry_platform::kit::TestDb;
-use tenantry_platform::permit::Origin;
+use tenantry_platform::permit::{Origin, PersonRef};
 use tenantry_platform::signing::{LoadedKey, Purpose};
 use tower::ServiceExt as _;
 
@@ -63,6 +66,7 @@ impl House {
             .route("/-/sign-up", get(users::http::form).post(users::http::sign_up))
             .route("/-/verify", get(users::http::look).post(users::http::verify))
             .route("/-/sign-in", get(authn::http::form).post(authn::http::sign_in))
+            .route("/-/invitation", get(invitation_page::look).post(invitation_page::accept))
             .route("/-/handoff", get(sessions::http::offer))
             .route("/-/sign-out", post(sessions::http::sign_out))
             .with_state(Arc::clone(&identity));
@@ -78,6 +82,15 @@ impl House {
     pub(crate) async fn account(&self, slug: &str) -> Enrolled {
         let account = draft(slug).check(&self.identity.options).expect("a good draft");
         self.identity.create_account(account, Origin::default()).await.expect("an account")
+    }
+
+    /// Someone else with an account, in a role of this workspace.
+    pub(crate) async fn member(&self, of: &Enrolled, slug: &str, role: &str) -> PersonRef {
+        let person = self.account(slug).await.person;
+        let email = EmailAddress::parse(&person.email).expect("an address");
+        let place = (&of.tenant, Mode::Live);
+        self.identity.stand_in(place, &email, role, Origin::default()).await.expect("a member");
+        person
     }
 
     /// Every mail that is due, taken out of the queue.
