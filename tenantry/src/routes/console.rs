@@ -58,8 +58,8 @@ impl Entries {
         self.console(Get, REMOVE, manages, get(members::confirm_removal));
         self.console(Post, REMOVE, manages, post(members::remove));
         // Who owns the workspace is no permission: the handler asks for the owner.
-        self.console(Get, TRANSFER, reads, get(members::confirm_transfer));
-        self.console(Post, TRANSFER, reads, post(members::transfer));
+        self.console(Get, TRANSFER, None, get(members::confirm_transfer));
+        self.console(Post, TRANSFER, None, post(members::transfer));
         self.console(Get, LEAVE, None, get(members::confirm_leave));
         self.console(Post, LEAVE, None, post(members::leave));
     }

@@ -19,6 +19,7 @@ mod input;
 mod judge;
 mod limits;
 mod logs;
+mod members;
 mod openapi;
 mod operator;
 mod origins;
