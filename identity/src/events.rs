@@ -3,7 +3,7 @@
 tenantry_platform::events! {
     USER_CREATED "user.created" "Somebody confirmed their address and has an account now." {
         must id: Id "The person.";
-        must tenant_id: Id "The workspace that they made with it.";
+        must tenant_id: Id "The workspace that they made with it, or were invited to.";
     }
     SESSION_CREATED "session.created" "A member signed in, on the central host or on one of the workspace's." {
         must id: Id "The session.";

@@ -130,6 +130,9 @@ async fn a_role_is_changed_from_the_version_that_was_read() {
     assert_eq!((changed.header("etag"), changed.json()["member"]["role"].as_str()), ("\"2\"", Some("ADMIN")));
     patch(read.header("etag"), "MEMBER").send().await.problem(412, "changed_meanwhile");
     patch("2", "MEMBER").send().await.expect(400);
+    let foreign = app.tenant("globex").await.full_key().await;
+    let theirs = foreign.call("PATCH", "api", &path).json(&json!({ "role": "MEMBER" })).send().await;
+    theirs.problem(404, "not_found");
     member.call("GET", "app", &acme.console("members/invite")).send().await.expect(200);
 }
 
