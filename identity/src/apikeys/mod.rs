@@ -20,6 +20,7 @@
 pub mod console;
 mod create;
 mod delete;
+pub mod documents;
 mod draft;
 pub mod http;
 mod maker;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Granter, MEMBERS_A_PAGE, Member};
 use crate::Identity;
-use crate::apikeys::http::Reach;
+use crate::apikeys::documents::Reach;
 use crate::tenants::http::TenantDocument;
 
 /// A person in the tenant.

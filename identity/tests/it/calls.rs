@@ -87,6 +87,36 @@ impl House {
         self.key_from::<M>(of, &draft).await
     }
 
+    /// A key by the verb, that ends after so many seconds.
+    pub(crate) async fn key_until<M: Mode>(&self, of: &Enrolled, seconds: u64) -> (Key, String)
+    where
+        Database: HasStore<M>,
+    {
+        let end = self.db.ground.now().checked_add(std::time::Duration::from_secs(seconds)).expect("in range");
+        let draft = Draft {
+            name: "Short".to_owned(),
+            scopes: vec!["orders:read".to_owned()],
+            expires_at: Some(end),
+            ..Draft::default()
+        };
+        self.key_from::<M>(of, &draft).await
+    }
+
+    /// A key by the verb, that works from these networks alone.
+    pub(crate) async fn key_within<M: Mode>(&self, of: &Enrolled, scopes: &[&str], networks: &[&str]) -> (Key, String)
+    where
+        Database: HasStore<M>,
+    {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let draft = Draft {
+            name: "Bound".to_owned(),
+            scopes: words(scopes),
+            allowed_networks: words(networks),
+            ..Draft::default()
+        };
+        self.key_from::<M>(of, &draft).await
+    }
+
     /// A key by the verb, from a draft.
     pub(crate) async fn key_from<M: Mode>(&self, of: &Enrolled, draft: &Draft) -> (Key, String)
     where
@@ -99,6 +129,24 @@ impl House {
         let made = apikeys::create(&mut tx, ground, &new).await.expect("a key");
         tx.commit().await.expect("committed");
         (made.key, made.plaintext.expose_secret().to_owned())
+    }
+
+    /// Somebody else becomes an owner, and the first one's account ends.
+    pub(crate) async fn forget_maker(&self, of: &Enrolled) -> Enrolled {
+        let heir = self.account("heirs").await;
+        self.join(&heir, of, "OWNER").await;
+        let admin = self.db.administrator().await;
+        admin.execute("delete from control.persons where person_id = $1", &[&of.person.id.uuid()]).await.expect("gone");
+        heir
+    }
+
+    /// Makes a person of one workspace a member of another.
+    pub(crate) async fn join(&self, who: &Enrolled, of: &Enrolled, role: &str) {
+        let sql = "insert into control.memberships (tenant_id, person_id, role, owner, created_at)
+                   values ($1, $2, $3, $3 = 'OWNER', $4)";
+        let (tenant, person, now) = (of.tenant.id.uuid(), who.person.id.uuid(), self.db.ground.now());
+        let admin = self.db.administrator().await;
+        admin.execute(sql, &[&tenant, &person, &role, &now]).await.expect("joined");
     }
 
     /// What a token is worth, looked up when it has to be.
@@ -133,11 +181,24 @@ impl House {
 
     /// Sends a request as the guard hands it over.
     pub(crate) async fn ask(&self, who: &Arc<Principal>, method: Method, path: &str, body: impl Into<Sent>) -> Told {
+        self.ask_with(who, method, path, &[], body).await
+    }
+
+    /// The same with more headers.
+    pub(crate) async fn ask_with(
+        &self,
+        who: &Arc<Principal>,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Sent>,
+    ) -> Told {
         let body = body.into();
         let mode = who.parts().mode.unwrap_or(ModeWord::Live);
         let router =
             if mode == ModeWord::Live { routes::<Live>(&self.identity) } else { routes::<Test>(&self.identity) };
         let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, body.kind);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let mut request = request.body(Body::from(body.text)).expect("a request");
         request.extensions_mut().insert(caller(who));
         let (parts, body) = router.oneshot(request).await.expect("infallible").into_parts();
@@ -216,7 +277,9 @@ where
         .into_iter()
         .fold(Router::new(), |router, path| router.route(path, get(tenants::console::home::<M>)))
         .route("/-/api/v1/keys", get(http::list::<M>).post(http::create::<M>))
-        .route("/-/api/v1/keys/{id}", get(http::read::<M>).delete(http::revoke::<M>))
+        .route("/-/api/v1/keys/{id}", get(http::read::<M>).patch(http::update::<M>).delete(http::revoke::<M>))
+        .route("/-/api/v1/keys/{id}/rotate", post(http::rotate::<M>))
+        .route("/-/api/v1/keys/{id}/delete", post(http::delete::<M>))
         .route("/-/api/v1/members", get(members::http::list))
         .route("/-/api/v1/tenant", get(tenants::http::read))
         .route("/-/api/v1/whoami", get(members::http::whoami))

@@ -5,7 +5,7 @@
 mod calls;
 mod house;
 
-#[path = "../../src/apikeys/tests.rs"]
+#[path = "../../src/apikeys/tests/mod.rs"]
 mod apikeys;
 #[path = "../../src/authn/tests.rs"]
 mod authn;

@@ -110,7 +110,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 /// An API key, from memory or looked up once. Failures have a budget of their own, so that guesses never reach
 /// the database (KEY-3, RL-1).
-pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<VerifiedKey>, Problem> {
+pub(super) async fn key(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<VerifiedKey>, Problem> {
     let (ip, now) = (visit.ip, app.ground.now());
     let presented = match app.identity.apikeys.known(token, ip, now) {
         Presented::NeedsFill(pending) => {
@@ -136,7 +136,8 @@ pub(super) async fn key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Ver
 
 /// A working key from an address that it does not name (KEY-1). The address pays and not the key, or whoever stole it
 /// could use its limit up from anywhere. Its tenant's log tells, once a window.
-fn refuse_address(app: &App, visit: &Visit, key: &Principal) -> Problem {
+fn refuse_address(app: &App, visit: &mut Visit, key: &Arc<Principal>) -> Problem {
+    visit.shown = Some(Arc::clone(key));
     if let Err(limited) = visit.check_failures(app) {
         return limited;
     }

@@ -49,11 +49,16 @@ impl Entries {
     {
         const KEYS: &str = "/-/api/v1/keys";
         const KEY: &str = "/-/api/v1/keys/{id}";
+        const ROTATE: &str = "/-/api/v1/keys/{id}/rotate";
+        const DELETE: &str = "/-/api/v1/keys/{id}/delete";
         let (reads, manages) = (Some("keys:read"), Some("keys:manage"));
         self.api(Get, KEYS, reads, get(apikeys::http::list::<M>));
         self.api(Post, KEYS, manages, post(apikeys::http::create::<M>));
         self.api(Get, KEY, reads, get(apikeys::http::read::<M>));
+        self.api(Patch, KEY, manages, patch(apikeys::http::update::<M>));
         self.api(Delete, KEY, manages, delete(apikeys::http::revoke::<M>));
+        self.api(Post, ROTATE, manages, post(apikeys::http::rotate::<M>));
+        self.api(Post, DELETE, manages, post(apikeys::http::delete::<M>));
     }
 
     fn audit<M: Mode>(&mut self)

@@ -49,13 +49,13 @@ $$;
 
 -- Many rows, all of the tenant in the context: who is told of a key's end. Its maker, while they are a member, comes
 -- first; then the owners. Not strict: a key may have been made by another key.
-create function doors.contacts_of_key(maker uuid, owner_role text)
-returns table (person_id uuid, email text, role text)
+create function doors.contacts_of_key(maker uuid)
+returns table (person_id uuid, email text, role text, is_owner boolean)
 language sql stable security definer set search_path = '' as $$
-    select p.person_id, p.email, m.role
+    select p.person_id, p.email, m.role, m.owner
     from control.memberships m join control.persons p on p.person_id = m.person_id
     where m.tenant_id = current_setting('tenantry.tenant')::uuid and p.status = 'active'
-      and (m.person_id = maker or m.role = owner_role)
+      and (m.person_id = maker or m.owner)
     order by m.person_id is distinct from maker, m.created_at, m.person_id limit 20
 $$;
 
@@ -94,7 +94,7 @@ begin
         ('makers_of_keys', 'live', 'api_keys', 'select (tenant_id, created_by)'),
         ('makers_of_keys', 'test', 'api_keys', 'select (tenant_id, created_by)'),
         ('contacts_of_key', 'control', 'persons', 'select (person_id, email, status)'),
-        ('contacts_of_key', 'control', 'memberships', 'select (tenant_id, person_id, role, created_at)'),
+        ('contacts_of_key', 'control', 'memberships', 'select (tenant_id, person_id, role, owner, created_at)'),
         ('keys_ending', 'control', 'tenants', 'select (tenant_id, status)'),
         ('keys_ending', 'live', 'api_keys', 'select (tenant_id, id, created_at, expires_at, revoked_at, replaced_by, warned_days)'),
         ('keys_ending', 'test', 'api_keys', 'select (tenant_id, id, created_at, expires_at, revoked_at, replaced_by, warned_days)')
@@ -108,11 +108,11 @@ end
 $$;
 
 revoke execute on function
-    doors.makers_of_keys(uuid[]), doors.contacts_of_key(uuid, text),
+    doors.makers_of_keys(uuid[]), doors.contacts_of_key(uuid),
     doors.keys_ending(timestamptz, integer[], uuid, integer)
 from public;
 grant execute on function
-    doors.makers_of_keys(uuid[]), doors.contacts_of_key(uuid, text),
+    doors.makers_of_keys(uuid[]), doors.contacts_of_key(uuid),
     doors.keys_ending(timestamptz, integer[], uuid, integer)
 to tenantry_control;
 
