@@ -246,6 +246,19 @@ async fn example<'a>(acme: &Tenant<'a>, key: &Key<'a>, route: &OwnRoute) -> Call
         ("DELETE", "/-/api/v1/keys/{id}") => {
             key.call(method, "api", &format!("{KEYS}/{}", acme.key(["products:read"]).await.id))
         }
+        ("PATCH", "/-/api/v1/keys/{id}") => {
+            let path = format!("{KEYS}/{}", acme.key(["products:read"]).await.id);
+            key.call(method, "api", &path).json(&json!({ "name": "Renamed" }))
+        }
+        ("POST", "/-/api/v1/keys/{id}/rotate") => {
+            let path = format!("{KEYS}/{}/rotate", acme.key(["products:read"]).await.id);
+            key.call(method, "api", &path).json(&json!({}))
+        }
+        ("POST", "/-/api/v1/keys/{id}/delete") => {
+            let path = format!("{KEYS}/{}", acme.key(["products:read"]).await.id);
+            key.delete(&path).await.expect(200);
+            key.call(method, "api", &format!("{path}/delete"))
+        }
         ("PATCH", "/-/api/v1/members/{id}") => {
             key.call(method, "api", &member(acme, key, "MEMBER").await).json(&json!({ "role": "ADMIN" }))
         }
