@@ -41,11 +41,14 @@ pub enum Family {
     Secrets,
     /// What a browser is told.
     Browser,
+    /// What holds under load, repeats and mistakes.
+    Service,
 }
 
 impl Family {
     /// In the order of the page.
-    pub const ALL: [Self; 5] = [Self::Isolation, Self::Access, Self::Record, Self::Secrets, Self::Browser];
+    pub const ALL: [Self; 6] =
+        [Self::Isolation, Self::Access, Self::Record, Self::Secrets, Self::Browser, Self::Service];
 
     /// Its anchor, its title and its text: the latter two words of the catalogue.
     pub const fn words(self) -> (&'static str, &'static str, &'static str) {
@@ -55,6 +58,7 @@ impl Family {
             Self::Record => ("record", "family.record.title", "family.record.text"),
             Self::Secrets => ("secrets", "family.secrets.title", "family.secrets.text"),
             Self::Browser => ("browser", "family.browser.title", "family.browser.text"),
+            Self::Service => ("service", "family.service.title", "family.service.text"),
         }
     }
 }

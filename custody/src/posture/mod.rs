@@ -5,8 +5,9 @@
 //! - A control passes only because its check ran to its end and found the claim true. A panic, a time-out, a
 //!   database that is away are `unknown`, and what is unknown is not in force.
 //! - A check tries: it opens transactions as the serving logins, reaches for another tenant's rows, alters an
-//!   audit row, presents a revoked key. Whatever it does in the database is rolled back. One control, the
-//!   revocation of a key, needs a key that other processes see: it keeps a canary tenant for it.
+//!   audit row, presents a revoked key. Whatever it does in the database is rolled back. What
+//!   needs a key that other processes see uses that of a canary tenant, and nothing else is ever committed.
+//! - Requests come from a loopback address of the checks alone, where there is one: they use up nobody's limits.
 //! - Evidence is numbers and our own words, never anything personal, never a tenant's name.
 //! - The trust page shows claims in force and since when. A failing control takes its claim off the page and
 //!   leaves no trace there; the operator's page has the evidence.
@@ -18,6 +19,7 @@
 //! statements: they run on connections of their own (`probe.rs`), never on a pool that serves requests.
 
 mod attested;
+mod canary;
 mod catalogue;
 mod control;
 mod controls;

@@ -6,10 +6,10 @@ use tenantry_core::ids::TenantId;
 use tenantry_platform::config::Config;
 use tenantry_platform::db::{DbFault, ToSql, Urls};
 use tenantry_platform::ground::Ground;
-use tokio::sync::Mutex;
-use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
+use uuid::Uuid;
 
-use super::controls::revocation::Canary;
+use super::canary::Canaries;
 use super::sites::Sites;
 
 /// How checks reach the running system.
@@ -21,8 +21,8 @@ pub struct Probe {
     /// Where it is served; none: the controls that send requests stay unknown.
     pub sites: Option<Sites>,
     logins: Urls,
-    /// The canary's key, kept so that a process makes one at most.
-    pub(super) canary: Mutex<Option<Canary>>,
+    /// The canaries' keys, kept so that a process makes one of each at most.
+    pub(super) canaries: Canaries,
 }
 
 /// A serving login.
@@ -78,7 +78,8 @@ impl std::fmt::Debug for Probe {
 impl Probe {
     /// A probe of the system that these logins and sites serve.
     pub fn new(ground: Ground, config: Arc<Config>, logins: Urls, sites: Option<Sites>) -> Self {
-        Self { ground, config, sites, logins, canary: Mutex::default() }
+        let sites = sites.map(|sites| sites.from_elsewhere(&ground.entropy));
+        Self { ground, config, sites, logins, canaries: Canaries::default() }
     }
 
     /// Where requests go.
@@ -138,6 +139,17 @@ pub(super) enum Tried {
     Refused(String),
 }
 
+/// How the server would run a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    ByIndex,
+    WholeTable,
+    /// It cannot run as the database stands.
+    Refused,
+    /// Only the values of a real call tell their types.
+    Untyped,
+}
+
 impl Tried {
     /// Refused for want of a privilege, by a policy or by a trigger: all three say 42501.
     pub(super) fn is_forbidden(&self) -> bool {
@@ -151,6 +163,47 @@ impl Trial {
         let tenant = tenant.map(|id| id.to_string()).unwrap_or_default();
         self.client.query("select set_config('tenantry.tenant', $1, true)", &[&tenant]).await?;
         Ok(())
+    }
+
+    /// Whose own rows the next statements may see.
+    pub(super) async fn as_person(&self, person: Option<Uuid>) -> Result<(), Inconclusive> {
+        let person = person.map(|id| id.to_string()).unwrap_or_default();
+        self.client.query("select set_config('tenantry.person', $1, true)", &[&person]).await?;
+        Ok(())
+    }
+
+    /// Runs settings that must work.
+    pub(super) async fn run(&self, settings: &'static str) -> Result<(), Inconclusive> {
+        Ok(self.client.batch_execute(settings).await?)
+    }
+
+    /// How the server would run one of our own statements.
+    pub(super) async fn plan(&self, statement: &'static str) -> Result<Plan, Inconclusive> {
+        self.client.batch_execute("savepoint attempt").await?;
+        // No value stands in it: `prepare` takes a statement and nothing else.
+        let plan = match self.client.batch_execute(&format!("prepare posture_plan as {statement}")).await {
+            Ok(()) => self.explained().await?,
+            Err(_) => Plan::Untyped,
+        };
+        self.client.batch_execute("rollback to savepoint attempt").await?;
+        if plan != Plan::Untyped {
+            // What is prepared outlives the savepoint.
+            self.client.batch_execute("deallocate posture_plan").await?;
+        }
+        Ok(plan)
+    }
+
+    async fn explained(&self) -> Result<Plan, Inconclusive> {
+        let count =
+            "select cardinality(parameter_types) from pg_catalog.pg_prepared_statements where name = 'posture_plan'";
+        let values =
+            usize::try_from(self.client.query_one(count, &[]).await?.try_get::<_, i32>(0)?).unwrap_or_default();
+        let arguments = if values == 0 { String::new() } else { format!("({})", vec!["null"; values].join(", ")) };
+        let Ok(lines) = self.client.simple_query(&format!("explain execute posture_plan{arguments}")).await else {
+            return Ok(Plan::Refused);
+        };
+        let scans = |message: &SimpleQueryMessage| matches!(message, SimpleQueryMessage::Row(row) if row.get(0).is_some_and(|line| line.contains("Seq Scan")));
+        Ok(if lines.iter().any(scans) { Plan::WholeTable } else { Plan::ByIndex })
     }
 
     /// Tries a statement behind a savepoint, so that the transaction goes on whatever happens.

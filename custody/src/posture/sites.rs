@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use tenantry_core::random::Entropy;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::config::Config;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
 use super::probe::Inconclusive;
@@ -24,6 +25,8 @@ const BODY_MOST: usize = 512 * 1024;
 pub struct Sites {
     /// Whom to connect to, whatever the Host: `*.localhost` need not resolve.
     pub connect: SocketAddr,
+    /// Whom to be: an address of this process's checks alone, so that they use up nobody's limits.
+    from: Option<Ipv4Addr>,
     /// `https` or `http`: as browsers see it.
     pub scheme: String,
     /// The central host.
@@ -55,6 +58,7 @@ impl Sites {
         let host = |name: &str| authority(&config.hosts.origin(name)).unwrap_or_default();
         Self {
             connect: loopback(config.listen.address),
+            from: None,
             scheme: scheme(&config.hosts.origin(&config.hosts.central())),
             console: host(&config.hosts.central()),
             api: host(&config.hosts.api()),
@@ -69,6 +73,21 @@ impl Sites {
     pub fn with_tenants(mut self, tenant: &str, other_tenant: &str, api_key: Option<SecretString>) -> Self {
         (self.tenant, self.other_tenant, self.api_key) = (authority(tenant), authority(other_tenant), api_key);
         self
+    }
+
+    /// From another loopback address, where this machine has more than one.
+    #[must_use]
+    pub(super) fn from_elsewhere(&self, entropy: &Entropy) -> Self {
+        let [second, third, last] = entropy.bytes::<3>();
+        // From 127.64 on, and never the network's or the broadcast's own: nobody else is there.
+        let address = Ipv4Addr::new(127, second | 64, third, last.clamp(1, 254));
+        let may = self.connect.ip() == Ipv4Addr::LOCALHOST && std::net::TcpListener::bind((address, 0)).is_ok();
+        Self { from: may.then_some(address), ..self.clone() }
+    }
+
+    /// Whether requests come from an address of their own.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.from.is_some()
     }
 
     /// A host where tenants' routes are: a tenant's own, or the API's.
@@ -102,15 +121,19 @@ impl Sites {
         let request = request
             .body(Full::new(Bytes::from_static(body.as_bytes())))
             .map_err(|error| Inconclusive(error.to_string()))?;
-        tokio::time::timeout(TIMEOUT, exchange(self.connect, request))
+        tokio::time::timeout(TIMEOUT, exchange(self.from, self.connect, request))
             .await
             .map_err(|_| Inconclusive(format!("{} did not answer within {} s", self.connect, TIMEOUT.as_secs())))?
     }
 }
 
-async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answer, Inconclusive> {
+async fn exchange(
+    from: Option<Ipv4Addr>,
+    to: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Inconclusive> {
     let away = |error: &dyn std::fmt::Display| Inconclusive(format!("{to} cannot be asked: {error}"));
-    let stream = TcpStream::connect(to).await.map_err(|error| away(&error))?;
+    let stream = connect(from, to).await.map_err(|error| away(&error))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
     let driving = tokio::spawn(connection);
@@ -119,6 +142,13 @@ async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Answe
     let body = Limited::new(body, BODY_MOST).collect().await.map_err(|error| away(&error))?.to_bytes();
     driving.abort();
     Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+async fn connect(from: Option<Ipv4Addr>, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(to).await };
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    socket.connect(to).await
 }
 
 impl Answer {

@@ -9,10 +9,17 @@ mod broken_site;
 mod engine;
 #[path = "tests/matrix.rs"]
 mod matrix;
+#[path = "tests/site.rs"]
+mod site;
+#[path = "tests/upkeep.rs"]
+mod upkeep;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tenantry_core::token::Algorithm;
 use tenantry_custody::posture::{CONTROLS, Control, Finding, Outcome, Probe, Sites, run_one};
+use tenantry_custody::vault::Schedule;
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::kit::TestDb;
 
@@ -57,6 +64,17 @@ fn configured(more: &str) -> Arc<Config> {
 
 fn probe(db: &TestDb, sites: Option<Sites>) -> Arc<Probe> {
     Arc::new(Probe::new(db.ground.clone(), config(), db.urls(), sites))
+}
+
+/// How signing keys come and go in these tests.
+fn schedule() -> Schedule {
+    Schedule {
+        rotate_every: Duration::from_secs(86_400),
+        publish_ahead: Duration::from_secs(900),
+        staff_access: Duration::from_secs(900),
+        identity: Duration::from_secs(90),
+        identity_algorithm: Algorithm::EdDsa,
+    }
 }
 
 fn control(id: &str) -> Control {

@@ -59,6 +59,18 @@ pub async fn count_openable(ground: &Ground) -> Result<usize, VaultFault> {
     Ok(stored.len())
 }
 
+/// What some key signs for right now.
+///
+/// # Errors
+/// What the database said.
+pub async fn signing_now(ground: &Ground) -> Result<Vec<Purpose>, VaultFault> {
+    let (stored, now) = (store::keys(ground).await?, ground.now());
+    let signs = |purpose: &Purpose| {
+        stored.iter().any(|key| purpose_of(key) == Some(*purpose) && (key.signs_from..key.signs_until).contains(&now))
+    };
+    Ok(Purpose::ALL.into_iter().filter(signs).collect())
+}
+
 /// Makes the first key of each purpose, and the next ones when it is time, then loads all of them.
 pub async fn ensure(ground: &Ground, schedule: &Schedule) -> Result<Vec<Added>, VaultFault> {
     add_where(ground, schedule, |known, now| schedule.due(known, now)).await

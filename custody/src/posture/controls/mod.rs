@@ -1,9 +1,11 @@
 //! Every control, in the order of the reports.
 
+mod answers;
 mod record;
-pub(super) mod revocation;
+mod revocation;
 mod secrets;
 mod served;
+mod upkeep;
 mod walls;
 
 use super::control::{Control, Family};
@@ -36,12 +38,31 @@ controls! {
     "unknown-hosts" ["AC-10", "AC-11"], Access, "control.unknown_hosts", "control.unknown_hosts_check", ["CC6.6"], served::unknown_hosts;
     "request-origin" ["WEB-3"], Access, "control.request_origin", "control.request_origin_check", ["CC6.6"], served::request_origin;
     "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
+    "key-expiry" ["KEY-3"], Access, "control.key_expiry", "control.key_expiry_check", ["CC6.2", "CC6.3"], revocation::key_expiry;
+    "key-scopes" ["KEY-1", "KEY-4"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;
+    "stopped-tenants" ["AC-12"], Access, "control.stopped_tenants", "control.stopped_tenants_check", ["CC6.2", "CC7.4"], revocation::stopped_tenants;
+    "api-guards" ["AC-1", "AC-15"], Access, "control.api_guards", "control.api_guards_check", ["CC6.1", "CC6.6"], answers::api_guards;
+    "operator-pages" ["AC-4"], Access, "control.operator_pages", "control.operator_pages_check", ["CC6.3"], answers::operator_pages;
+    "owner-kept" ["AC-3"], Access, "control.owner_kept", "control.owner_kept_check", ["CC6.2", "CC6.3"], upkeep::owner_kept;
     "audit-append-only" ["AUD-4"], Record, "control.audit_append_only", "control.audit_append_only_check", ["CC7.2"], record::append_only;
     "audit-atomic" ["AUD-5"], Record, "control.audit_atomic", "control.audit_atomic_check", ["CC7.2"], record::atomic;
     "audit-intact" ["AUD-1"], Record, "control.audit_intact", "control.audit_intact_check", ["CC7.2", "CC7.3"], record::intact;
+    "actors-apart" ["AUD-2"], Record, "control.actors_apart", "control.actors_apart_check", ["CC7.2"], upkeep::actors_apart;
+    "key-acts" ["KEY-5"], Record, "control.key_acts", "control.key_acts_check", ["CC6.2", "CC7.2"], upkeep::key_acts;
+    "audit-room" ["AUD-1"], Record, "control.audit_room", "control.audit_room_check", ["CC7.2"], upkeep::audit_room;
     "password-hashing" ["ID-2"], Secrets, "control.password_hashing", "control.password_hashing_check", ["CC6.1"], secrets::password_hashing;
     "key-digests" ["KEY-2"], Secrets, "control.key_digests", "control.key_digests_check", ["CC6.1"], secrets::key_digests;
     "sealed-secrets" ["EN-2"], Secrets, "control.sealed_secrets", "control.sealed_secrets_check", ["CC6.1", "CC6.7"], secrets::sealed;
+    "signing-keys" ["EN-2", "ID-8"], Secrets, "control.signing_keys", "control.signing_keys_check", ["CC6.1"], upkeep::signing_keys_turn;
     "security-headers" ["WEB-2"], Browser, "control.security_headers", "control.security_headers_check", ["CC6.6"], served::security_headers;
     "script-policy" ["WEB-1"], Browser, "control.script_policy", "control.script_policy_check", ["CC6.6", "CC6.8"], served::script_policy;
+    "session-cookies" ["ID-5"], Browser, "control.session_cookies", "control.session_cookies_check", ["CC6.1", "CC6.7"], answers::session_cookies;
+    "cross-origin" ["WEB-5"], Browser, "control.cross_origin", "control.cross_origin_check", ["CC6.6"], answers::cross_origin;
+    "form-limits" ["RL-2"], Service, "control.form_limits", "control.form_limits_check", ["CC6.6"], answers::form_limits;
+    "limits-told" ["RL-1"], Service, "control.limits_told", "control.limits_told_check", ["CC6.6"], answers::limits_told;
+    "clear-refusals" ["WEB-7"], Service, "control.clear_refusals", "control.clear_refusals_check", ["CC6.6", "CC8.1"], revocation::clear_refusals;
+    "idempotency" ["WEB-8"], Service, "control.idempotency", "control.idempotency_check", ["CC8.1"], upkeep::idempotency;
+    "request-ids" ["OBS-1"], Service, "control.request_ids", "control.request_ids_check", ["CC7.2", "CC7.3"], answers::request_ids;
+    "bounded-work" ["EV-6"], Service, "control.bounded_work", "control.bounded_work_check", ["CC7.1"], upkeep::bounded_work;
+    "security-contact" ["EV-4"], Service, "control.security_contact", "control.security_contact_check", ["CC7.3", "CC7.4"], answers::security_contact;
 }

@@ -62,7 +62,7 @@ async fn foreign_key(sites: &Sites, guarded: &[&Route]) -> Result<Option<Result<
 }
 
 /// 401 and 403, or the way to sign in. An answer of the app, or a failure of it, was let through.
-fn is_refusal(answer: &Answer) -> bool {
+pub(super) fn is_refusal(answer: &Answer) -> bool {
     let to_sign_in = || answer.header("location").is_some_and(|to| to.contains("/-/sign-in"));
     match answer.status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,

@@ -1,47 +1,17 @@
 //! Controls that send requests, against a site that answers well and one that lies.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::Bytes;
-use http::request::Parts;
-use http::{Method, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tenantry_core::keyformat::ApiKey;
 use tenantry_core::mode::Mode;
 use tenantry_core::random::Entropy;
-use tenantry_custody::posture::{Outcome, Sites};
+use tenantry_custody::posture::{Outcome, Probe, Sites};
+use tenantry_custody::vault::signing_keys;
 use tenantry_platform::kit::TestDb;
-use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use super::{config, expect, probe};
-
-/// What the site does wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lie {
-    None,
-    OpenRoute,
-    ForeignKey,
-    AnyHost,
-    AnyOrigin,
-    NoFrameOptions,
-    OldNonce,
-    UnsafeInline,
-    RevokedKey,
-}
-
-struct Site {
-    lie: Mutex<Lie>,
-    nonces: AtomicU32,
-    /// The login that the site looks keys up with.
-    database: tokio_postgres::Client,
-}
+use super::site::{Lie, Site, serve};
+use super::{config, expect, probe, schedule};
 
 #[tokio::test]
 async fn an_unguarded_route_fails_the_guard_audit() {
@@ -74,9 +44,99 @@ async fn a_revoked_key_that_still_works_is_seen() {
 }
 
 #[tokio::test]
+async fn a_key_that_outlives_its_end_is_seen() {
+    lied_and_mended("key-expiry", &[Lie::ExpiredKey]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_opens_more_than_its_scope_is_seen() {
+    lied_and_mended("key-scopes", &[Lie::AnyScope, Lie::WordlessScope]).await;
+}
+
+#[tokio::test]
+async fn a_suspended_tenant_that_is_served_is_seen() {
+    lied_and_mended("stopped-tenants", &[Lie::StoppedTenant]).await;
+}
+
+#[tokio::test]
+async fn a_call_of_the_api_that_anybody_may_make_is_seen() {
+    lied_and_mended("api-guards", &[Lie::OpenCall]).await;
+}
+
+#[tokio::test]
+async fn a_page_of_staff_that_anybody_may_read_is_seen() {
+    lied_and_mended("operator-pages", &[Lie::OpenStaff]).await;
+}
+
+#[tokio::test]
+async fn an_input_that_is_taken_or_refused_without_a_word_is_seen() {
+    lied_and_mended("clear-refusals", &[Lie::AnyInput, Lie::WordlessInput]).await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_not_told_or_not_counted_is_seen() {
+    lied_and_mended("limits-told", &[Lie::UntoldLimits, Lie::UncountedLimits]).await;
+}
+
+#[tokio::test]
+async fn forms_without_end_are_seen() {
+    lied_and_mended("form-limits", &[Lie::EndlessForms]).await;
+}
+
+#[tokio::test]
+async fn an_id_that_is_given_twice_or_not_quoted_is_seen() {
+    lied_and_mended("request-ids", &[Lie::OneRequestId, Lie::UnquotedRequestId]).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_other_sites_may_read_is_seen() {
+    lied_and_mended("cross-origin", &[Lie::OpenCors]).await;
+}
+
+#[tokio::test]
+async fn a_cookie_that_scripts_or_other_hosts_may_read_is_seen() {
+    lied_and_mended("session-cookies", &[Lie::ScriptCookie, Lie::WideCookie]).await;
+}
+
+#[tokio::test]
+async fn a_contact_that_is_missing_or_over_is_seen() {
+    lied_and_mended("security-contact", &[Lie::NoContact, Lie::OldContact]).await;
+}
+
+#[tokio::test]
+async fn a_private_key_in_the_set_and_a_purpose_without_a_key_are_seen() {
+    let db = TestDb::new().await;
+    signing_keys::ensure(&db.ground, &schedule()).await.unwrap();
+    let (site, probe) = served(&db).await;
+    for lie in [Lie::PrivateKey, Lie::NoKey] {
+        expect(&probe, "signing-keys", Outcome::Pass).await;
+        *site.lie.lock() = lie;
+        expect(&probe, "signing-keys", Outcome::Fail).await;
+        *site.lie.lock() = Lie::None;
+    }
+    expect(&probe, "signing-keys", Outcome::Pass).await;
+    let over = "update control.signing_keys set signs_until = signs_from where purpose = 'identity'";
+    db.administrator().await.execute(over, &[]).await.unwrap();
+    let evidence = expect(&probe, "signing-keys", Outcome::Fail).await;
+    assert!(evidence.contains("identity"), "{evidence}");
+}
+
+#[tokio::test]
+async fn the_keys_of_the_canaries_open_nothing_between_checks() {
+    let db = TestDb::new().await;
+    let (_, probe) = served(&db).await;
+    for id in ["key-revocation", "key-expiry", "key-scopes", "clear-refusals", "stopped-tenants"] {
+        expect(&probe, id, Outcome::Pass).await;
+    }
+    let open = "select count(*), count(*) filter (where revoked_at is null) from test.api_keys";
+    let row = db.administrator().await.query_one(open, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 0));
+}
+
+#[tokio::test]
 async fn without_an_address_nothing_is_claimed() {
     let db = TestDb::new().await;
-    for id in ["guard-audit", "key-revocation", "script-policy"] {
+    for id in ["guard-audit", "key-revocation", "script-policy", "stopped-tenants", "form-limits", "session-cookies"] {
         expect(&probe(&db, None), id, Outcome::Unknown).await;
     }
 }
@@ -84,13 +144,7 @@ async fn without_an_address_nothing_is_claimed() {
 /// The site is honest, lies, and is honest again.
 async fn lied_and_mended(id: &str, lies: &[Lie]) {
     let db = TestDb::new().await;
-    let (site, at) = serve(&db).await;
-    let mut sites = Sites::of(&config());
-    sites.connect = at;
-    let tenant = tenantry_core::ids::TenantId::from_uuid(Uuid::from_u128(1));
-    let key = ApiKey::generate(Mode::Test, tenant, &Entropy::seeded(1)).into_plaintext();
-    let sites = sites.with_tenants("http://acme.localhost:4000", "http://globex.localhost:4000", Some(key));
-    let probe = probe(&db, Some(sites));
+    let (site, probe) = served(&db).await;
     expect(&probe, id, Outcome::Pass).await;
     for lie in lies {
         *site.lie.lock() = *lie;
@@ -100,77 +154,12 @@ async fn lied_and_mended(id: &str, lies: &[Lie]) {
     expect(&probe, id, Outcome::Pass).await;
 }
 
-async fn serve(db: &TestDb) -> (Arc<Site>, SocketAddr) {
-    let database = db.administrator().await;
-    let site = Arc::new(Site { lie: Mutex::new(Lie::None), nonces: AtomicU32::new(0), database });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    let answering = Arc::clone(&site);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(connection(Arc::clone(&answering), stream));
-        }
-    });
-    (site, at)
-}
-
-async fn connection(site: Arc<Site>, stream: TcpStream) {
-    let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (site, (head, _)) = (Arc::clone(&site), request.into_parts());
-        async move { Ok::<_, std::convert::Infallible>(site.answer(&head).await) }
-    });
-    // A client that goes away is no matter of the test.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-}
-
-impl Site {
-    async fn answer(&self, request: &Parts) -> Response<Full<Bytes>> {
-        let lie = *self.lie.lock();
-        let nonce = self.nonce(lie);
-        let scripts = if lie == Lie::UnsafeInline { "'unsafe-inline'" } else { "" };
-        let policy = format!("script-src 'nonce-{nonce}' {scripts}; frame-ancestors 'none'");
-        let mut answer = Response::builder()
-            .status(self.status(request, lie).await)
-            .header("content-security-policy", policy)
-            .header("x-content-type-options", "nosniff")
-            .header("referrer-policy", "no-referrer")
-            .header("permissions-policy", "camera=()");
-        if lie != Lie::NoFrameOptions {
-            answer = answer.header("x-frame-options", "DENY");
-        }
-        answer.body(Full::from(format!("<script nonce=\"{nonce}\"></script>"))).unwrap()
-    }
-
-    fn nonce(&self, lie: Lie) -> String {
-        let number = if lie == Lie::OldNonce { 0 } else { self.nonces.fetch_add(1, Ordering::Relaxed) + 1 };
-        format!("{number:022}")
-    }
-
-    async fn status(&self, request: &Parts, lie: Lie) -> StatusCode {
-        let host = request.headers[header::HOST].to_str().unwrap();
-        let known = ["app.localhost:4000", "api.localhost:4000", "acme.localhost:4000", "globex.localhost:4000"];
-        let bearer = request
-            .headers
-            .get(header::AUTHORIZATION)
-            .map(|value| value.to_str().unwrap().trim_start_matches("Bearer "));
-        match (&request.method, request.uri.path()) {
-            _ if !known.contains(&host) && lie != Lie::AnyHost => StatusCode::NOT_FOUND,
-            (&Method::POST, "/-/sign-in" | "/-/sign-out") if lie != Lie::AnyOrigin => StatusCode::FORBIDDEN,
-            (_, "/-/api/v1/audit") => self.look_up(bearer, lie).await,
-            (_, path) if path.starts_with("/orders/") && lie != Lie::OpenRoute => StatusCode::UNAUTHORIZED,
-            (_, "/api/orders") if bearer.is_none() => StatusCode::UNAUTHORIZED,
-            (_, "/api/orders") if host.starts_with("globex") && lie != Lie::ForeignKey => StatusCode::NOT_FOUND,
-            _ => StatusCode::OK,
-        }
-    }
-
-    /// As a gateway without a cache would: known and not revoked.
-    async fn look_up(&self, bearer: Option<&str>, lie: Lie) -> StatusCode {
-        let Some(key) = bearer else { return StatusCode::UNAUTHORIZED };
-        let digest = ApiKey::parse(key).unwrap().digest();
-        let sql = "select revoked_at is null from test.api_keys where digest = $1";
-        let valid =
-            self.database.query_opt(sql, &[&digest.as_bytes().as_slice()]).await.unwrap().is_some_and(|row| row.get(0));
-        if valid || lie == Lie::RevokedKey { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
-    }
+async fn served(db: &TestDb) -> (Arc<Site>, Arc<Probe>) {
+    let (site, at) = serve(db).await;
+    let mut sites = Sites::of(&config());
+    sites.connect = at;
+    let tenant = tenantry_core::ids::TenantId::from_uuid(Uuid::from_u128(1));
+    let key = ApiKey::generate(Mode::Test, tenant, &Entropy::seeded(1)).into_plaintext();
+    let sites = sites.with_tenants("http://acme.localhost:4000", "http://globex.localhost:4000", Some(key));
+    (site, probe(db, Some(sites)))
 }
