@@ -29,3 +29,4 @@ pub use rename::{Versioned, WorkspaceName, rename};
 pub use resolve::Tenants;
 pub use status::{Overview, Reason, Search, TENANTS_A_PAGE, list, reactivate, suspend};
 pub use stopped::stopped;
+pub(crate) use store::by_slug;

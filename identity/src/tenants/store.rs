@@ -41,7 +41,7 @@ tenantry_platform::sql! {
         from doors.tenant_overview($1, $2, $3, $4, $5)";
 }
 
-pub(super) async fn by_slug(ground: &Ground, slug: &str) -> Result<Option<TenantRef>, DbFault> {
+pub(crate) async fn by_slug(ground: &Ground, slug: &str) -> Result<Option<TenantRef>, DbFault> {
     let rows = resolving(Context::default()).read(ground, &BY_SLUG, &[&slug]).await?;
     Ok(rows.first().map(|row| TenantRef {
         id: TenantId::from_uuid(row.get("tenant_id")),

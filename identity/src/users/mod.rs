@@ -14,6 +14,7 @@ mod browser;
 mod draft;
 mod enrol;
 pub mod http;
+pub mod import;
 mod link;
 pub mod page;
 mod sign_up;
