@@ -11,6 +11,8 @@ mod apikeys;
 mod authn;
 #[path = "../../src/members/tests/mod.rs"]
 mod members;
+#[path = "../../src/users/import/tests.rs"]
+mod import;
 #[path = "../../src/sessions/tests/mod.rs"]
 mod sessions;
 #[path = "../../src/tenants/tests.rs"]

@@ -61,7 +61,8 @@ async fn a_directory_in_use_is_refused_and_its_holder_named() {
 #[tokio::test]
 async fn without_postgresql_the_fault_names_the_command_that_installs_it() {
     let dir = data_dir();
-    let nowhere = Options { places: Places::only([dir.path().join("nothing here")]), ..options(dir.path()) };
+    let mut nowhere = options(dir.path());
+    nowhere.places = Places::only([dir.path().join("nothing here")]);
     let fault = PrivateCluster::start(&nowhere).await.unwrap_err().to_string();
     assert!(fault.starts_with("PostgreSQL 15 or newer is not installed: run `"), "{fault}");
     assert!(fault.contains("install"), "{fault}");

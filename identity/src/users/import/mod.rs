@@ -24,7 +24,7 @@ use tenantry_platform::permit::{Actor, Administer, Origin, Permit, TenantRef};
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
-use crate::{members, tenants};
+use crate::{events, members, tenants};
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,6 @@ async fn belong(
         .with(json!({ "password": recipe, "address_verified": newcomer.is_verified() }));
     record::append(tx, ground, act).await?;
     let event = json!({ "id": person, "tenant_id": tenant.id });
-    record::emit(tx, ground, "user.created", event).await?;
+    record::emit(tx, ground, &events::USER_CREATED, event).await?;
     Ok(())
 }
