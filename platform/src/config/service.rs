@@ -1,5 +1,6 @@
 //! `[mail]`, `[database]`, `[root_key]`, `[security_txt]`, `[audit]`, `[log]`, `[headers]`: what surrounds the requests.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,8 @@ pub struct Mail {
     /// `Acme <no-reply@example.com>`.
     pub from: String,
     pub timeout: Duration,
+    /// A PEM file of certificates that the server's may be signed by, besides the system's.
+    pub tls_ca: Option<PathBuf>,
 }
 
 /// `[database]`. The logins' URLs are secrets.
@@ -132,6 +135,7 @@ impl Mail {
                 .required("from", "\"Acme <no-reply@example.com>\"", given, parse::mailbox)
                 .unwrap_or_default(),
             timeout: Duration::from_millis(section.number("timeout_ms", 10_000, 100..=300_000)),
+            tls_ca: section.maybe("tls_ca", |path| Ok::<_, std::convert::Infallible>(PathBuf::from(path))),
         }
     }
 }

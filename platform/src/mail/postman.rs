@@ -3,12 +3,15 @@
 //! `smtps://` is TLS from the first byte, `smtp://…?tls=required` is STARTTLS or nothing,
 //! `?tls=opportunistic` STARTTLS where offered, and `smtp://` alone plain text, for loopback.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lettre::message::Mailbox;
 use lettre::transport::smtp;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use super::compose::compose;
 use super::{JOB, Queued};
@@ -27,6 +30,17 @@ pub enum MailFault {
     /// The server's URL cannot be used.
     #[error("TENANTRY_SMTP_URL cannot be used; write smtps://user:password@host, or smtp://host?tls=required")]
     Url,
+    /// The file of certificates cannot be used.
+    #[error("mail.tls_ca: {} cannot be used: {why}. Write the path of a PEM file of certificates.", path.display())]
+    Certificates {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificates for a connection that has none.
+    #[error("mail.tls_ca is set, but TENANTRY_SMTP_URL asks for no TLS; write smtps://, or smtp://…?tls=required")]
+    PlainWithCertificates,
 }
 
 /// Who carries mails to the server.
@@ -51,12 +65,34 @@ impl Postman {
         let from = config.from.parse().map_err(|_| MailFault::From)?;
         let builder =
             AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret()).map_err(|_| MailFault::Url)?;
+        let builder = match &config.tls_ca {
+            Some(path) => builder.tls(trusting(path, url.expose_secret())?),
+            None => builder,
+        };
         Ok(Self { transport: builder.timeout(Some(config.timeout)).build(), from })
     }
 
     async fn carry(&self, queued: &Queued) -> Result<(), JobFault> {
         let message = compose(queued, &self.from).map_err(JobFault::Final)?;
         self.transport.send(message).await.map(drop).map_err(|error| judge(&error))
+    }
+}
+
+/// The kind of TLS that the URL asks for, with the certificates of a file besides the system's.
+fn trusting(path: &Path, url: &str) -> Result<Tls, MailFault> {
+    let url = Url::parse(url).map_err(|_| MailFault::Url)?;
+    let unread = |why: String| MailFault::Certificates { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|fault| unread(fault.to_string()))?;
+    let certificates = Certificate::from_pem(&pem).map_err(|fault| unread(fault.to_string()))?;
+    let parameters = TlsParameters::builder(url.host_str().unwrap_or_default().to_owned());
+    let parameters =
+        parameters.add_root_certificate(certificates).build().map_err(|fault| unread(fault.to_string()))?;
+    let wanted = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+    match (url.scheme(), wanted.as_deref()) {
+        ("smtps", _) => Ok(Tls::Wrapper(parameters)),
+        (_, Some("required")) => Ok(Tls::Required(parameters)),
+        (_, Some("opportunistic")) => Ok(Tls::Opportunistic(parameters)),
+        _ => Err(MailFault::PlainWithCertificates),
     }
 }
 

@@ -25,7 +25,8 @@ fn verify() -> Mail {
 }
 
 fn postman(url: &str) -> Postman {
-    let config = config::Mail { from: "Acme <no-reply@example.com>".to_owned(), timeout: Duration::from_secs(5) };
+    let config =
+        config::Mail { from: "Acme <no-reply@example.com>".to_owned(), timeout: Duration::from_secs(5), tls_ca: None };
     Postman::new(&config, &url.to_owned().into()).expect("a URL")
 }
 

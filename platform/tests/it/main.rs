@@ -14,6 +14,7 @@ mod log;
 mod mail;
 #[path = "../../src/page/tests.rs"]
 mod page;
+mod postfix;
 mod postgres;
 #[path = "../../src/usage/tests.rs"]
 mod usage;
