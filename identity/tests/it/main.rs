@@ -9,10 +9,10 @@ mod house;
 mod apikeys;
 #[path = "../../src/authn/tests.rs"]
 mod authn;
-#[path = "../../src/members/tests/mod.rs"]
-mod members;
 #[path = "../../src/users/import/tests.rs"]
 mod import;
+#[path = "../../src/members/tests/mod.rs"]
+mod members;
 #[path = "../../src/sessions/tests/mod.rs"]
 mod sessions;
 #[path = "../../src/tenants/tests.rs"]
