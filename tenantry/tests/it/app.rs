@@ -150,7 +150,7 @@ fn config(wanted: &Wanted, port: u16, upstream: Upstream) -> Config {
 }
 
 /// A port that nobody else gets while the socket is held: cookies and links name it before anything listens.
-fn free_port() -> (u16, Socket) {
+pub(crate) fn free_port() -> (u16, Socket) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.set_reuse_port(true).unwrap();

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -80,6 +81,8 @@ pub(super) struct Team {
     pub(super) view: View,
     leash: ChildStdin,
     group: Option<Pid>,
+    /// Whether we asked for its end.
+    is_asked: Arc<AtomicBool>,
     life: JoinHandle<()>,
 }
 
@@ -111,21 +114,23 @@ impl Team {
             guard.stderr.take().map(|pipe| tokio::spawn(output::pass(pipe, Arc::clone(&lines)))),
         ];
         let (tell, stage) = watch::channel(Stage::Starting);
-        let upstream = upstream.clone();
+        let (upstream, is_asked) = (upstream.clone(), Arc::new(AtomicBool::new(false)));
+        let asked = Arc::clone(&is_asked);
         let life = tokio::spawn(async move {
             tokio::select! {
-                status = guard.wait() => return ended(&tell, status, output).await,
+                status = guard.wait() => return ended(&tell, status, output, &asked).await,
                 () = until_it_answers(&upstream) => {}
             }
             tell.send_replace(Stage::Answering);
             say(&format!("Your app answers on {}.", place(&upstream)));
-            ended(&tell, guard.wait().await, output).await;
+            ended(&tell, guard.wait().await, output, &asked).await;
         });
-        Ok(Self { view: View { stage, lines, command: shown }, leash, group, life })
+        Ok(Self { view: View { stage, lines, command: shown }, leash, group, is_asked, life })
     }
 
     /// Ends the app with everything that it started.
     pub(super) async fn stop(self) {
+        self.is_asked.store(true, Ordering::Relaxed);
         drop(self.leash);
         let is_gone = timeout(END_WITHIN, self.life).await.is_ok();
         if let Some(group) = self.group.filter(|_| !is_gone) {
@@ -137,7 +142,7 @@ impl Team {
 
 type Output = [Option<JoinHandle<()>>; 2];
 
-async fn ended(tell: &watch::Sender<Stage>, status: io::Result<ExitStatus>, output: Output) {
+async fn ended(tell: &watch::Sender<Stage>, status: io::Result<ExitStatus>, output: Output, is_asked: &AtomicBool) {
     let how = match status.as_ref().map(ExitStatus::code) {
         // As the shell says that a signal ended it.
         Ok(Some(code @ 129..)) => format!("was ended by signal {}", code - 128),
@@ -147,6 +152,9 @@ async fn ended(tell: &watch::Sender<Stage>, status: io::Result<ExitStatus>, outp
     // Its last words first. A grandchild that lives on may hold the pipes open.
     for pipe in output.into_iter().flatten() {
         let _ = timeout(ASK_WITHIN, pipe).await;
+    }
+    if is_asked.load(Ordering::Relaxed) {
+        return;
     }
     say_error(&format!("Your app {how}. The gateway goes on; start `tenantry dev` again when the app is mended."));
     tell.send_replace(Stage::Ended(how));

@@ -9,11 +9,13 @@ use std::time::Instant;
 
 use rustix::process::Pid;
 use serde_json::{Value, json};
+use socket2::Socket;
 use tenantry::dev::Seeded;
 use tokio::process::Command;
 
 use super::ask::Ask;
 use super::process::{Dev, FIRST_START, data_dir, end, gone, is_gone, run, tenantry, until};
+use crate::app::free_port;
 use crate::client::Answer;
 
 /// Everything is public, and an address of its own tells which configuration is in force.
@@ -52,36 +54,41 @@ fn the_app() {
 }
 
 /// A directory with a configuration, and what `dev` says of faults.
-struct Place(tempfile::TempDir);
+struct Place {
+    dir: tempfile::TempDir,
+    /// Where the app listens. The socket keeps the port from everybody but it.
+    port: String,
+    _held: Socket,
+}
 
 impl Place {
     fn new() -> Self {
-        let place = Self(data_dir());
+        let (port, held) = free_port();
+        let place = Self { dir: data_dir(), port: port.to_string(), _held: held };
         place.write("tenantry.toml", CONFIG);
         place
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.0.path().join(name), text).unwrap();
+        fs::write(self.dir.path().join(name), text).unwrap();
     }
 
     fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
+        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
     }
 
     /// `tenantry dev` for the app of these tests, with more arguments before its own command.
     fn command(&self, args: &[&str]) -> Command {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = tenantry(&["dev", "--port", "0", "--app-port", &port.to_string()]);
+        let mut command = tenantry(&["dev", "--port", "0", "--app-port", &self.port]);
         command.args(args).arg("--").arg(std::env::current_exe().unwrap());
         command.args(["dev::team::the_app", "--exact", "--ignored", "--nocapture"]);
-        command.current_dir(self.0.path()).env(PLACE, self.0.path());
-        command.stderr(Stdio::from(fs::File::create(self.0.path().join("faults")).unwrap()));
+        command.current_dir(self.dir.path()).env(PLACE, self.dir.path());
+        command.stderr(Stdio::from(fs::File::create(self.dir.path().join("faults")).unwrap()));
         command
     }
 
     async fn start(&self) -> Dev {
-        let dir = self.0.path().join("data");
+        let dir = self.dir.path().join("data");
         Dev::start_by(&mut self.command(&["--data-dir", "data"]), &dir, FIRST_START).await
     }
 
@@ -138,7 +145,7 @@ async fn nothing_of_the_app_outlives_the_end_or_a_kill() {
             assert_eq!(dev.stop().await.code(), Some(0));
             assert!(is_gone(grandchild));
         }
-        fs::remove_file(place.0.path().join(GRANDCHILD)).unwrap();
+        fs::remove_file(place.dir.path().join(GRANDCHILD)).unwrap();
     }
 }
 
@@ -168,7 +175,7 @@ async fn an_occupied_port_is_told_before_the_app_is_started() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let mut command = tenantry(&["dev", "--ephemeral", "--port", "0", "--app-port", &port, "--", "true"]);
-    let said = command.current_dir(place.0.path()).output().await.unwrap();
+    let said = command.current_dir(place.dir.path()).output().await.unwrap();
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("answers on") && said.contains("--app-port"), "{said}");
 }
@@ -184,7 +191,7 @@ async fn a_seeded_run_is_ready_soon_moves_its_clock_and_leaves_nothing() {
     place.write("seed.toml", SEED);
     let began = Instant::now();
     let args = ["--ephemeral", "--seed", "seed.toml", "--ready-file", "dev.json"];
-    let dev = Dev::start_by(&mut place.command(&args), place.0.path(), FIRST_START).await;
+    let dev = Dev::start_by(&mut place.command(&args), place.dir.path(), FIRST_START).await;
     writeln!(std::io::stdout(), "ready after {} ms", began.elapsed().as_millis()).unwrap();
     let globex = dev.ready.workspaces.iter().find(|workspace| workspace.slug == "globex").unwrap();
     let products = format!("{}/api/products", dev.ready.api);
@@ -236,14 +243,14 @@ async fn every_fault_of_a_seed_is_told_at_once() {
         .replace("name = \"other\"", "name = \"reader\"");
     place.write("seed.toml", &format!("{faulty}{}", SEED.replace("gus@globex.example", "nobody")));
     let mut command = tenantry(&["dev", "--ephemeral", "--port", "0", "--seed", "seed.toml"]);
-    let said = command.current_dir(place.0.path()).output().await.unwrap();
+    let said = command.current_dir(place.dir.path()).output().await.unwrap();
     let (said, code) = (String::from_utf8_lossy(&said.stderr).into_owned(), said.status.code());
     for fault in ["[0].members[0].role", "[0].keys[0].scopes", "[0].keys[1].name", "[1].slug", "[1].owner.email"] {
         assert!(said.contains(&format!("workspaces{fault}")), "{fault}: {said}");
     }
     assert_eq!(code, Some(2));
     place.write("seed.toml", "[[workspaces]]\nslug = 1\n");
-    let seed = place.0.path().join("seed.toml");
+    let seed = place.dir.path().join("seed.toml");
     let said = run(&["dev", "--ephemeral", "--port", "0", "--seed", seed.to_str().unwrap()]).await.refused();
     assert!(said.contains("line 2"), "{said}");
 }
@@ -251,9 +258,8 @@ async fn every_fault_of_a_seed_is_told_at_once() {
 #[tokio::test]
 async fn an_app_that_ends_before_it_answers_fails_a_seeded_run() {
     let place = Place::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let args = ["dev", "--ephemeral", "--port", "0", "--app-port", &port, "--", "/bin/sh", "-c", "exit 7"];
-    let mut child = tenantry(&args).current_dir(place.0.path()).stderr(Stdio::piped()).spawn().unwrap();
+    let args = ["dev", "--ephemeral", "--port", "0", "--app-port", &place.port, "--", "/bin/sh", "-c", "exit 7"];
+    let mut child = tenantry(&args).current_dir(place.dir.path()).stderr(Stdio::piped()).spawn().unwrap();
     let status = child.wait().await.unwrap();
     let mut said = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut child.stderr.take().unwrap(), &mut said).await.unwrap();
@@ -264,9 +270,9 @@ async fn an_app_that_ends_before_it_answers_fails_a_seeded_run() {
 #[tokio::test]
 async fn a_command_without_a_configuration_needs_a_session_everywhere() {
     let place = Place::new();
-    fs::remove_file(place.0.path().join("tenantry.toml")).unwrap();
+    fs::remove_file(place.dir.path().join("tenantry.toml")).unwrap();
     let mut child = place.command(&["--data-dir", "data"]).stdout(Stdio::null()).spawn().unwrap();
-    let ready = place.0.path().join("data/dev.json");
+    let ready = place.dir.path().join("data/dev.json");
     let told = async || serde_json::from_slice::<Value>(&fs::read(&ready).ok()?).ok();
     let ready = until("it is ready", told).await;
     let away = Ask::get(ready["tenant"].as_str().unwrap()).header("accept", "text/html").send().await;
