@@ -202,7 +202,11 @@ async fn what_is_long_over_is_swept_and_what_lives_stays() {
     let fresh =
         "insert into control.change (id, at, kind, subject) values (gen_random_uuid(), $1, 'key', gen_random_uuid())";
     admin.execute(fresh, &[&house.db.ground.now()]).await.expect("told just now");
-    assert_eq!(sweep(&house.db.ground).await.expect("a count"), 2, "the old session, and what its sign-up told caches");
+    assert_eq!(
+        sweep(&house.db.ground).await.expect("a count"),
+        3,
+        "the old session, and what its sign-up told caches of two things"
+    );
     assert!(young.is_signed_in(CENTRAL).await && !old.is_signed_in(CENTRAL).await);
     let told = admin.query("select 1 from control.change", &[]).await.expect("read");
     assert_eq!(told.len(), 1, "what others may not have heard yet is kept");
