@@ -4,6 +4,7 @@
 pub mod app;
 mod background;
 pub mod cli;
+mod console;
 pub mod demo;
 pub mod dev;
 pub mod identity_token;

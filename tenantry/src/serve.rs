@@ -152,6 +152,9 @@ async fn write_noted(app: &App) {
         tracing::debug!(%fault, "the last uses of keys were not written");
     }
     app.custody.observer.flush(&app.ground).await;
+    if let Err(fault) = app.reports.flush(&app.ground).await {
+        tracing::warn!(%fault, "the last reports of violated policies were not written");
+    }
     if let Err(fault) = app.ground.usage.flush(&app.ground).await {
         tracing::warn!(%fault, "the last counts of usage were not written");
     }
@@ -257,6 +260,11 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
         let ground = ground.clone();
         async move { ground.usage.run(&ground, stopped).await }
     });
+    let reports = Arc::clone(app);
+    background.keep("reports", move |stopped| {
+        let app = Arc::clone(&reports);
+        async move { app.reports.run(&app.ground, stopped).await }
+    });
     schedules(&mut background, app);
     Ok(background)
 }
@@ -299,6 +307,7 @@ async fn sweep(ground: Ground) -> Result<(), Fault> {
     tenantry_identity::sessions::sweep(&ground).await?;
     idempotency::sweep(&ground).await?;
     usage::sweep(&ground).await?;
+    tenantry_edge::csp::sweep(&ground).await?;
     tenantry_identity::members::sweep(&ground).await?;
     Ok(jobs::forget_failed(&ground).await?)
 }

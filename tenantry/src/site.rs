@@ -109,7 +109,12 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Probl
 
 /// A browser's report of a violated policy (WEB-1).
 pub(crate) async fn report(State(app): State<Arc<App>>, caller: Caller, headers: HeaderMap, body: Body) -> Response {
-    csp::receive(&app.reports, caller.tenant.as_ref().map(|tenant| tenant.id), &headers, body, app.ground.now()).await
+    let mode = match caller.surface {
+        Surface::Tenant(mode) => Some(mode),
+        Surface::Central | Surface::Api => None,
+    };
+    let place = caller.tenant.as_ref().map(|tenant| tenant.id).zip(mode);
+    csp::receive(&app.reports, place, &headers, body, app.ground.now()).await
 }
 
 /// `/.well-known/security.txt` (RFC 9116, EV-4).

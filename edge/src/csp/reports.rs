@@ -9,23 +9,34 @@ use http_body_util::{BodyExt, Limited};
 use parking_lot::Mutex;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::TenantId;
+use tenantry_core::mode::Mode;
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::report::{NotAReport, REPORT_BYTES_MAX, Report, parse};
 
-/// Different violations remembered. One page of an app shows a handful; beyond this only the total counts,
+/// Groups of a tenant between two writings. One page of an app shows a handful; beyond this only the total counts,
 /// so that whoever invents reports fills nothing.
-const GROUPS_MAX: usize = 1_000;
+const GROUPS_A_TENANT: u32 = 50;
+/// Groups of a tenant that find room when all others have taken the rest.
+const GROUPS_SURE: u32 = 5;
+/// Groups of all tenants before only sure ones are left: about 500 bytes each.
+const GROUPS_MOST: usize = 5_000;
 
 /// How often something was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aggregate {
+    /// Reports.
     pub count: u64,
+    /// The first one.
     pub first: Timestamp,
+    /// The last one.
     pub last: Timestamp,
 }
 
-/// Violations since the start of the process, by tenant, directive, blocked origin and path.
+/// A group: whose pages, in which mode, and what was stopped where.
+pub(super) type Group = (TenantId, Mode, Report);
+
+/// Violations since they were last written, by tenant, directive, blocked origin and path.
 #[derive(Debug, Default)]
 pub struct Reports {
     inner: Mutex<Inner>,
@@ -33,34 +44,38 @@ pub struct Reports {
 
 #[derive(Debug, Default)]
 struct Inner {
-    groups: HashMap<(Option<TenantId>, Report), Aggregate>,
+    groups: HashMap<Group, Aggregate>,
+    /// How many groups each tenant has here.
+    shares: HashMap<TenantId, u32>,
     /// Of violations for which there was no room.
     uncounted: u64,
 }
 
 impl Reports {
     /// Counts a report.
-    pub fn note(&self, tenant: Option<TenantId>, report: Report, now: Timestamp) {
+    pub fn note(&self, tenant: TenantId, mode: Mode, report: Report, now: Timestamp) {
         let mut inner = self.inner.lock();
-        let key = (tenant, report);
-        if inner.groups.len() >= GROUPS_MAX && !inner.groups.contains_key(&key) {
+        let is_full = inner.groups.len() >= GROUPS_MOST;
+        let group = (tenant, mode, report);
+        if let Some(known) = inner.groups.get_mut(&group) {
+            known.count += 1;
+            known.last = now;
+            return;
+        }
+        let share = inner.shares.entry(tenant).or_default();
+        if *share >= if is_full { GROUPS_SURE } else { GROUPS_A_TENANT } {
             inner.uncounted += 1;
             return;
         }
-        let group = inner.groups.entry(key).or_insert(Aggregate { count: 0, first: now, last: now });
-        group.count += 1;
-        group.last = now;
+        *share += 1;
+        inner.groups.insert(group, Aggregate { count: 1, first: now, last: now });
     }
 
-    /// What a tenant's pages ran into, the most frequent first.
-    pub fn of(&self, tenant: Option<TenantId>) -> Vec<(Report, Aggregate)> {
-        let inner = self.inner.lock();
-        let groups = inner.groups.iter().filter(|((of, _), _)| *of == tenant);
-        let mut groups: Vec<_> = groups.map(|((_, report), group)| (report.clone(), *group)).collect();
-        groups.sort_by(|(a, m), (b, n)| {
-            n.count.cmp(&m.count).then_with(|| (&a.path, &a.blocked).cmp(&(&b.path, &b.blocked)))
-        });
-        groups
+    /// Takes everything that was counted since the last time.
+    pub(super) fn take(&self) -> HashMap<Group, Aggregate> {
+        let mut inner = self.inner.lock();
+        inner.shares.clear();
+        std::mem::take(&mut inner.groups)
     }
 
     /// How many reports were only added up, for lack of room.
@@ -69,10 +84,11 @@ impl Reports {
     }
 }
 
-/// Answers a browser's report: 204, or what is wrong with it. Limit it per address before.
+/// Answers a browser's report: 204, or what is wrong with it. Limit it per address before. `place` is whose page it
+/// was; reports of Tenantry's own pages are in the log alone.
 pub async fn receive(
     reports: &Reports,
-    tenant: Option<TenantId>,
+    place: Option<(TenantId, Mode)>,
     headers: &HeaderMap,
     body: Body,
     now: Timestamp,
@@ -86,7 +102,9 @@ pub async fn receive(
                     path = report.path,
                     "content security policy violated"
                 );
-                reports.note(tenant, report, now);
+                if let Some((tenant, mode)) = place {
+                    reports.note(tenant, mode, report, now);
+                }
             }
             StatusCode::NO_CONTENT.into_response()
         }

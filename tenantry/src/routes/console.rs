@@ -9,7 +9,7 @@ use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
 use super::{Access, EXPORT_PAGE, Entries, On};
-use crate::site;
+use crate::{console, site};
 
 /// A mail to a stranger costs its sender and the workspace (RL-4).
 const INVITING: &[TierId] = &[TierId::PAGE_IP, TierId::INVITE_USER, TierId::INVITE_TENANT];
@@ -33,6 +33,7 @@ impl Entries {
     {
         const SETTINGS: &str = "/-/console/{slug}/{mode}/settings";
         let manages = Some("tenant:manage");
+        self.console(Get, "/-/console/{slug}/{mode}/csp", manages, get(console::csp::list::<M>));
         self.console(Get, SETTINGS, manages, get(tenants::settings::show::<M>));
         self.console(Post, SETTINGS, manages, post(tenants::settings::change::<M>));
     }

@@ -1,6 +1,9 @@
 //! What a workspace uses, on its home page, and the settings that it changes itself (OBS-3, AC-1, AC-15).
 
+use http::HeaderValue;
 use serde_json::json;
+use tenantry_core::mode::Mode;
+use tenantry_edge::csp;
 
 use crate::app::{TestApp, Wanted};
 
@@ -153,6 +156,57 @@ async fn settings_are_for_those_who_manage_the_workspace_and_exist_for_nobody_el
     stranger.get("app", &path).await.expect(404);
     stranger.post("app", &path, &[("name", "Mine now"), ("version", "1")]).await.expect(404);
     assert_eq!(app.count("control.tenants where name = 'Mine now'").await, 0);
+}
+
+/// [WEB-1]
+#[tokio::test]
+async fn what_browsers_report_is_grouped_for_the_workspace_whose_page_it_was() {
+    let app = TestApp::new().await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    let (mut owner, mut other, mut admin) = (acme.owner().await, globex.owner().await, acme.member("ADMIN").await);
+    let report = |host: &'static str, blocked: &str| {
+        let body = json!({ "csp-report": { "document-uri": "https://x.example/orders?token=secret", "effective-directive": "script-src-elem", "blocked-uri": blocked, "disposition": "enforce" } });
+        app.call("POST", host, "/-/csp-reports")
+            .bytes(HeaderValue::from_static("application/csp-report"), body.to_string())
+    };
+    for blocked in ["https://cdn.example/a.js", "https://cdn.example/b.js", "inline"] {
+        report("acme", blocked).send().await.expect(204);
+    }
+    report("globex", "eval").send().await.expect(204);
+    report("acme--test", "blob").send().await.expect(204);
+    app.server.app.reports.flush(&app.db.ground).await.unwrap();
+    let page = owner.get("app", &acme.console("csp")).await.expect(200);
+    for told in [
+        "<code>script-src-elem</code> https://cdn.example",
+        ">2</td>",
+        "csp_sources of the route for script-src.",
+        "Give its tag the nonce",
+        "<code>/orders</code>",
+    ] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+    for hidden in ["secret", "eval", "blob"] {
+        assert!(!page.text().contains(hidden), "{hidden}: {}", page.text());
+    }
+    assert!(other.get("app", &globex.console("csp")).await.expect(200).body.contains("makes code out of text"));
+    other.get("app", &acme.console("csp")).await.expect(404);
+    assert!(admin.get("app", &acme.console("csp")).await.expect(403).body.contains("tenant:manage"));
+}
+
+#[tokio::test]
+async fn invented_reports_fill_no_table() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    let body = |path: usize| format!("{{\"csp-report\": {{ \"document-uri\": \"https://x.example/{path}\" }} }}");
+    for path in 0..400 {
+        let report = csp::parse("application/csp-report", body(path).as_bytes()).unwrap().remove(0);
+        app.server.app.reports.note(acme.id(), Mode::Live, report, app.db.ground.now());
+        if path % 40 == 39 {
+            app.server.app.reports.flush(&app.db.ground).await.unwrap();
+        }
+    }
+    let rows = app.count("live.csp_reports").await;
+    assert!((200..250).contains(&rows), "{rows}");
 }
 
 #[tokio::test]

@@ -199,3 +199,55 @@ begin
     end loop;
 end
 $$;
+
+-- ------------------------------------------------------------------ what browsers reported of violated policies, grouped (WEB-1)
+
+do $$
+declare
+    s text;
+begin
+    foreach s in array array['live', 'test'] loop
+        execute format($t$
+            create table %1$I.csp_reports (
+                tenant_id   uuid not null,
+                directive   text not null check (length(directive) <= 200),
+                blocked     text not null check (length(blocked) <= 200),
+                path        text not null check (length(path) <= 200),
+                is_enforced boolean not null,
+                reports     bigint not null check (reports > 0),
+                first_at    timestamptz not null,
+                last_at     timestamptz not null,
+                primary key (tenant_id, directive, blocked, path, is_enforced)
+            );
+            create index csp_reports_age on %1$I.csp_reports (last_at);
+            comment on table %1$I.csp_reports is 'Strangers'' words: bounded a tenant, without query, fragment or name.';
+            alter table %1$I.csp_reports enable row level security;
+            alter table %1$I.csp_reports force row level security;
+            create policy tenant on %1$I.csp_reports to %2$I
+                using (tenant_id = current_setting('tenantry.tenant')::uuid)
+                with check (tenant_id = current_setting('tenantry.tenant')::uuid);
+            grant select, insert on %1$I.csp_reports to %2$I;
+            grant update (reports, first_at, last_at) on %1$I.csp_reports to %2$I;
+            create policy door_sweep_csp_reports on %1$I.csp_reports to tenantry_door_sweep_csp_reports
+                using (true) with check (true);
+            grant usage on schema %1$I to tenantry_door_sweep_csp_reports;
+            grant select (last_at), delete on %1$I.csp_reports to tenantry_door_sweep_csp_reports;
+        $t$, s, 'tenantry_' || s);
+    end loop;
+end
+$$;
+
+-- Groups of every tenant that no browser has reported for long.
+create function doors.sweep_csp_reports(before timestamptz) returns bigint
+language sql strict security definer set search_path = '' as $$
+    with of_live as (delete from live.csp_reports r where r.last_at < before returning 1),
+         of_test as (delete from test.csp_reports r where r.last_at < before returning 1)
+    select (select count(*) from of_live) + (select count(*) from of_test)
+$$;
+
+revoke execute on function doors.sweep_csp_reports(timestamptz) from public;
+grant execute on function doors.sweep_csp_reports(timestamptz) to tenantry_jobs;
+
+grant create on schema doors to tenantry_door_sweep_csp_reports;
+alter function doors.sweep_csp_reports(timestamptz) owner to tenantry_door_sweep_csp_reports;
+revoke create on schema doors from tenantry_door_sweep_csp_reports;

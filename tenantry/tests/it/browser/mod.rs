@@ -23,6 +23,7 @@ async fn a_newcomer_takes_the_tour() {
     opens_the_mail(&browser, &dev.ready).await;
     creates_a_key(&browser, &dev.ready).await;
     reads_the_audit_log(&browser, &dev.ready).await;
+    looks_at_the_workspace(&browser, &dev.ready).await;
     opens_the_app(&browser, &dev.ready).await;
     reads_what_strangers_read(&browser, &dev.ready).await;
     signs_out(&browser, &dev.ready).await;
@@ -101,6 +102,19 @@ async fn reads_the_audit_log(browser: &Chromium, ready: &Ready) {
     browser.is_sound("audit").await;
 }
 
+/// What is used, as charts and as tables, and what the workspace says of itself.
+async fn looks_at_the_workspace(browser: &Chromium, ready: &Ready) {
+    for page in ["?span=hour", "?span=week", "/csp", "/settings"] {
+        browser.goto(&at(ready, &format!("/-/console/northwind/test{page}"))).await;
+        browser.evaluate("document.querySelectorAll('main details').forEach(fold => fold.open = true)").await;
+        browser.is_sound(page).await;
+    }
+    browser.fill("name", " Limited").await;
+    browser.submit().await;
+    browser.find(".flash, [role=status]").await;
+    assert!(browser.text().await.contains("Northwind Limited"));
+}
+
 /// The app's page runs its own scripts, by the nonce that the gateway chose, and no other.
 async fn opens_the_app(browser: &Chromium, ready: &Ready) {
     let app = ready.tenant.replace("acme", "northwind");
@@ -145,9 +159,10 @@ async fn an_operator_works_by_keyboard() {
     browser.press(dev.ready.operator.email.chars().chain([tab])).await;
     browser.press(dev.ready.operator.password.chars().chain([char::from(Key::Enter)])).await;
     browser.arrive(&at(&dev.ready, "/-/console/staffroom/live")).await;
-    for path in ["/-/operator/tenants", "/-/operator/controls"] {
-        browser.goto(&at(&dev.ready, path)).await;
-        browser.is_sound(path).await;
+    for path in ["tenants", "people?q=owner@acme.localhost", "people?q=nobody", "jobs", "mails", "controls"] {
+        let path = format!("/-/operator/{path}");
+        browser.goto(&at(&dev.ready, &path)).await;
+        browser.is_sound(&path).await;
     }
     suspends_a_tenant(&browser, &dev.ready).await;
     browser.close().await;
@@ -155,6 +170,9 @@ async fn an_operator_works_by_keyboard() {
 
 async fn suspends_a_tenant(browser: &Chromium, ready: &Ready) {
     browser.goto(&at(ready, "/-/operator/tenants?q=globex")).await;
+    browser.click("main a.cell-title").await;
+    browser.find(".graphs").await;
+    browser.is_sound("a tenant").await;
     browser.click("main a[href$='/suspend']").await;
     browser.fill("reason", "Unpaid").await;
     browser.fill("confirm", "globex").await;

@@ -1,0 +1,3 @@
+//! Pages of a workspace's console whose rooms draw no pages themselves.
+
+pub(crate) mod csp;
