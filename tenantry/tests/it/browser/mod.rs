@@ -159,7 +159,7 @@ async fn an_operator_works_by_keyboard() {
     browser.press(dev.ready.operator.email.chars().chain([tab])).await;
     browser.press(dev.ready.operator.password.chars().chain([char::from(Key::Enter)])).await;
     browser.arrive(&at(&dev.ready, "/-/console/staffroom/live")).await;
-    for path in ["tenants", "people?q=owner@acme.localhost", "people?q=nobody", "jobs", "mails", "controls"] {
+    for path in ["tenants", "people?q=owner@acme.example", "people?q=nobody", "jobs", "mails", "controls"] {
         let path = format!("/-/operator/{path}");
         browser.goto(&at(&dev.ready, &path)).await;
         browser.is_sound(&path).await;
