@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenantry_core::ids::{AuditId, EventId, TenantId};
 use tenantry_core::leaf::{ActorKind, Leaf, Personal, Salt};
-use tenantry_core::seal::{DataKey, Place};
+use tenantry_core::seal::{DataKey, Place, SealFault};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -171,21 +171,38 @@ pub async fn emit<M: Plane + In<Everywhere>>(
     Ok(id)
 }
 
-/// Opens the personal fields of a stored row. `None`: the person's key was erased.
+/// What became of the personal fields of a row.
+#[derive(Clone, Debug)]
+pub enum Revealed {
+    /// They open.
+    Known(PersonalFields),
+    /// The person has no key: it was erased, and with it all that it sealed.
+    Erased,
+    /// The person has another key: the one of this row was erased, and they came back.
+    ErasedBefore,
+}
+
+/// Opens the personal fields of a stored row.
+///
+/// # Errors
+/// [`DbFault::Refused`] where the key is there and they do not open: somebody altered them.
 pub async fn reveal<M: Plane + In<Everywhere>>(
     tx: &mut TenantTx<M>,
     ground: &Ground,
     subject: Uuid,
     id: AuditId,
     sealed: &[u8],
-) -> Result<Option<PersonalFields>, DbFault> {
+) -> Result<Revealed, DbFault> {
     let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
-    let Some(key) = find_key(tx, ground, tenant, subject).await? else { return Ok(None) };
+    let Some(key) = find_key(tx, ground, tenant, subject).await? else { return Ok(Revealed::Erased) };
     let scope = tenant.to_string();
-    let plain = key
-        .open(&row_place(&scope, id.uuid().as_bytes()), sealed)
-        .map_err(|fault| DbFault::Refused(fault.to_string()))?;
-    Ok(serde_json::from_slice(&plain).ok())
+    match key.open(&row_place(&scope, id.uuid().as_bytes()), sealed) {
+        Ok(plain) => serde_json::from_slice(&plain)
+            .map(Revealed::Known)
+            .map_err(|_| DbFault::Refused("what was sealed is no set of personal fields".to_owned())),
+        Err(SealFault::UnknownKey(_)) => Ok(Revealed::ErasedBefore),
+        Err(fault) => Err(DbFault::Refused(fault.to_string())),
+    }
 }
 
 /// The mark under which this plane's rows of an address are found, `None` where no row has any.

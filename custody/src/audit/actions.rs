@@ -70,45 +70,64 @@ pub struct Action {
     pub activity: u32,
     /// How much it matters.
     pub weight: Weight,
+    /// What happened, in a sentence.
+    pub meaning: &'static str,
 }
 
 /// The activity of every class for what none of the others names.
 const OTHER: u32 = 99;
 
 macro_rules! actions {
-    ($($word:literal $class:ident $activity:literal $weight:ident;)+) => {
+    ($($word:literal $class:ident $activity:literal $weight:ident $meaning:literal;)+) => {
         /// All of them, in alphabetical order.
         pub const ACTIONS: &[Action] = &[$(Action {
             word: $word, class: Class::$class, activity: $activity, weight: Weight::$weight,
+            meaning: $meaning,
         }),+];
     };
 }
 
 // Activities: AccountChange 1 create, 2 enable, 3 password change, 4 password reset, 5 disable, 6 delete, 9 lock.
-// Authentication 1 logon, 2 logoff. EntityManagement 1 create, 2 read, 3 update, 4 delete, 12 suspend, 13 resume.
+// Authentication 1 logon, 2 logoff. EntityManagement 1 create, 2 read, 3 update, 4 delete,
+// 9 disable, 12 suspend, 13 resume.
 // ApiActivity is what the request's method says. All: 99 other.
 actions! {
-    "access.refused" ApiActivity 99 Refused;
-    "api_key.created" EntityManagement 1 Notable;
-    "api_key.revoked" EntityManagement 4 Notable;
-    "app.request_allowed" ApiActivity 99 Done;
-    "audit.exported" EntityManagement 2 Notable;
-    "audit.incomplete" ApiActivity 99 Alarming;
-    "limit.exceeded" ApiActivity 99 Refused;
-    "member.added" EntityManagement 1 Notable;
-    "person.verified" AccountChange 2 Done;
-    "posture.tried" EntityManagement 2 Done;
-    "session.created" Authentication 1 Done;
-    "session.ended" Authentication 2 Done;
-    "session.refused" Authentication 1 Refused;
-    "session.reuse_detected" Authentication 2 Alarming;
-    "tenant.created" EntityManagement 1 Done;
-    "tenant.reactivated" EntityManagement 13 Notable;
-    "tenant.suspended" EntityManagement 12 Notable;
+    "access.refused" ApiActivity 99 Refused "A route refused a known caller: too small a role or scope";
+    "api_key.created" EntityManagement 1 Notable "A key was made";
+    "api_key.deleted" EntityManagement 4 Notable "A key was deleted";
+    "api_key.revoked" EntityManagement 9 Notable "A key was revoked";
+    "api_key.rotated" EntityManagement 3 Notable "A key was followed by another";
+    "api_key.updated" EntityManagement 3 Notable "A key's name, networks or end were changed";
+    "app.request_allowed" ApiActivity 99 Done "A caller passed to the app";
+    "audit.exported" EntityManagement 2 Notable "Rows of this log were taken away as a file";
+    "audit.incomplete" ApiActivity 99 Alarming "So many different things happened that some rows are missing; `metadata.missing` counts them";
+    "invitation.revoked" EntityManagement 4 Done "An invitation was taken back";
+    "limit.exceeded" ApiActivity 99 Refused "A caller was over a limit";
+    "member.invited" EntityManagement 1 Notable "Somebody was invited";
+    "member.joined" EntityManagement 1 Notable "An invitation was accepted";
+    "member.left" EntityManagement 4 Notable "A member left";
+    "member.removed" EntityManagement 4 Notable "A member was removed";
+    "member.role_changed" EntityManagement 3 Notable "A member has another role";
+    "ownership.transferred" EntityManagement 3 Notable "The workspace has another owner";
+    "person.verified" AccountChange 2 Done "A person proved an e-mail address";
+    "posture.tried" EntityManagement 2 Done "A control tried a claim, in a transaction that is rolled back";
+    "session.created" Authentication 1 Done "Somebody signed in";
+    "session.ended" Authentication 2 Done "Somebody signed out";
+    "session.refused" Authentication 1 Refused "An attempt to sign in as this person was refused";
+    "session.reuse_detected" Authentication 2 Alarming "A refresh token was used twice: the session tree was ended";
+    "tenant.created" EntityManagement 1 Done "The workspace was made";
+    "tenant.reactivated" EntityManagement 13 Notable "The workspace is served again";
+    "tenant.suspended" EntityManagement 12 Notable "The workspace is not served";
 }
 
 /// The action of a word. A row of a newer version may have another: it is told as it is, and as nothing special.
 pub fn action(word: &str) -> Action {
     let known = ACTIONS.binary_search_by(|action| action.word.cmp(word)).ok().map(|at| ACTIONS[at]);
-    known.unwrap_or(Action { word: "", class: Class::EntityManagement, activity: OTHER, weight: Weight::Done })
+    known.unwrap_or(Action {
+        word: "",
+        class: Class::EntityManagement,
+        activity: OTHER,
+        weight: Weight::Done,
+        meaning: "",
+    })
 }

@@ -8,7 +8,7 @@ use tenantry_core::ids::AuditId;
 use tenantry_platform::db::{Control, Database, DbFault, Everywhere, HasStore, In, Mode, Plane, Row, TenantTx};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{ExportAudit, Permission, Permit, ReadAudit};
-use tenantry_platform::record;
+use tenantry_platform::record::{self, Revealed};
 use uuid::Uuid;
 
 use super::entry::{Entry, Personal};
@@ -245,8 +245,9 @@ impl<M: Plane + In<Everywhere>> Reading<'_, M> {
             return Ok(entry);
         }
         entry.personal = match record::reveal(&mut self.tx, self.ground, entry.subject, entry.id, &entry.sealed).await {
-            Ok(Some(personal)) => Personal::Known(personal),
-            Ok(None) => {
+            Ok(Revealed::Known(personal)) => Personal::Known(personal),
+            Ok(Revealed::ErasedBefore) => Personal::Erased,
+            Ok(Revealed::Erased) => {
                 self.erased.insert(entry.subject);
                 Personal::Erased
             }

@@ -87,6 +87,7 @@ struct Key {
 /// How much of the memory each tenant holds.
 #[derive(Default)]
 struct Shares {
+    most: usize,
     held: usize,
     tenants: HashMap<TenantId, Share>,
     /// What found no place at all, of tenants that hold none: more tenants at a time than there are places.
@@ -103,7 +104,7 @@ struct Share {
 impl Shares {
     /// Takes a place if the tenant holds fewer than are free; otherwise counts what is lost.
     fn take(&mut self, tenant: TenantId, mode: ModeWord) -> bool {
-        let free = SIGHTS_MOST.saturating_sub(self.held);
+        let free = self.most.saturating_sub(self.held);
         if free == 0 && !self.tenants.contains_key(&tenant) {
             self.crowded_out += 1;
             return false;
@@ -189,17 +190,22 @@ impl std::fmt::Debug for Observer {
 
 impl Default for Observer {
     fn default() -> Self {
-        Self(Arc::new(State {
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            shares: Mutex::default(),
-            lost_at: Mutex::default(),
-            backlog: Mutex::default(),
-        }))
+        Self::holding(SIGHTS_MOST)
     }
 }
 
 impl Observer {
+    /// One that counts so many sights at a time.
+    pub fn holding(most: usize) -> Self {
+        Self(Arc::new(State {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shares: Mutex::new(Shares { most, ..Shares::default() }),
+            lost_at: Mutex::default(),
+            backlog: Mutex::default(),
+        }))
+    }
+
     /// Counts a sight. `who` is asked only for one that is new.
     pub fn note(&self, sight: Sight<'_>, now: Timestamp, who: impl FnOnce() -> (Actor, Origin)) {
         let entity = self.0.hasher.hash_one((sight.entity_type, sight.entity_id));
@@ -297,7 +303,6 @@ impl Observer {
             tracing::warn!(
                 tenants = rows.len(),
                 crowded_out,
-                most = SIGHTS_MOST,
                 "more different acts than can be counted at a time: some are missing from audit logs, which say how many"
             );
         }

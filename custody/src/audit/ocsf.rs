@@ -49,7 +49,7 @@ fn event(entry: &Entry) -> Value {
         "severity_id": action.weight.severity(),
         "status_id": action.weight.status(),
         "time": entry.at.as_millisecond(),
-        "message": entry.action,
+        "message": if action.meaning.is_empty() { &entry.action } else { action.meaning },
         "metadata": metadata(&line.id.to_string(), &line.tenant_id.to_string()),
         "actor": { "user": actor(entry) },
     });

@@ -1,5 +1,16 @@
 //! The log, from outside: append-only, merged, erasable, exported whole.
 
+#[path = "tests/exports.rs"]
+mod exports;
+#[path = "tests/filters.rs"]
+mod filters;
+#[path = "tests/gateway.rs"]
+mod gateway;
+#[path = "tests/measure.rs"]
+mod measure;
+#[path = "tests/retention.rs"]
+mod retention;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,20 +18,18 @@ use axum::extract::State;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::{PersonId, TenantId};
-use tenantry_core::mode::Mode as ModeWord;
+use tenantry_core::ids::{AuditId, PersonId, TenantId};
 use tenantry_custody::Custody;
 use tenantry_custody::audit::http;
-use tenantry_custody::audit::observe::{Observer, Sight};
-use tenantry_custody::audit::{Asked, Filter, Format, Found, Readers, Wrong, export, list};
+use tenantry_custody::audit::{Filter, Format, Found, Readers, export, list};
 use tenantry_platform::config::{Config, Dev};
-use tenantry_platform::db::{Context, Control, Live, PoolOptions};
+use tenantry_platform::db::{Context, Control, Live};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{Caller, ControlPermit, Query};
 use tenantry_platform::kit::TestDb;
 use tenantry_platform::page::words::Words;
 use tenantry_platform::permit::{
-    Actor, ExportAudit, ManageKeys, Origin, Permission, Permit, PersonRef, ReadAudit, TenantRef, TenantStatus,
+    Actor, ExportAudit, ManageKeys, Permission, Permit, PersonRef, ReadAudit, TenantRef, TenantStatus,
 };
 use tenantry_platform::record::{self, Act};
 use uuid::Uuid;
@@ -94,8 +103,36 @@ impl House {
         tx.commit().await.unwrap();
     }
 
+    /// This many rows of one mode over three months, written by the database: of a hundred actors, actions, kinds and
+    /// addresses. Their personal fields do not open.
+    async fn fill(&self, rows: i64) {
+        self.act_often(1).await;
+        let sql = "insert into live.audit (tenant_id, id, version, at, actor_type, actor_kind, actor_id, subject_id, action,
+                       entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash, ip_mark)
+                   select a.tenant_id,
+                       overlay(doors.uuid7_floor(a.at + n * (interval '80 days' / $1::bigint))::text
+                               placing lpad(to_hex(n), 12, '0') from 25 for 12)::uuid,
+                       a.version, a.at, a.actor_type, a.actor_kind, 'actor-' || n % 100, a.subject_id,
+                       a.action || n % 100, a.entity_type || n % 100, 'thing-' || n % 1000, 'r-' || n, a.metadata, a.changes,
+                       a.personal, a.digests, a.leaf_hash, n % 100
+                   from live.audit a cross join generate_series(1, $1::bigint) n where a.request_id is null";
+        self.db.administrator().await.execute(sql, &[&rows]).await.unwrap();
+    }
+
     async fn list(&self, filter: Filter, limit: u16) -> Found {
-        list(self.ground(), &self.readers::<ReadAudit>(), &filter, None, limit).await.unwrap()
+        self.list_after(filter, None, limit).await
+    }
+
+    async fn list_after(&self, filter: Filter, after: Option<AuditId>, limit: u16) -> Found {
+        list(self.ground(), &self.readers::<ReadAudit>(), &filter, after, limit).await.unwrap()
+    }
+
+    /// The same database seen by another process: this one still has the keys open.
+    fn elsewhere(mut self) -> Self {
+        let ground = self.ground();
+        self.db.ground =
+            Ground::new(ground.db.clone(), ground.clock.clone(), ground.entropy.clone(), ground.sealer.clone());
+        self
     }
 
     async fn page(&self, query: Value) -> String {
@@ -233,16 +270,21 @@ async fn an_erased_person_is_gone_and_the_hashes_still_hold() {
     house.act(0).await;
     let outside = house.db.administrator().await;
     outside.batch_execute("delete from control.subject_keys; delete from live.subject_keys").await.unwrap();
-    // Another process: this one still has the key open.
-    let ground = Ground::new(
-        house.ground().db.clone(),
-        house.ground().clock.clone(),
-        house.ground().entropy.clone(),
-        house.ground().sealer.clone(),
-    );
-    let found = list(&ground, &house.readers::<ReadAudit>(), &Filter::default(), None, 50).await.unwrap();
+    let found = house.elsewhere().list(Filter::default(), 50).await;
     assert!(found.entries.iter().all(|entry| entry.personal_field("actor_name").is_none() && entry.is_intact()));
     assert_eq!(found.entries.len(), 2);
+}
+
+#[tokio::test]
+async fn who_comes_back_after_being_erased_has_new_rows_and_no_old_names() {
+    let house = House::new().await;
+    house.act(0).await;
+    let outside = house.db.administrator().await;
+    outside.batch_execute("delete from control.subject_keys; delete from live.subject_keys").await.unwrap();
+    let house = house.elsewhere();
+    house.act(1).await;
+    let states: Vec<Value> = house.export().await.iter().map(|line| line["personal_state"].clone()).collect();
+    assert_eq!(states, ["erased", "erased", "known", "known"]);
 }
 
 #[tokio::test]
@@ -337,59 +379,6 @@ async fn an_export_that_fails_in_the_middle_breaks_the_transfer() {
     assert!(body.next().await.unwrap().is_ok());
     house.db.administrator().await.batch_execute("revoke select on live.audit from tenantry_live").await.unwrap();
     assert!(body.next().await.unwrap().is_err());
-}
-
-#[tokio::test]
-async fn a_newcomer_is_written_at_once_and_a_thousand_repetitions_as_one_sum() {
-    let house = House::new().await;
-    let observer = Observer::default();
-    let see = || {
-        let sight = Sight {
-            tenant: house.tenant,
-            mode: ModeWord::Live,
-            subject: house.person.id.uuid(),
-            action: "limit.exceeded",
-            entity_type: "route",
-            entity_id: "/api/products",
-        };
-        let origin = Origin { request_id: Some("r-1".to_owned()), ..Origin::default() };
-        observer.note(sight, house.ground().now(), || (Actor::person(&house.person), origin));
-    };
-    (0..1_001).for_each(|_| see());
-    observer.flush(house.ground()).await;
-    let found = house.list(Filter::default(), 50).await.entries;
-    let (sum, first): (Vec<_>, Vec<_>) = found.iter().partition(|entry| entry.metadata.get("count").is_some());
-    assert_eq!((sum.len(), first.len()), (1, 1));
-    assert_eq!(sum[0].metadata["count"], 1_000);
-    assert_eq!((first[0].request_id.as_deref(), sum[0].request_id.as_deref()), (Some("r-1"), None));
-    assert!(found.iter().all(|entry| entry.is_intact() && entry.entity_id == "/api/products"));
-}
-
-#[tokio::test]
-async fn what_the_gateway_saw_waits_until_the_database_has_time() {
-    let one = PoolOptions { most: 1, wait: Duration::from_millis(10) };
-    let house = House { db: TestDb::with(one).await, ..House::new().await };
-    let permit = Permit::<ManageKeys, Live>::minted(house.context(), Actor::person(&house.person));
-    let mut busy = permit.begin(house.ground());
-    record::append(&mut busy, house.ground(), Act::new("api_key.created", "api_key", 1)).await.unwrap();
-
-    let observer = Observer::default();
-    let sight = Sight {
-        tenant: house.tenant,
-        mode: ModeWord::Live,
-        subject: Uuid::nil(),
-        action: "access.refused",
-        entity_type: "route",
-        entity_id: "GET /admin",
-    };
-    observer.note(sight, house.ground().now(), || (Actor::system("anonymous", "anonymous"), Origin::default()));
-    assert_eq!(observer.flush(house.ground()).await, 1, "no connection is free");
-    busy.commit().await.unwrap();
-    assert_eq!(observer.flush(house.ground()).await, 0);
-    assert_eq!(
-        house.list(Filter { action: Some("access.refused".to_owned()), ..Filter::default() }, 50).await.entries.len(),
-        1
-    );
 }
 
 #[tokio::test]
