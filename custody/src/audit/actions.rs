@@ -109,6 +109,7 @@ actions! {
     "member.removed" EntityManagement 4 Notable "A member was removed";
     "member.role_changed" EntityManagement 3 Notable "A member has another role";
     "ownership.transferred" EntityManagement 3 Notable "The workspace has another owner";
+    "person.imported" AccountChange 1 Done "A person was taken over from another product";
     "person.verified" AccountChange 2 Done "A person proved an e-mail address";
     "posture.tried" EntityManagement 2 Done "A control tried a claim, in a transaction that is rolled back";
     "session.created" Authentication 1 Done "Somebody signed in";
@@ -118,6 +119,7 @@ actions! {
     "tenant.created" EntityManagement 1 Done "The workspace was made";
     "tenant.reactivated" EntityManagement 13 Notable "The workspace is served again";
     "tenant.suspended" EntityManagement 12 Notable "The workspace is not served";
+    "tenant.updated" EntityManagement 3 Notable "The workspace has another name or settings";
 }
 
 /// The action of a word. A row of a newer version may have another: it is told as it is, and as nothing special.

@@ -16,6 +16,10 @@ use uuid::Uuid;
 
 use super::status::{self, Overview, Reason, Search};
 use super::store;
+pub use super::store::PlatformAct;
+
+/// Acts of a page of the platform's log: what fits a terminal's memory.
+const LOG_MOST: i32 = 200;
 
 /// `tenantry tenants suspend SLUG --reason …`
 ///
@@ -51,7 +55,8 @@ pub async fn list(ground: &Ground, roles: &Roles, search: Search) -> Result<(Vec
 }
 
 /// `tenantry operators grant|revoke EMAIL`, over a connection of the login that migrates: no serving login may.
-/// `false`: nobody has this address.
+/// `false`: nobody has this address. The door leaves a row in the platform's log: platform staff are no tenant's, and no
+/// workspace learns who they are.
 ///
 /// # Errors
 /// What the database says.
@@ -75,6 +80,17 @@ pub async fn set_operator(
     .await?;
     tx.commit().await?;
     Ok(set)
+}
+
+/// `tenantry operators log`: acts that are no single tenant's, newest first, as many as one page has.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn platform_log(ground: &Ground) -> Result<Vec<PlatformAct>, Problem> {
+    let mut tx = administering(None, "operators log").begin(ground);
+    let acts = store::platform_log(&mut tx, LOG_MOST).await?;
+    tx.commit().await?;
+    Ok(acts)
 }
 
 async fn find(ground: &Ground, slug: &Slug) -> Result<TenantId, Problem> {

@@ -36,6 +36,8 @@ tenantry_platform::sql! {
         update tenants set status = coalesce(status_before, 'active'), status_before = null, status_reason = null,
             status_at = $2
         where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan";
+    AsDoor OnlyOperator PLATFORM_LOG = "
+        select at, login, action, subject, detail from doors.platform_log(9223372036854775807, $1)";
     AsDoor OnlyOperator OVERVIEW = "
         select tenant_id, slug, name, status, status_reason, plan, created_at, members, owner
         from doors.tenant_overview($1, $2, $3, $4, $5)";
@@ -185,4 +187,31 @@ fn read_overview(row: &Row) -> Overview {
 
 fn resolving(context: Context) -> Permit<Resolve, Control> {
     Permit::system(context, Actor::system("gateway", "resolve"), Origin::default())
+}
+
+/// Something that was done to the whole installation.
+#[derive(Clone, Debug)]
+pub struct PlatformAct {
+    /// When, by the database's clock.
+    pub at: Timestamp,
+    /// By which login of the database.
+    pub login: String,
+    /// `operator.granted`, `audit.month_dropped`, …
+    pub action: String,
+    /// A person's id, a partition.
+    pub subject: String,
+    /// Structured detail.
+    pub detail: serde_json::Value,
+}
+
+pub(super) async fn platform_log(tx: &mut TenantTx<Operator>, most: i32) -> Result<Vec<PlatformAct>, DbFault> {
+    let rows = tx.query(&PLATFORM_LOG, &[&most]).await?;
+    let act = |row: &Row| PlatformAct {
+        at: row.get(0),
+        login: row.get(1),
+        action: row.get(2),
+        subject: row.get(3),
+        detail: row.get(4),
+    };
+    Ok(rows.iter().map(act).collect())
 }

@@ -163,6 +163,10 @@ async fn an_operator_is_made_and_unmade_by_whoever_has_the_machine() {
         assert!(tenants::cli::set_operator(&mut owner, ground, &address, wanted).await.expect("set"));
         assert_eq!(house.one::<bool>("select operator from control.persons").await, wanted);
     }
+    let log = tenants::cli::platform_log(ground).await.expect("the platform's log");
+    let told: Vec<(&str, &str)> = log.iter().map(|act| (act.action.as_str(), act.login.as_str())).collect();
+    assert_eq!(told, [("operator.revoked", "tenantry_migrate"), ("operator.granted", "tenantry_migrate")]);
+    assert!(log.iter().all(|act| act.subject == staff.person.id.to_string()), "nobody's address made no row");
 }
 
 #[tokio::test]

@@ -58,6 +58,11 @@ pub(super) enum OperatorsCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// What was done to the whole installation, newest first: platform staff, months of audit rows that were dropped.
+    Log {
+        #[command(flatten)]
+        place: Where,
+    },
 }
 
 pub(super) fn run(command: TenantsCommand) -> Outcome {
@@ -100,11 +105,28 @@ fn parse(slug: &str) -> Result<Slug, Fault> {
 }
 
 pub(super) fn run_operators(command: OperatorsCommand) -> Outcome {
-    let (email, place, is_operator) = match command {
-        OperatorsCommand::Grant { email, place } => (email, place, true),
-        OperatorsCommand::Revoke { email, place } => (email, place, false),
-    };
-    wait(set_operator(&email, &place, is_operator))?
+    wait(async {
+        match command {
+            OperatorsCommand::Grant { email, place } => set_operator(&email, &place, true).await,
+            OperatorsCommand::Revoke { email, place } => set_operator(&email, &place, false).await,
+            OperatorsCommand::Log { place } => log(&place).await,
+        }
+    })?
+}
+
+async fn log(place: &Where) -> Outcome {
+    let installation = Installation::open(place).await?;
+    for act in tenants::cli::platform_log(&installation.ground).await? {
+        say(&format!(
+            "{:<24} {:<20} {:<20} {:<36} {}",
+            act.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            act.action,
+            act.login,
+            act.subject,
+            act.detail
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn set_operator(email: &str, place: &Where, is_operator: bool) -> Outcome {
