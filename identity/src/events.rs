@@ -99,6 +99,14 @@ tenantry_platform::events! {
         may expires_at: Time "When the old key ends.";
         may created_by: Id "The person who made the old key.";
     }
+    API_KEY_EXPIRING "api_key.expiring" "An API key ends soon: told 14, 3 and 1 days before, each once." {
+        must id: Id "The key.";
+        must name: Text "What people call it.";
+        must start: Text "The first eight characters of its random part.";
+        must days: Number "Which warning this is: 14, 3 or 1 days before the end.";
+        must expires_at: Time "When it ends.";
+        may created_by: Id "The person who made it.";
+    }
     API_KEY_REVOKED "api_key.revoked" "An API key was ended." {
         must id: Id "The key.";
         must name: Text "What people call it.";

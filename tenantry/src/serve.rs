@@ -18,6 +18,7 @@ use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
 use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
+use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
 use tenantry_platform::config::{Config, Environment};
 use tenantry_platform::db::Urls;
@@ -289,6 +290,11 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
             async move { audit::retention::drop_expired(&ground, months.into()).await.map(drop).map_err(Fault::from) }
         });
     }
+    let identity = Arc::clone(&app.identity);
+    background.every("warnings of keys", WARN_EVERY, move || {
+        let identity = Arc::clone(&identity);
+        async move { identity.warn_of_ending_keys().await.map(drop).map_err(Fault::from) }
+    });
     let identity = Arc::clone(&app.identity);
     background.every("uses of keys", USES_EVERY, move || {
         let identity = Arc::clone(&identity);

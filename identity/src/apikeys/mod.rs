@@ -12,6 +12,7 @@
 //! - A key has one successor at most; while both work, the old one never works longer than it would have. Whoever gets
 //!   a successor's plaintext may do what it does (AC-3).
 //! - A key belongs to the tenant: it works on when its maker has left.
+//! - Of a key that ends people are told in time, once a threshold, whatever restarts and however many nodes there are.
 //! - A wrong checksum is refused without a look-up. Unknown keys are remembered within a bound of their own.
 //! - When [`revoke`] has been fenced, no cache of this process accepts the key, not even one that was being
 //!   filled meanwhile (KEY-3). Expiry is judged on every request.
@@ -31,6 +32,7 @@ mod store;
 mod update;
 mod uses;
 mod verify;
+mod warn;
 
 pub use create::{CreatedKey, create};
 pub use delete::delete;
@@ -40,6 +42,7 @@ pub use rotate::{OVERLAP_MOST, OVERLAP_USUAL, Overlap, Rotated, rotate};
 pub use store::{Key, KeyState};
 pub use update::{KeyEdit, update};
 pub use verify::{ApiKeys, Counts, Pending, Presented, Refusal, VerifiedKey};
+pub use warn::{WARN_EVERY, WARNED_DAYS_BEFORE};
 
 use tenantry_core::ids::KeyId;
 use tenantry_platform::db::{Database, DbFault, HasStore, Mode};

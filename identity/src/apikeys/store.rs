@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use tenantry_core::allow_list::AllowList;
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::{KeyId, PersonId};
+use tenantry_core::ids::{KeyId, PersonId, TenantId};
 use tenantry_core::keyformat::KeyDigest;
-use tenantry_platform::db::{Database, DbFault, HasStore, Mode, Row, TenantBatch, TenantTx};
+use tenantry_platform::db::{Control, Database, DbFault, HasStore, Mode, Row, TenantBatch, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Permission, Permit};
+use tenantry_platform::permit::{Permission, Permit, ReadMembers, RunJobs};
 use uuid::Uuid;
 
 use super::uses::Use;
+use super::warn::Ending;
 
 /// Every column of a key that people may see.
 macro_rules! columns {
@@ -46,6 +47,13 @@ tenantry_platform::sql! {
     AsTenant Modes UPDATE = concat!(
         "update api_keys set name = $3, allowed_networks = $4, version = version + 1
          where tenant_id = $1 and id = $2 and version = $5 and revoked_at is null returning ", columns!());
+    AsTenant Modes WARN = concat!(
+        "update api_keys set warned_days = $3
+         where tenant_id = $1 and id = $2 and revoked_at is null and replaced_by is null and expires_at > $4
+           and (warned_days is null or warned_days > $3) returning ", columns!());
+    AsDoor OnlyControl ENDING = "select mode, tenant_id, id, days from doors.keys_ending($1, $2, $3, $4)";
+    AsDoor OnlyControl CONTACTS = "select person_id, email, role, is_owner from doors.contacts_of_key($1)";
+    AsDoor OnlyControl MAKERS = "select person_id, name, is_member from doors.makers_of_keys($1)";
     AsTenant Modes DELETE = concat!(
         "delete from api_keys where tenant_id = $1 and id = $2
            and (revoked_at is not null or expires_at <= $3) returning ", columns!());
@@ -113,6 +121,22 @@ impl Key {
             _ => KeyState::Active,
         }
     }
+}
+
+/// Somebody who may be told of a key.
+pub(super) struct Contact {
+    pub(super) person: PersonId,
+    pub(super) email: String,
+    pub(super) role: String,
+    pub(super) is_owner: bool,
+}
+
+/// Somebody who made a key.
+#[derive(Clone, Debug)]
+pub(super) struct Maker {
+    pub(super) name: String,
+    /// Whether they still belong to the tenant.
+    pub(super) is_member: bool,
 }
 
 /// A row as verification needs it.
@@ -232,6 +256,67 @@ pub(super) async fn update<M: Mode>(
 /// `None`: there is no such key, or it still works.
 pub(super) async fn delete<M: Mode>(tx: &mut TenantTx<M>, id: KeyId, now: Timestamp) -> Result<Option<Key>, DbFault> {
     Ok(tx.query_opt(&DELETE, &[&id.uuid(), &now]).await?.as_ref().map(read))
+}
+
+/// Marks that people are told of the end, so many days before it. `None`: they were told, or there is no end to tell of.
+pub(super) async fn warn<M: Mode>(
+    tx: &mut TenantTx<M>,
+    id: KeyId,
+    days: i32,
+    now: Timestamp,
+) -> Result<Option<Key>, DbFault> {
+    Ok(tx.query_opt(&WARN, &[&id.uuid(), &days, &now]).await?.as_ref().map(read))
+}
+
+/// Keys of all tenants that somebody is to be told of, after one of them, in order of id.
+pub(super) async fn ending(
+    permit: &Permit<RunJobs, Control>,
+    ground: &Ground,
+    thresholds: &[i32],
+    after: Uuid,
+    most: i32,
+) -> Result<Vec<Ending>, DbFault> {
+    let rows = permit.read(ground, &ENDING, &[&ground.now(), &thresholds, &after, &most]).await?;
+    let read = |row: &Row| {
+        Some(Ending {
+            mode: row.get::<_, &str>("mode").parse().ok()?,
+            tenant: TenantId::from_uuid(row.get("tenant_id")),
+            id: KeyId::from_uuid(row.get("id")),
+            days: row.get("days"),
+        })
+    };
+    Ok(rows.iter().filter_map(read).collect())
+}
+
+/// Who may be told of a key: its maker, while they are a member, and the owners.
+pub(super) async fn contacts(
+    permit: &Permit<RunJobs, Control>,
+    ground: &Ground,
+    maker: Option<PersonId>,
+) -> Result<Vec<Contact>, DbFault> {
+    let rows = permit.read(ground, &CONTACTS, &[&maker.map(PersonId::uuid)]).await?;
+    let read = |row: &Row| Contact {
+        person: PersonId::from_uuid(row.get("person_id")),
+        email: row.get("email"),
+        role: row.get("role"),
+        is_owner: row.get("is_owner"),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// Names of people who made keys of the tenant. An account that is gone has none.
+pub(super) async fn makers(
+    permit: &Permit<ReadMembers, Control>,
+    ground: &Ground,
+    ids: &[PersonId],
+) -> Result<HashMap<PersonId, Maker>, DbFault> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = permit.read(ground, &MAKERS, &[&ids]).await?;
+    let read = |row: &Row| {
+        let maker = Maker { name: row.get("name"), is_member: row.get("is_member") };
+        (PersonId::from_uuid(row.get("person_id")), maker)
+    };
+    Ok(rows.iter().map(read).collect())
 }
 
 pub(super) async fn by_digest<P: Permission, M: Mode>(

@@ -41,6 +41,23 @@ pub struct InvitationLetter<'a> {
     pub hours: u64,
 }
 
+/// "A key of the workspace ends soon": for people who can do something about it.
+#[derive(Debug)]
+pub struct KeyEnding<'a> {
+    /// What the product is called.
+    pub brand: &'a str,
+    /// The key's name.
+    pub key: &'a str,
+    /// The workspace's name.
+    pub workspace: &'a str,
+    /// `live` or `test`.
+    pub mode: &'a str,
+    /// Days until its end, rounded up.
+    pub days: usize,
+    /// The key's page.
+    pub link: String,
+}
+
 impl VerifyAddress<'_> {
     /// The mail. Its link is for the owner of the mailbox alone.
     pub fn mail(&self, to: EmailAddress) -> Mail {
@@ -92,6 +109,27 @@ impl InvitationLetter<'_> {
             act: words.say("mail.invitation_act"),
             link: self.link,
             note: words.say("mail.invitation_note"),
+            foot: words.fill("mail.foot", &[("brand", &self.brand)]),
+        }
+        .mail(to, subject)
+    }
+}
+
+impl KeyEnding<'_> {
+    /// The mail.
+    pub fn mail(&self, to: EmailAddress) -> Mail {
+        let words = Words::english();
+        let span = words.count("time.day", self.days);
+        let facts: [(&str, &dyn std::fmt::Display); 4] =
+            [("key", &self.key), ("workspace", &self.workspace), ("mode", &self.mode), ("span", &span)];
+        let subject = words.fill("mail.key_subject", &facts);
+        Letter {
+            brand: self.brand,
+            title: words.fill("mail.key_title", &facts),
+            text: words.fill("mail.key_text", &facts),
+            act: words.say("mail.key_act"),
+            link: &self.link,
+            note: words.say("mail.key_note"),
             foot: words.fill("mail.foot", &[("brand", &self.brand)]),
         }
         .mail(to, subject)

@@ -25,7 +25,7 @@ use crate::db::{DbFault, Everywhere, In, Plane, TenantTx};
 use crate::ground::Ground;
 use crate::jobs;
 
-pub use letters::{AddressInUse, InvitationLetter, VerifyAddress};
+pub use letters::{AddressInUse, InvitationLetter, KeyEnding, VerifyAddress};
 pub use mailbox::{Mailbox, Received};
 pub use postman::{MailFault, Postman, attend};
 

@@ -1,6 +1,7 @@
 //! Keys from their making to their end.
 
 mod rotation;
+mod warnings;
 
 use std::time::Duration;
 
