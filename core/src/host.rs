@@ -126,9 +126,9 @@ impl HostNames {
         if slug::check(slug).is_ok() { HostName::Tenant { slug, mode } } else { HostName::Other(name) }
     }
 
-    /// Whether a tenant may not have this slug because a host of ours has it.
+    /// Whether a tenant may not have this slug because a host of ours has it, or looks like it.
     pub fn is_ours(&self, slug: &str) -> bool {
-        slug == self.central || slug == self.api
+        [&self.central, &self.api].into_iter().any(|ours| slug::skeleton(ours) == slug::skeleton(slug))
     }
 
     /// The central host's name.

@@ -18,6 +18,8 @@ pub const PASSWORD_MAX: usize = 256;
 /// Code points that are looked at for guessing: what is strong in them is strong, and the estimate
 /// takes time that grows faster than the length.
 const ESTIMATED_MAX: usize = 64;
+/// The most that is shown for a password that would be refused.
+const REFUSED_SCORE_MAX: u8 = 2;
 /// Shortest word about the person that counts: shorter ones stand in any password.
 const CONTEXT_WORD_MIN: usize = 3;
 
@@ -71,6 +73,17 @@ impl PasswordPolicy {
     /// The least length, in code points.
     pub const fn min(&self) -> usize {
         self.min
+    }
+
+    /// What can be said of a password while it is typed: the score of zxcvbn, 0 to 4, and what
+    /// [`PasswordPolicy::accept`] would say. A refused one never looks strong.
+    pub fn estimate(&self, password: &str, context: &[&str]) -> (u8, Result<(), PasswordFault>) {
+        let start: String = password.nfkc().take(ESTIMATED_MAX).collect();
+        let words = words_of(context);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let score = u8::from(zxcvbn(&start, &words).score());
+        let verdict = self.accept(password, context).map(drop);
+        (if verdict.is_err() { score.min(REFUSED_SCORE_MAX) } else { score }, verdict)
     }
 
     /// Takes a new password. `context` is what is known of the person: e-mail address, name, workspace.

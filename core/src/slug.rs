@@ -2,10 +2,13 @@
 //!
 //! A DNS label without surprises. A double dash is kept for ourselves (`acme--test` is a tenant's
 //! test host) and keeps punycode out. Words that a visitor would take for the operator's own hosts
-//! are refused when a tenant is made.
+//! are refused when a tenant is made, and so is what looks like one of them ([`skeleton`]): `1ogin`,
+//! `adrnin`, `mai-l`. Whether a slug looks like another tenant's is the database's
+//! to say, by the same skeleton.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,10 @@ pub const SLUG_MAX: usize = 40;
 
 /// Words that no tenant may have, from three characters on: shorter ones are no slugs anyway.
 const RESERVED: &str = include_str!("reserved.txt");
+
+/// What the reserved words look like.
+static LOOKS_RESERVED: LazyLock<HashSet<String>> =
+    LazyLock::new(|| RESERVED.split_ascii_whitespace().map(skeleton).collect());
 
 /// A tenant's label, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,9 +71,30 @@ impl Slug {
     }
 }
 
-/// Whether a label is kept for the operator.
+/// Whether a label is kept for the operator, or looks as if it were.
 pub fn is_reserved(label: &str) -> bool {
-    RESERVED.split_ascii_whitespace().any(|word| word == label)
+    LOOKS_RESERVED.contains(&skeleton(label))
+}
+
+/// What a label looks like: two labels that a reader may take for one another have the same skeleton, by the idea
+/// of UTS 39 section 4 for `a-z`, `0-9` and the dash. Each character becomes its prototype, and the wide ones
+/// become the pairs that imitate them, so that the order of replacing does not matter. The door `slug_skeleton`
+/// does the same in SQL; a test compares both.
+pub fn skeleton(label: &str) -> String {
+    let mut shape = String::with_capacity(label.len() * 2);
+    for letter in label.chars() {
+        match letter {
+            '-' => {}
+            '0' => shape.push('o'),
+            '1' | 'i' => shape.push('l'),
+            '2' => shape.push('z'),
+            '5' => shape.push('s'),
+            'm' => shape.push_str("rn"),
+            'w' => shape.push_str("vv"),
+            other => shape.push(other),
+        }
+    }
+    shape
 }
 
 /// The form alone, without making a slug: for the host of every request.

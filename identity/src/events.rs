@@ -18,6 +18,27 @@ tenantry_platform::events! {
         must id: Id "The session.";
         must person_id: Id "Whose.";
     }
+    SESSION_REVOKED "session.revoked" "Somebody ended one of their own sessions from the list, with all that came from it on other hosts." {
+        must id: Id "The session.";
+        must person_id: Id "Whose.";
+    }
+    USER_PASSWORD_CHANGED "user.password_changed" "A member has another password. Their other sessions have ended." {
+        must id: Id "The person.";
+        must by: Text "`change`, by whoever knew the one before; `reset`, by a mailed link.";
+    }
+    USER_EMAIL_CHANGED "user.email_changed" "A member has another e-mail address: read them anew from the management API." {
+        must id: Id "The person.";
+        must undone: Flag "Whether the old mailbox took a change back.";
+    }
+    USER_DEACTIVATED "user.deactivated" "A member is no longer let in, anywhere. They stay a member." {
+        must id: Id "The person.";
+    }
+    USER_REACTIVATED "user.reactivated" "A member who was deactivated is let in again." {
+        must id: Id "The person.";
+    }
+    USER_DELETED "user.deleted" "A member deleted their account." {
+        must id: Id "The person.";
+    }
     TENANT_CREATED "tenant.created" "A workspace was made." {
         must id: Id "The workspace.";
         must slug: Text "Its name in hosts.";

@@ -1,9 +1,10 @@
 //! WHO: people, their sessions, their tenants and memberships, and the keys that act for them.
 //!
 //! [`Identity`] is what every handler of this area stands on. Rooms: [`authn`] proves who somebody is,
-//! [`users`] lets new people in, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
+//! [`users`] lets new people in, [`account`] is what they change of themselves, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
 //! where they belong, [`apikeys`] lets programs act for a tenant.
 
+pub mod account;
 pub mod afterwards;
 pub mod apikeys;
 pub mod authn;
@@ -46,6 +47,8 @@ pub struct Options {
     pub sign_up: config::SignUp,
     /// How long an invitation may be accepted.
     pub invitations: config::Invitations,
+    /// Lifetimes of the links that change an account.
+    pub accounts: config::Accounts,
     /// Who may do what.
     pub roles: Arc<config::Roles>,
     /// Every word that may be granted.
@@ -71,6 +74,7 @@ impl Options {
             passwords: config.passwords.clone(),
             sign_up: config.sign_up.clone(),
             invitations: config.invitations.clone(),
+            accounts: config.accounts.clone(),
             roles: Arc::new(config.roles.clone()),
             permissions: Arc::new(config.permissions.clone()),
             api_keys: config.api_keys.clone(),

@@ -8,7 +8,7 @@ use tenantry_core::host::{Host, HostName, HostNames};
 use tenantry_core::mode::Mode;
 use tenantry_core::path::{CleanPath, PathFault};
 use tenantry_core::redirect::ReturnTo;
-use tenantry_core::slug::{Slug, SlugFault};
+use tenantry_core::slug::{Slug, SlugFault, skeleton};
 
 fn client(peer: &str, forwarded_for: &[&str]) -> String {
     let trusted =
@@ -122,6 +122,51 @@ fn reserved_words_are_refused_and_yesterdays_tenants_stay() {
         assert_eq!(Slug::parse(text), Err(fault), "{text}");
     }
 }
+
+/// [AC-11]
+#[test]
+fn what_looks_like_a_reserved_word_is_reserved() {
+    for word in ["1ogin", "log1n", "l0gin", "adrnin", "a-d-m-i-n", "vvvvvv", "5upport", "bi11ing", "w-w-w", "rnail"] {
+        assert_eq!(Slug::parse(word), Err(SlugFault::Reserved), "{word}");
+    }
+    for word in ["acme", "globex", "corner", "modern-burn", "seven-kettles", "x86"] {
+        assert!(Slug::parse(word).is_ok(), "{word}");
+    }
+}
+
+proptest! {
+    /// However its letters are imitated, once or many times, a label keeps its skeleton. [AC-11]
+    #[test]
+    fn an_imitation_has_the_skeleton_of_its_model(model in "[a-z0-9-]{1,40}", choices in prop::collection::vec(0_usize..3, 40)) {
+        let imitation: String = model.chars().zip(&choices).map(|(letter, at)| imitated(letter, *at)).collect();
+        prop_assert_eq!(skeleton(&imitation), skeleton(&model), "{}", imitation);
+        prop_assert_eq!(skeleton(&skeleton(&model)), skeleton(&model));
+    }
+
+    #[test]
+    fn labels_that_differ_in_more_than_looks_have_other_skeletons(left in "[abcdefghjkpqtuxy]{3,20}", right in "[abcdefghjkpqtuxy]{3,20}") {
+        prop_assert_eq!(skeleton(&left) == skeleton(&right), left == right);
+    }
+}
+
+fn imitated(letter: char, at: usize) -> &'static str {
+    let looks: &[&'static str] = match letter {
+        '0' | 'o' => &["0", "o", "-o"],
+        '1' | 'i' | 'l' => &["1", "i", "l"],
+        '2' | 'z' => &["2", "z", "z-"],
+        '5' | 's' => &["5", "s", "-5-"],
+        'm' => &["m", "rn", "r-n"],
+        'w' => &["w", "vv", "v-v"],
+        '-' => &["", "-", "--"],
+        other => return PLAIN[PLAIN.iter().position(|plain| plain.starts_with(other)).unwrap_or_default()],
+    };
+    looks[at]
+}
+
+const PLAIN: [&str; 26] = [
+    "a", "b", "c", "d", "e", "f", "g", "h", "j", "k", "n", "p", "q", "r", "t", "u", "v", "x", "y", "3", "4", "6", "7",
+    "8", "9", "o",
+];
 
 #[test]
 fn a_path_that_could_be_read_in_two_ways_is_refused() {

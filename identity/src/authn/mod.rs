@@ -11,6 +11,7 @@ mod decoys;
 mod hashing;
 pub mod http;
 pub mod page;
+mod prove;
 mod sign_in;
 mod store;
 
@@ -19,4 +20,5 @@ pub use hashing::{Hasher, Verdict};
 pub use http::SignInFailed;
 pub use sign_in::{Proven, REFUSED};
 
-pub(crate) use store::person_by_email;
+pub(crate) use prove::{WRONG_PASSWORD, wrong};
+pub(crate) use store::{OURSELVES, StoredPassword, drop_password, is_still, person_by_email, replace_password};

@@ -99,7 +99,7 @@ impl Identity {
     }
 
     /// Into the log of each tenant of the person, after the answer. An unknown address is nobody's business.
-    fn note_refusal(&self, person: Option<PersonId>, origin: Origin) {
+    pub(super) fn note_refusal(&self, person: Option<PersonId>, origin: Origin) {
         let Some(person) = person else { return };
         let ground = self.ground.clone();
         self.afterwards.push("a refused sign-in", async move {

@@ -18,11 +18,20 @@ sql! {
     AsPerson OnlyControl STILL = "select true from identities where person_id = $1 and id = $2 and secret = $3";
     AsPerson OnlyControl REHASH = "
         update identities set secret = $4, changed_at = $5 where person_id = $1 and id = $2 and secret = $3";
+    AsPerson OnlyControl REPLACE = "
+        insert into identities (person_id, id, kind, issuer, subject, secret, created_at, changed_at)
+        values ($1, $2, 'password', $3, $4, $5, $6, $6)
+        on conflict (person_id, kind, issuer, subject)
+            do update set secret = excluded.secret, changed_at = excluded.changed_at where identities.person_id = $1";
+    AsPerson OnlyControl DROP = "delete from identities where person_id = $1 and kind = 'password'";
 }
+
+/// The issuer of our own passwords.
+pub(crate) const OURSELVES: &str = "tenantry";
 
 /// A person's password, as it is stored.
 #[derive(Debug)]
-pub(super) struct StoredPassword {
+pub(crate) struct StoredPassword {
     pub(super) identity: IdentityId,
     pub(super) hash: SecretString,
     pub(super) person: PersonRef,
@@ -65,7 +74,7 @@ pub(super) async fn password_of(
 }
 
 /// Whether the password is still the one that was compared.
-pub(super) async fn is_still(tx: &mut TenantTx<Control>, stored: &StoredPassword) -> Result<bool, DbFault> {
+pub(crate) async fn is_still(tx: &mut TenantTx<Control>, stored: &StoredPassword) -> Result<bool, DbFault> {
     Ok(tx.query_opt(&STILL, &[&stored.identity.uuid(), &stored.hash.expose_secret()]).await?.is_some())
 }
 
@@ -77,4 +86,20 @@ pub(super) async fn rehash(
     at: Timestamp,
 ) -> Result<(), DbFault> {
     tx.execute(&REHASH, &[&stored.identity.uuid(), &stored.hash.expose_secret(), &hash.expose_secret(), &at]).await
+}
+
+/// The person of the transaction has this password from now on, and no other.
+pub(crate) async fn replace_password(
+    tx: &mut TenantTx<Control>,
+    (id, person): (IdentityId, PersonId),
+    hash: &SecretString,
+    at: Timestamp,
+) -> Result<(), DbFault> {
+    let subject = person.to_string();
+    tx.execute(&REPLACE, &[&id.uuid(), &OURSELVES, &subject, &hash.expose_secret(), &at]).await
+}
+
+/// The person of the transaction has no password any more.
+pub(crate) async fn drop_password(tx: &mut TenantTx<Control>) -> Result<(), DbFault> {
+    tx.execute(&DROP, &[]).await
 }

@@ -32,7 +32,7 @@ tenantry_platform::sql! {
 }
 
 /// The database's own refusal to leave a workspace without an owner.
-pub(super) const KEEP_AN_OWNER: &str = "memberships_keep_an_owner";
+pub(crate) const KEEP_AN_OWNER: &str = "memberships_keep_an_owner";
 
 /// A person in a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use ::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::PersonId;
+use tenantry_core::ids::{PersonId, SessionId};
 use tenantry_platform::db::{Context, Control, DbFault, Jobs, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
@@ -55,9 +55,7 @@ impl Sessions {
     /// # Errors
     /// When the database says no; nothing has ended then.
     pub async fn end_all_of(&self, mut tx: TenantTx<Control>, person: PersonId, reason: &str) -> Result<(), DbFault> {
-        store::lock_all(&mut tx).await?;
-        store::end_all(&mut tx, self.ground.now(), reason).await?;
-        tx.announce(&self.ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await?;
+        end_everything(&mut tx, &self.ground, person, reason).await?;
         tx.commit_and_fence(&self.ground).await.map(drop)
     }
 
@@ -99,6 +97,33 @@ pub(crate) async fn end_in_tenant(
     tx.turn_to(&at(Context { tenant: None, person: Some(person) })).await?;
     store::end_of_tenant(tx, tenant, ground.now(), reason).await?;
     tx.turn_to(&at(home)).await
+}
+
+/// Ends every session of the transaction's person. The caller commits and fences.
+pub(crate) async fn end_everything(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    person: PersonId,
+    reason: &str,
+) -> Result<(), DbFault> {
+    store::lock_all(tx).await?;
+    store::end_all(tx, ground.now(), reason).await?;
+    tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await
+}
+
+/// Ends every session of the transaction's person but one tree, and answers which trees ended. The caller commits
+/// and fences.
+pub(crate) async fn end_others(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    keep: Key,
+    reason: &str,
+) -> Result<Vec<SessionId>, DbFault> {
+    store::lock_all(tx).await?;
+    let ended = store::end_others(tx, keep.session, ground.now(), reason).await?;
+    // The person's and not each tree's: what the cache knows of the session that goes on is read anew as well.
+    tx.announce(ground, Change { kind: ChangeKind::Person, subject: keep.person.uuid() }).await?;
+    Ok(ended)
 }
 
 /// Deletes links, hand-off codes and reservations that are over, and sessions and changes of long ago. Run hourly.

@@ -17,6 +17,7 @@ mod access;
 mod end;
 mod handoff;
 pub mod http;
+mod list;
 mod open;
 pub mod page;
 mod refresh;
@@ -32,7 +33,10 @@ pub use open::Opened;
 pub use refresh::{Refreshed, Reuse};
 pub use staff::{Key, Membership, StaffSession};
 
-pub(crate) use open::{BY_PASSWORD, created, record_everywhere, tell_everywhere};
+pub(crate) use end::{end_everything, end_others};
+pub(crate) use list::{Tree, end_other_trees, end_tree, trees};
+pub(crate) use open::{BY_PASSWORD, Told, created, no_cookies, record_everywhere, tell_everywhere};
+pub(crate) use store::memberships as memberships_of;
 
 use std::sync::Arc;
 

@@ -124,7 +124,7 @@ impl Sessions {
 }
 
 /// `Set-Cookie` that takes both cookies away from a host.
-pub(super) fn no_cookies() -> Vec<HeaderValue> {
+pub(crate) fn no_cookies() -> Vec<HeaderValue> {
     vec![clear_cookie(ACCESS_COOKIE), clear_cookie(REFRESH_COOKIE)]
 }
 

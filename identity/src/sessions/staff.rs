@@ -65,6 +65,11 @@ impl StaffSession {
         &self.person
     }
 
+    /// The central session of its tree, by name.
+    pub(crate) const fn root_key(&self) -> Key {
+        Key { person: self.person.id, session: self.root }
+    }
+
     /// On a tenant's host: its one tenant. On the central host: all workspaces of the person.
     pub fn memberships(&self) -> &[Membership] {
         &self.memberships

@@ -7,7 +7,7 @@ use tenantry_core::ids::{PersonId, SessionId, TenantId};
 use tenantry_core::mode::Mode;
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Authenticate, Permit, PersonRef, TenantRef, TenantStatus};
+use tenantry_platform::permit::{Authenticate, OwnAccount, Permit, PersonRef, TenantRef, TenantStatus};
 use tenantry_platform::sql;
 
 sql! {
@@ -46,6 +46,13 @@ sql! {
         update sessions set ended_at = $2, end_reason = $3 where person_id = $1 and ended_at is null";
     AsPerson OnlyControl END_OF_TENANT = "
         update sessions set ended_at = $3, end_reason = $4 where person_id = $1 and tenant_id = $2 and ended_at is null";
+    AsPerson OnlyControl END_OTHERS = "
+        update sessions set ended_at = $3, end_reason = $4
+        where person_id = $1 and root_id <> $2 and ended_at is null returning id, root_id";
+    AsPerson OnlyControl LIVING = "
+        select id, root_id, host, ip, user_agent, created_at, last_seen_at from sessions
+        where person_id = $1 and ended_at is null and expires_at > $2 and last_seen_at > $3
+        order by root_id, created_at, id limit 1000";
     AsDoor OnlyControl MEMBERSHIPS = "select tenant_id, slug, name, status, plan, role from doors.memberships_of_person()";
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
@@ -111,9 +118,9 @@ pub(super) struct Parent {
 
 /// A membership as stored: the role is still a word.
 #[derive(Clone, Debug)]
-pub(super) struct StoredMembership {
-    pub(super) tenant: TenantRef,
-    pub(super) role: String,
+pub(crate) struct StoredMembership {
+    pub(crate) tenant: TenantRef,
+    pub(crate) role: String,
 }
 
 /// The person, if active, held as they are until the end of the transaction.
@@ -245,7 +252,50 @@ pub(super) async fn end_of_tenant(
     tx.execute(&END_OF_TENANT, &[&tenant.uuid(), &at, &reason]).await
 }
 
-pub(super) async fn memberships(tx: &mut TenantTx<Control>) -> Result<Vec<StoredMembership>, DbFault> {
+/// Ends all trees but one, and answers which.
+pub(super) async fn end_others(
+    tx: &mut TenantTx<Control>,
+    keep: SessionId,
+    at: Timestamp,
+    reason: &str,
+) -> Result<Vec<SessionId>, DbFault> {
+    let rows = tx.query(&END_OTHERS, &[&keep.uuid(), &at, &reason]).await?;
+    let roots = rows.iter().filter(|row| row.get::<_, uuid::Uuid>(0) == row.get::<_, uuid::Uuid>(1));
+    Ok(roots.map(|row| SessionId::from_uuid(row.get(0))).collect())
+}
+
+/// A session that may still be used, as its person sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Living {
+    pub(super) id: SessionId,
+    pub(super) root: SessionId,
+    pub(super) host: String,
+    pub(super) ip: Option<IpAddr>,
+    pub(super) user_agent: Option<String>,
+    pub(super) created_at: Timestamp,
+    pub(super) last_seen_at: Timestamp,
+}
+
+/// The living sessions of the permit's person, trees together.
+pub(super) async fn living(
+    permit: &Permit<OwnAccount, Control>,
+    ground: &Ground,
+    seen_after: Timestamp,
+) -> Result<Vec<Living>, DbFault> {
+    let rows = permit.read(ground, &LIVING, &[&ground.now(), &seen_after]).await?;
+    let read = |row: &Row| Living {
+        id: SessionId::from_uuid(row.get(0)),
+        root: SessionId::from_uuid(row.get(1)),
+        host: row.get(2),
+        ip: row.get(3),
+        user_agent: row.get(4),
+        created_at: row.get(5),
+        last_seen_at: row.get(6),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+pub(crate) async fn memberships(tx: &mut TenantTx<Control>) -> Result<Vec<StoredMembership>, DbFault> {
     Ok(tx.query(&MEMBERSHIPS, &[]).await?.iter().map(membership_of).collect())
 }
 

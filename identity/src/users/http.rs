@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::http::{Caller, Form, Query, see_other};
-use tenantry_platform::page::{render, render_with};
+use tenantry_platform::page::{Nonce, render, render_asking};
 use tenantry_platform::problem::Problem;
 
 use super::browser::Browser;
@@ -112,7 +112,7 @@ fn page(identity: &Identity, caller: &Caller, status: StatusCode, form: SignUpFo
         host_suffix: format!(".{}", identity.options.hosts.base),
         password_min: identity.options.password_policy().min(),
     };
-    render_with(status, &page)
+    render_asking(status, &page, &Nonce::given(&caller.nonce))
 }
 
 fn check_mail(identity: &Identity, caller: &Caller, browser: &Browser, email: String) -> Response {
@@ -143,5 +143,5 @@ fn confirm_page(
         password_error: why,
         password_min: identity.options.password_policy().min(),
     };
-    render_with(status, &page)
+    render_asking(status, &page, &Nonce::given(&caller.nonce))
 }

@@ -15,7 +15,7 @@ use tenantry_platform::ground::Ground;
 const TOKEN_BYTES: usize = 32;
 
 /// The token of a link. Only its digest is stored.
-pub(super) struct Token(String);
+pub(crate) struct Token(String);
 
 /// What a sign-up asked for, sealed until its link is used.
 #[derive(Serialize, Deserialize)]
@@ -33,19 +33,19 @@ pub(super) struct Pending {
 }
 
 impl Token {
-    pub(super) fn fresh(entropy: &Entropy) -> Self {
+    pub(crate) fn fresh(entropy: &Entropy) -> Self {
         Self(URL_SAFE_NO_PAD.encode(entropy.bytes::<TOKEN_BYTES>()))
     }
 
-    pub(super) fn presented(text: &str) -> Self {
+    pub(crate) fn presented(text: &str) -> Self {
         Self(text.to_owned())
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    pub(super) fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         Sha256::digest(&self.0).into()
     }
 }

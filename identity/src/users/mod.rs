@@ -19,6 +19,7 @@ mod link;
 pub mod page;
 mod sign_up;
 mod stand_in;
+mod standing;
 mod store;
 mod verify;
 
@@ -26,4 +27,7 @@ pub use draft::{Account, Draft};
 pub(crate) use draft::{accept as checked_password, name as checked_name};
 pub use enrol::Enrolled;
 pub(crate) use enrol::NewPerson;
+pub use standing::{deactivate, named, reactivate};
 pub use verify::Shown;
+
+pub(crate) use link::Token;

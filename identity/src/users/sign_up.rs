@@ -69,7 +69,10 @@ impl Identity {
         let sealed = pending.seal(&self.ground, link)?;
         // Where the address is known, this link's token goes nowhere: the row ends by itself.
         store::create_link(tx, &token.digest(), (link, pending.person), &sealed, (now, until)).await?;
-        mail::enqueue(tx, &self.ground, self.letter(&pending, &token, known)).await?;
+        // Also for an address that nobody has: strangers do not fill anybody's mailbox through us (RL-2).
+        if self.may_mail(tx, "sign_up", &pending.email).await? {
+            mail::enqueue(tx, &self.ground, self.letter(&pending, &token, known)).await?;
+        }
         Ok(())
     }
 

@@ -10,10 +10,10 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Authenticate, Permit};
 use tenantry_platform::sql;
 
+use crate::authn::OURSELVES;
+
 /// Links that prove the address of a sign-up.
 const VERIFY: &str = "verify";
-/// The issuer of our own passwords.
-const OURSELVES: &str = "tenantry";
 
 sql! {
     AsDoor OnlyControl RESERVE_SLUG = "select doors.reserve_slug($1, $2, $3, $4)";
@@ -21,6 +21,9 @@ sql! {
     AsDoor OnlyControl PEEK_LINK = "select id, data from doors.peek_link($1, $2, $3)";
     AsDoor OnlyControl USE_LINK = "select id, data from doors.use_link($1, $2, $3)";
     AsDoor OnlyControl CLAIM_EMAIL = "select doors.claim_email($1, $2)";
+    AsDoor OnlyControl VOID_LINKS = "select doors.void_links(array['reset', 'email', 'email_undo'], $1)";
+    AsPerson OnlyControl STANDING = "select status from persons where person_id = $1 for no key update";
+    AsPerson OnlyControl SET_STANDING = "update persons set status = $2 where person_id = $1";
     AsPerson OnlyControl INSERT_PERSON = "
         insert into persons (person_id, email, email_lower, name, status, created_at, verified_at)
         values ($1, $2, $3, $4, 'active', $5, $5)";
@@ -103,6 +106,20 @@ pub(super) async fn insert_password(
 ) -> Result<(), DbFault> {
     let subject = person.to_string();
     tx.execute(&INSERT_IDENTITY, &[&id.uuid(), &OURSELVES, &subject, &hash.expose_secret(), &now]).await
+}
+
+/// The status of the transaction's person, held until its end: sign-ins wait.
+pub(super) async fn standing(tx: &mut TenantTx<Control>) -> Result<Option<String>, DbFault> {
+    Ok(tx.query_opt(&STANDING, &[]).await?.map(|row| row.get(0)))
+}
+
+pub(super) async fn set_standing(tx: &mut TenantTx<Control>, status: &str) -> Result<(), DbFault> {
+    tx.execute(&SET_STANDING, &[&status]).await
+}
+
+/// Takes every link that could change the account away from the transaction's person.
+pub(super) async fn void_links(tx: &mut TenantTx<Control>, now: Timestamp) -> Result<(), DbFault> {
+    tx.execute(&VOID_LINKS, &[&now]).await
 }
 
 fn link_of(row: &Row) -> StoredLink {

@@ -1,6 +1,15 @@
 //! Stories of new people (ID-3, ID-4).
 
 use http::StatusCode;
+use tenantry_core::email::EmailAddress;
+use tenantry_core::random::Entropy;
+use tenantry_core::slug::skeleton;
+use tenantry_identity::sessions::Known;
+use tenantry_identity::tenants::Reason;
+use tenantry_identity::users;
+use tenantry_platform::kit::TestDb;
+use tenantry_platform::permit::{Acting, Actor, Origin};
+use tenantry_platform::problem::Problem;
 
 use crate::house::{Answer, Browser, CENTRAL, House, PASSWORD, Sent, fields};
 
@@ -215,4 +224,98 @@ async fn where_sign_up_is_closed_nobody_signs_up() {
     let house = House::with("[sign_up]\nopen = false\n").await;
     assert_eq!(house.browser().get(&format!("{CENTRAL}/-/sign-up")).await.code(), "sign_up_closed");
     assert_eq!(sign_up(&mut house.browser(), &fields("acme")).await.code(), "sign_up_closed");
+}
+
+/// [AC-11]
+#[tokio::test]
+async fn a_slug_that_looks_like_anothers_or_like_ours_is_refused_in_the_words_of_a_taken_one() {
+    let house = House::new().await;
+    house.account("acme-mills").await;
+    let mut seen = Vec::new();
+    for slug in ["acme-mills", "acrne-mi11s", "acmemills", "acme-mi-lls"] {
+        let mut form = fields(slug);
+        form[1].1 = "eve@other.example".to_owned();
+        let refused = sign_up(&mut house.browser(), &form).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{slug}");
+        seen.push(refused.body.replace(slug, "(slug)"));
+    }
+    assert!(seen.iter().all(|body| *body == seen[0]) && seen[0].contains("taken"));
+    for ours in ["adrnin", "l0gin", "a-p-p", "rnail"] {
+        let refused = sign_up(&mut house.browser(), &fields(ours)).await;
+        assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("reserved"), "{ours}");
+    }
+}
+
+/// [AC-11]
+#[tokio::test]
+async fn of_two_who_hold_look_alikes_at_once_one_does() {
+    let house = House::new().await;
+    let (mut first, mut second) = (house.browser(), house.browser());
+    let (one, two) = (fields("corner-inn"), fields("comer-1nn"));
+    let (left, right) = tokio::join!(sign_up(&mut first, &one), sign_up(&mut second, &two));
+    let mut statuses = [left.status, right.status];
+    statuses.sort();
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::UNPROCESSABLE_ENTITY]);
+    assert_eq!(count(&house, "slugs").await, 1);
+}
+
+/// The database's skeleton is the one of the rules. [AC-11]
+#[tokio::test]
+async fn sql_and_rust_agree_on_what_looks_alike() {
+    let client = TestDb::new().await.administrator().await;
+    let entropy = Entropy::seeded(11);
+    let letters: Vec<char> = ('a'..='z').chain('0'..='9').chain(['-', 'm', 'w', 'i', 'l', 'r', 'n', 'v']).collect();
+    let label = |bytes: [u8; 40]| -> String {
+        bytes[1..=usize::from(bytes[0]) % 39].iter().map(|byte| letters[usize::from(*byte) % letters.len()]).collect()
+    };
+    let labels: Vec<String> = (0..2_000).map(|_| label(entropy.bytes())).chain([letters.iter().collect()]).collect();
+    let asked = "select doors.slug_skeleton(slug) from unnest($1::text[]) with ordinality as u(slug, at) order by at";
+    let told: Vec<String> = client.query(asked, &[&labels]).await.expect("rows").iter().map(|row| row.get(0)).collect();
+    assert_eq!(told, labels.iter().map(|label| skeleton(label)).collect::<Vec<_>>());
+}
+
+/// [RL-2]
+#[tokio::test]
+async fn nobody_fills_a_strangers_mailbox_by_signing_them_up() {
+    let house = House::new().await;
+    for number in 0..8 {
+        let mut form = fields(&format!("acme-{number}"));
+        form[1].1 = "ada@acme.example".to_owned();
+        let answer = sign_up(&mut house.browser(), &form).await;
+        assert!(
+            answer.status == StatusCode::OK && answer.body.contains("ada@acme.example"),
+            "the answer does not tell"
+        );
+    }
+    assert_eq!(house.mails().await.len(), 5);
+}
+
+async fn stand(house: &House, is_active: bool) -> Result<(), Problem> {
+    let ground = &house.db.ground;
+    let email = EmailAddress::parse("ada@acme.example").expect("an address");
+    let person = users::named(ground, &email).await?;
+    let by = Acting { actor: Actor::system("test", "test"), origin: Origin::default() };
+    if is_active {
+        return users::reactivate(ground, by, person).await;
+    }
+    users::deactivate(ground, by, person, &Reason::parse("lost laptop").expect("a reason")).await
+}
+
+/// [ID-11]
+#[tokio::test]
+async fn a_deactivated_person_is_out_at_once_and_comes_back_when_reactivated() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let mut browser = house.browser();
+    browser.sign_in("ada@acme.example", PASSWORD).await.location();
+    stand(&house, false).await.expect("deactivated");
+    let known = house.identity.sessions.known(&browser.headers(CENTRAL), CENTRAL);
+    assert!(!matches!(known, Known::Verified(_)), "from memory, at once");
+    assert_eq!(browser.sign_in("ada@acme.example", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(stand(&house, false).await.expect_err("twice").code, "person_status");
+    stand(&house, true).await.expect("reactivated");
+    assert!(!browser.is_signed_in(CENTRAL).await, "what ended has ended");
+    assert_eq!(browser.sign_in("ada@acme.example", PASSWORD).await.location(), "/-/console/acme");
+    let actions = house.actions().await;
+    assert_eq!((actions["user.deactivated"], actions["user.reactivated"]), (1, 1));
 }

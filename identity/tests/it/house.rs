@@ -19,7 +19,7 @@ use tenantry_core::token::{Algorithm, SigningKey};
 use tenantry_identity::members::invitation_page;
 use tenantry_identity::sessions::Known;
 use tenantry_identity::users::{Draft, Enrolled};
-use tenantry_identity::{Identity, Options, authn, sessions, users};
+use tenantry_identity::{Identity, Options, account, authn, sessions, users};
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::http::{Caller, Surface};
 use tenantry_platform::jobs::Runner;
@@ -67,6 +67,18 @@ impl House {
             .route("/-/verify", get(users::http::look).post(users::http::verify))
             .route("/-/sign-in", get(authn::http::form).post(authn::http::sign_in))
             .route("/-/invitation", get(invitation_page::look).post(invitation_page::accept))
+            .route("/-/forgot-password", get(account::http::forgot_form).post(account::http::forgot))
+            .route("/-/reset-password", get(account::http::reset_form).post(account::http::reset))
+            .route("/-/confirm-email", get(account::http::confirm_email_form).post(account::http::confirm_email))
+            .route("/-/undo-email", get(account::http::undo_email_form).post(account::http::undo_email))
+            .route("/-/password-strength", post(account::strength))
+            .route("/-/account", get(account::overview))
+            .route("/-/account/password", get(account::password_form).post(account::change_password))
+            .route("/-/account/email", get(account::email_form).post(account::change_email))
+            .route("/-/account/sessions", get(account::sessions))
+            .route("/-/account/sessions/revoke-others", post(account::revoke_others))
+            .route("/-/account/sessions/{id}/revoke", post(account::revoke))
+            .route("/-/account/delete", get(account::delete_form).post(account::delete))
             .route("/-/handoff", get(sessions::http::offer))
             .route("/-/sign-out", post(sessions::http::sign_out))
             .with_state(Arc::clone(&identity));

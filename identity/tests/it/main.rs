@@ -5,6 +5,8 @@
 mod calls;
 mod house;
 
+#[path = "../../src/account/tests/mod.rs"]
+mod account;
 #[path = "../../src/apikeys/tests/mod.rs"]
 mod apikeys;
 #[path = "../../src/authn/tests.rs"]

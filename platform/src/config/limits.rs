@@ -75,6 +75,12 @@ built_in! {
     INVITE_TENANT 11 = "invite_tenant" 200 / 86_400 Tenant;
     /// Exports of an audit log: each reads all of it.
     EXPORT_TENANT 12 = "export_tenant" 20 / 3600 Tenant;
+    /// Forgotten passwords. How many mails one address gets is counted apart.
+    RESET_IP 12 = "reset_ip" 5 / 3600 Ip;
+    /// Estimates of a password while somebody types: about two a second, debounced.
+    PASSWORD_STRENGTH_IP 13 = "password_strength_ip" 120 / 60 Ip;
+    /// Passwords that somebody signed in gives once more, to change their account.
+    REAUTHENTICATION_USER 14 = "reauthentication_user" 10 / 900 User;
 }
 
 /// More tiers than this cannot be reasoned about.

@@ -35,7 +35,7 @@ pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, Tier, TierId};
-pub use people::{Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
+pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{
     Audit, DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
@@ -63,6 +63,7 @@ pub struct Config {
     pub passwords: Passwords,
     pub sign_up: SignUp,
     pub invitations: Invitations,
+    pub accounts: Accounts,
     pub api_keys: ApiKeys,
     pub signing_keys: SigningKeys,
     pub permissions: Permissions,
@@ -194,6 +195,7 @@ impl Config {
             sessions: root.section("sessions", Sessions::read),
             passwords: root.section("passwords", Passwords::read),
             sign_up: root.section("sign_up", SignUp::read),
+            accounts: root.section("accounts", Accounts::read),
             api_keys: root.section("api_keys", ApiKeys::read),
             signing_keys: root.section("signing_keys", SigningKeys::read),
             roles,

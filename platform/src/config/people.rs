@@ -1,4 +1,5 @@
-//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[members]`, `[api_keys]`, `[signing_keys]`: how people are known, and for how long.
+//! `[identity]`, `[sessions]`, `[passwords]`, `[sign_up]`, `[members]`, `[accounts]`, `[api_keys]`,
+//! `[signing_keys]`: how people are known, and for how long.
 
 use std::time::Duration;
 
@@ -71,6 +72,17 @@ pub struct SignUp {
 pub struct Invitations {
     /// How long one may be accepted.
     pub lifetime: Duration,
+}
+
+/// `[accounts]`: the mailed links that change an account [ID-4].
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    /// The life of a link that sets a new password.
+    pub reset_link: Duration,
+    /// The life of a link that proves a new address.
+    pub email_link: Duration,
+    /// How long the old address can undo a change of address.
+    pub email_undo: Duration,
 }
 
 /// `[api_keys]` [KEY-1, KEY-3].
@@ -172,6 +184,16 @@ impl SignUp {
 impl Invitations {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
         Self { lifetime: Duration::from_secs(section.number("invitation_h", 168, 1..=720) * HOUR_S) }
+    }
+}
+
+impl Accounts {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        Self {
+            reset_link: Duration::from_secs(section.number("reset_link_minutes", 30, 30..=60) * MINUTE_S),
+            email_link: Duration::from_secs(section.number("email_link_hours", 1, 1..=24) * HOUR_S),
+            email_undo: Duration::from_secs(section.number("email_undo_hours", 72, 24..=168) * HOUR_S),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ const FILES: &[(&str, &str)] = &[
     ("0001_ground", include_str!("migrations/0001_ground.sql")),
     ("0002_doors", include_str!("migrations/0002_doors.sql")),
     ("0003_members", include_str!("migrations/0003_members.sql")),
+    ("0004_people", include_str!("migrations/0004_people.sql")),
     ("0005_api_keys", include_str!("migrations/0005_api_keys.sql")),
     ("0006_idempotency", include_str!("migrations/0006_idempotency.sql")),
     ("0007_audit", include_str!("migrations/0007_audit.sql")),

@@ -139,14 +139,14 @@ impl KeyEnding<'_> {
 /// What all letters share, as HTML.
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
-struct Letter<'a> {
-    brand: &'a str,
-    title: String,
-    text: String,
-    act: &'a str,
-    link: &'a str,
-    note: &'a str,
-    foot: String,
+pub(super) struct Letter<'a> {
+    pub(super) brand: &'a str,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) act: &'a str,
+    pub(super) link: &'a str,
+    pub(super) note: &'a str,
+    pub(super) foot: String,
 }
 
 /// The same without HTML.
@@ -155,7 +155,7 @@ struct Letter<'a> {
 struct Plain<'a>(&'a Letter<'a>);
 
 impl Letter<'_> {
-    fn mail(&self, to: EmailAddress, subject: String) -> Mail {
+    pub(super) fn mail(&self, to: EmailAddress, subject: String) -> Mail {
         // Invariant: both templates write strings into a string, which cannot fail.
         let (text, html) = (Plain(self).render().expect("text"), self.render().expect("html"));
         Mail { to, subject, text, html }

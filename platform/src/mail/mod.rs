@@ -9,6 +9,7 @@
 //!   lose their control characters, templates escape.
 //! - In dev the same SMTP path ends in the [`sink`], on loopback, and no mail leaves the machine.
 
+mod account;
 mod compose;
 mod letters;
 mod mailbox;
@@ -25,6 +26,7 @@ use crate::db::{DbFault, Everywhere, In, Plane, TenantTx};
 use crate::ground::Ground;
 use crate::jobs;
 
+pub use account::AccountLetter;
 pub use letters::{AddressInUse, InvitationLetter, KeyEnding, VerifyAddress};
 pub use mailbox::{Mailbox, Received};
 pub use postman::{MailFault, Postman, attend};

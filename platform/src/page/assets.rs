@@ -34,6 +34,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         asset("tenantry.css", "text/css; charset=utf-8", include_bytes!("assets/tenantry.css")),
         asset("copy.js", "text/javascript; charset=utf-8", include_bytes!("assets/copy.js")),
         asset("time.js", "text/javascript; charset=utf-8", include_bytes!("assets/time.js")),
+        asset("strength.js", "text/javascript; charset=utf-8", include_bytes!("assets/strength.js")),
         asset("autosubmit.js", "text/javascript; charset=utf-8", include_bytes!("assets/autosubmit.js")),
         asset("icon.svg", "image/svg+xml", include_bytes!("assets/icon.svg")),
     ]

@@ -30,7 +30,7 @@ pub use chrome::{Chrome, Flash, FlashKind, SignedIn, Visit, Workspace, Workspace
 pub use console::console;
 pub use disclosure::{Disclosure, SecurityTxt};
 pub use form::{Choice, Field};
-pub use nav::{NavEntry, NavGroup, NavItem, OPERATOR, nav};
+pub use nav::{ACCOUNT, NavEntry, NavGroup, NavItem, OPERATOR, nav};
 pub use problem::ProblemPage;
-pub use render::{Nonce, policy, render, render_posting_to, render_with};
+pub use render::{Nonce, policy, render, render_asking, render_posting_to, render_with};
 pub use time::{ago, day, exact, iso};

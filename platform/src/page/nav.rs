@@ -10,12 +10,15 @@ use super::chrome::Workspace;
 /// The paths of pages that belong to the platform's staff start here; they stand in a group of their own.
 pub const OPERATOR: &str = "operator";
 
+/// Pages about oneself: shown while one of them is open.
+pub const ACCOUNT: &str = "account";
+
 /// One page in the navigation.
 #[derive(Debug)]
 pub struct NavEntry {
     /// What a page names itself with, to be shown as the current one.
     pub id: &'static str,
-    /// `workspace` or [`OPERATOR`]; entries of one area stand together.
+    /// `workspace`, [`ACCOUNT`] or [`OPERATOR`]; entries of one area stand together.
     pub area: &'static str,
     /// Lower stands higher. Steps of ten leave room between.
     pub order: u16,
@@ -53,6 +56,9 @@ pub fn nav(workspace: Option<&Workspace>, active: &str, may: impl Fn(&str) -> bo
     let mut groups = Vec::new();
     if let Some(workspace) = workspace {
         groups.extend(group("workspace", &entries, active, |path| placed(path, workspace)));
+    }
+    if entries.iter().any(|entry| entry.id == active && entry.area == ACCOUNT) {
+        groups.extend(group(ACCOUNT, &entries, active, str::to_owned));
     }
     groups.extend(group(OPERATOR, &entries, active, str::to_owned));
     groups

@@ -64,6 +64,16 @@ pub fn render_posting_to(page: &impl Template, nonce: &Nonce, origins: &[&str]) 
     answer
 }
 
+/// A page whose own module asks its own origin while it is open: it brings the policy that lets it. [WEB-1]
+pub fn render_asking(status: StatusCode, page: &impl Template, nonce: &Nonce) -> Response {
+    let mut answer = render_with(status, page);
+    let policy = format!("{}; connect-src 'self'", policy(nonce, &[]));
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
 /// A page as an answer with status 200.
 pub fn render(page: &impl Template) -> Response {
     render_with(StatusCode::OK, page)

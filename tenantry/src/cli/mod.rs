@@ -3,6 +3,7 @@
 mod connect;
 mod database;
 mod keys;
+mod people;
 mod posture;
 mod tenants;
 
@@ -43,6 +44,9 @@ enum Command {
     /// Tenants: list, suspend, reactivate.
     #[command(subcommand)]
     Tenants(tenants::TenantsCommand),
+    /// People: deactivate, reactivate.
+    #[command(subcommand)]
+    People(people::PeopleCommand),
     /// Platform staff: grant or revoke.
     #[command(subcommand)]
     Operators(tenants::OperatorsCommand),
@@ -123,6 +127,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Database(command) => database::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Tenants(command) => tenants::run(command),
+        Command::People(command) => people::run(command),
         Command::Operators(command) => tenants::run_operators(command),
         Command::Posture(args) => posture::run(args),
     }

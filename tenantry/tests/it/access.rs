@@ -16,7 +16,7 @@ use crate::client::{Answer, Browser, Call};
 const GENEROUS: &str = "
 [limits.tiers.api_ip]\nlimit = 1000000\n[limits.tiers.api_key]\nlimit = 1000000\n[limits.tiers.page_ip]\nlimit = 1000000
 [limits.tiers.sign_in_ip]\nlimit = 1000\n[limits.tiers.sign_up_ip]\nlimit = 1000\n[limits.tiers.verification_ip]\nlimit = 1000
-[limits.tiers.credential_failure_ip]\nlimit = 1000\n";
+[limits.tiers.credential_failure_ip]\nlimit = 1000\n[limits.tiers.reset_ip]\nlimit = 1000\n";
 
 /// Everybody that the tables have a column for.
 struct Cast<'a> {

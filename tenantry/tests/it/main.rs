@@ -3,6 +3,7 @@
 #![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
 mod access;
+mod account;
 mod app;
 mod browser;
 mod checked_in;

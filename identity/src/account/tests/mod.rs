@@ -1,0 +1,72 @@
+//! Stories of one's own account (ID-4, ID-10).
+
+mod delete;
+mod email;
+mod password;
+mod reset;
+mod sessions;
+
+use crate::house::{Answer, Browser, CENTRAL, House, PASSWORD, Sent};
+
+const EMAIL: &str = "ada@acme.example";
+const NEW_EMAIL: &str = "ada@new.example";
+const NEW_PASSWORD: &str = "seven kettles orbit a plum";
+
+fn at(path: &str) -> String {
+    format!("{CENTRAL}{path}")
+}
+
+/// Ada with her workspace, signed in.
+async fn ada(house: &House) -> Browser<'_> {
+    house.account("acme").await;
+    signed_in(house).await
+}
+
+async fn signed_in(house: &House) -> Browser<'_> {
+    let mut browser = house.browser();
+    browser.sign_in(EMAIL, PASSWORD).await.location();
+    browser
+}
+
+async fn forget(house: &House, email: &str) -> Answer {
+    let answer = house.browser().post(&at("/-/forgot-password"), &[("email", email)]).await;
+    house.identity.afterwards.settle().await;
+    answer
+}
+
+/// The token of the link in a mail to this address, and the path that it opens.
+fn link(mails: &[Sent], to: &str, path: &str) -> String {
+    let mail = mails.iter().find(|mail| mail.to == to && mail.text.contains(path)).expect("a mail with a link");
+    let start = mail.text.find(&at(path)).expect("a link on the configured host");
+    let link = mail.text[start..].split_whitespace().next().expect("a link");
+    link.split_once("token=").expect("a token").1.to_owned()
+}
+
+async fn reset_link(house: &House) -> String {
+    forget(house, EMAIL).await;
+    link(&house.mails().await, EMAIL, "/-/reset-password")
+}
+
+async fn reset(house: &House, token: &str, password: &str) -> Answer {
+    house.browser().post(&at("/-/reset-password"), &[("token", token), ("password", password)]).await
+}
+
+async fn change_password(browser: &mut Browser<'_>, current: &str, password: &str) -> Answer {
+    browser.post(&at("/-/account/password"), &[("current", current), ("password", password)]).await
+}
+
+async fn ask_email(browser: &mut Browser<'_>, email: &str, current: &str) -> Answer {
+    browser.post(&at("/-/account/email"), &[("email", email), ("current", current)]).await
+}
+
+async fn use_link(browser: &mut Browser<'_>, path: &str, token: &str) -> Answer {
+    browser.post(&at(path), &[("token", token)]).await
+}
+
+async fn may_sign_in(house: &House, email: &str, password: &str) -> bool {
+    house.browser().sign_in(email, password).await.status == http::StatusCode::SEE_OTHER
+}
+
+async fn events(house: &House, kind: &str) -> i64 {
+    house.one(&format!("select count(*) from control.events where type = '{kind}'")).await
+}
