@@ -82,7 +82,8 @@ impl Identity {
     pub(super) async fn reset(&self, token: &str, password: &SecretString, origin: &Origin) -> Result<(), NotReset> {
         let opened = self.open_link(LinkKind::Reset, token, origin).await?;
         let about = [opened.person.email.as_str(), opened.person.name.as_str()];
-        let password = checked_password(&self.options.password_policy(), password, &about).map_err(NotReset::Password)?;
+        let password =
+            checked_password(&self.options.password_policy(), password, &about).map_err(NotReset::Password)?;
         let hash = self.hasher.hash(password).await?;
         let id = opened.person.id;
         let mut tx = permit(Some(id), Actor::person(&opened.person), origin).begin(&self.ground);

@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::http::{Caller, Form, Query, see_other};
-use tenantry_platform::page::render_with;
+use tenantry_platform::page::{Nonce, render_asking};
 use tenantry_platform::problem::Problem;
 use url::form_urlencoded::byte_serialize;
 
@@ -101,5 +101,5 @@ fn page(
         shown,
         form,
     };
-    render_with(status, &page)
+    render_asking(status, &page, &Nonce::given(&caller.nonce))
 }

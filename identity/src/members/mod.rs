@@ -37,10 +37,10 @@ pub use change_role::change_role;
 pub use invitations::{Invitation, InvitationState, list_invitations, sweep};
 pub use invite::{INVITATIONS_OPEN_MOST, Invite, MEMBERS_MOST, invite, resend, revoke_invitation};
 pub(crate) use join::{note, place};
-pub(crate) use store::KEEP_AN_OWNER;
 pub use remove::{leave, remove};
 pub use role::{Authority, Granter, KnownRole, all_roles, role_named};
 pub use standing::{Standing, permissions_of, standing};
+pub(crate) use store::KEEP_AN_OWNER;
 pub use store::Member;
 pub use transfer::transfer;
 

@@ -12,8 +12,8 @@ use tenantry_platform::record::Act;
 
 use super::store;
 use crate::authn::person_by_email;
-use crate::members::KEEP_AN_OWNER;
 use crate::events;
+use crate::members::KEEP_AN_OWNER;
 use crate::sessions::{Told, end_everything, tell_everywhere};
 use crate::tenants::Reason;
 
@@ -73,7 +73,8 @@ async fn change(tx: &mut TenantTx<Control>, (before, after): (&str, &str)) -> Re
 }
 
 fn last_owner() -> Problem {
-    let sentence = "This person is the last owner of a workspace. Let them hand it over first, or suspend the workspace.";
+    let sentence =
+        "This person is the last owner of a workspace. Let them hand it over first, or suspend the workspace.";
     Problem::new(Kind::Conflict, sentence).code("last_owner")
 }
 

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use tenantry_core::email::EmailAddress;
+use tenantry_core::mode::Mode;
 use tenantry_core::random::Entropy;
 use tenantry_core::slug::skeleton;
 use tenantry_identity::sessions::Known;
@@ -290,10 +291,9 @@ async fn nobody_fills_a_strangers_mailbox_by_signing_them_up() {
     assert_eq!(house.mails().await.len(), 5);
 }
 
-async fn stand(house: &House, is_active: bool) -> Result<(), Problem> {
+async fn stand(house: &House, is_active: bool, email: &str) -> Result<(), Problem> {
     let ground = &house.db.ground;
-    let email = EmailAddress::parse("ada@acme.example").expect("an address");
-    let person = users::named(ground, &email).await?;
+    let person = users::named(ground, &EmailAddress::parse(email).expect("an address")).await?;
     let by = Acting { actor: Actor::system("test", "test"), origin: Origin::default() };
     if is_active {
         return users::reactivate(ground, by, person).await;
@@ -304,18 +304,31 @@ async fn stand(house: &House, is_active: bool) -> Result<(), Problem> {
 /// [ID-11]
 #[tokio::test]
 async fn a_deactivated_person_is_out_at_once_and_comes_back_when_reactivated() {
+    const BOB: &str = "bob@acme.example";
+    const THERE: &str = "http://acme.localhost:8600";
     let house = House::new().await;
-    house.account("acme").await;
+    let acme = house.account("acme").await;
+    let bob = EmailAddress::parse(BOB).expect("an address");
+    let stand_in = || house.identity.stand_in((&acme.tenant, Mode::Live), &bob, "MEMBER", Origin::default());
     let mut browser = house.browser();
-    browser.sign_in("ada@acme.example", PASSWORD).await.location();
-    stand(&house, false).await.expect("deactivated");
-    let known = house.identity.sessions.known(&browser.headers(CENTRAL), CENTRAL);
+    browser.take(THERE, &stand_in().await.expect("cookies"));
+    stand(&house, false, BOB).await.expect("deactivated");
+    let known = house.identity.sessions.known(&browser.headers(THERE), THERE);
     assert!(!matches!(known, Known::Verified(_)), "from memory, at once");
-    assert_eq!(browser.sign_in("ada@acme.example", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(stand(&house, false).await.expect_err("twice").code, "person_status");
-    stand(&house, true).await.expect("reactivated");
-    assert!(!browser.is_signed_in(CENTRAL).await, "what ended has ended");
-    assert_eq!(browser.sign_in("ada@acme.example", PASSWORD).await.location(), "/-/console/acme");
+    assert!(stand_in().await.is_err());
+    assert_eq!(stand(&house, false, BOB).await.expect_err("twice").code, "person_status");
+    stand(&house, true, BOB).await.expect("reactivated");
+    assert!(!browser.is_signed_in(THERE).await && stand_in().await.is_ok(), "what ended has ended");
     let actions = house.actions().await;
     assert_eq!((actions["user.deactivated"], actions["user.reactivated"]), (1, 1));
+}
+
+/// [AC-16]
+#[tokio::test]
+async fn nobody_deactivates_the_last_owner_of_a_workspace() {
+    let house = House::new().await;
+    house.account("acme").await;
+    assert_eq!(stand(&house, false, "ada@acme.example").await.expect_err("the last owner").code, "last_owner");
+    assert_eq!(stand(&house, false, "nobody@acme.example").await.expect_err("nobody").code, "not_found");
+    assert_eq!(house.browser().sign_in("ada@acme.example", PASSWORD).await.location(), "/-/console/acme");
 }

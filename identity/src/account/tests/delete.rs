@@ -1,7 +1,4 @@
 use http::StatusCode;
-use tenantry_core::email::EmailAddress;
-use tenantry_core::mode::Mode;
-use tenantry_platform::permit::Origin;
 
 use super::*;
 
@@ -9,20 +6,6 @@ const DELETE: &str = "/-/account/delete";
 
 async fn delete(browser: &mut Browser<'_>, current: &str) -> Answer {
     browser.post(&at(DELETE), &[("current", current)]).await
-}
-
-/// Bob, who owns nothing, in Ada's workspace and with a password.
-async fn bob(house: &House) -> Browser<'_> {
-    let acme = house.account("acme").await;
-    let bob = EmailAddress::parse("bob@acme.example").expect("an address");
-    house.identity.stand_in((&acme.tenant, Mode::Live), &bob, "MEMBER", Origin::default()).await.expect("cookies");
-    forget(house, "bob@acme.example").await;
-    let token = link(&house.mails().await, "bob@acme.example", "/-/reset-password");
-    reset(house, &token, NEW_PASSWORD).await;
-    house.mails().await;
-    let mut browser = house.browser();
-    browser.sign_in("bob@acme.example", NEW_PASSWORD).await.location();
-    browser
 }
 
 #[tokio::test]
@@ -33,13 +16,13 @@ async fn a_deleted_account_is_gone_and_its_sessions_are_dead_at_once() {
     assert_eq!(delete(&mut browser, NEW_PASSWORD).await.status, StatusCode::OK);
     let known = house.identity.sessions.known(&kept.headers(CENTRAL), CENTRAL);
     assert!(!matches!(known, tenantry_identity::sessions::Known::Verified(_)), "from memory, at once");
-    assert!(!kept.is_signed_in(CENTRAL).await && !may_sign_in(&house, "bob@acme.example", NEW_PASSWORD).await);
+    assert!(!kept.is_signed_in(CENTRAL).await && !may_sign_in(&house, BOB, NEW_PASSWORD).await);
     for table in ["persons", "emails", "memberships", "identities"] {
         assert_eq!(house.one::<i64>(&format!("select count(*) from control.{table}")).await, 1, "Ada alone: {table}");
     }
     assert_eq!((house.actions().await["user.deleted"], events(&house, "user.deleted").await), (1, 1));
     let mails = house.mails().await;
-    assert!(mails.len() == 1 && mails[0].to == "bob@acme.example" && mails[0].subject.contains("deleted"));
+    assert!(mails.len() == 1 && mails[0].to == BOB && mails[0].subject.contains("deleted"));
 }
 
 #[tokio::test]
@@ -47,12 +30,12 @@ async fn the_address_of_a_deleted_account_is_free_and_opens_nothing_of_the_old_o
     let house = House::new().await;
     let mut browser = bob(&house).await;
     delete(&mut browser, NEW_PASSWORD).await;
-    forget(&house, "bob@acme.example").await;
+    forget(&house, BOB).await;
     assert!(house.mails().await.iter().all(|mail| !mail.text.contains("reset-password")));
     let mut form = crate::house::fields("bobs");
-    form[1].1 = "bob@acme.example".to_owned();
+    form[1].1 = BOB.to_owned();
     house.browser().post(&at("/-/sign-up"), &form).await;
-    let token = link(&house.mails().await, "bob@acme.example", "/-/verify");
+    let token = link(&house.mails().await, BOB, "/-/verify");
     let mut anew = house.browser();
     anew.post(&at("/-/verify"), &[("token", token.as_str()), ("password", PASSWORD)]).await.location();
     assert_eq!(house.one::<i64>("select count(*) from control.memberships").await, 2, "Bob's own, and not Ada's");

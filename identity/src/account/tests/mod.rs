@@ -6,9 +6,14 @@ mod password;
 mod reset;
 mod sessions;
 
+use tenantry_core::email::EmailAddress;
+use tenantry_core::mode::Mode;
+use tenantry_platform::permit::Origin;
+
 use crate::house::{Answer, Browser, CENTRAL, House, PASSWORD, Sent};
 
 const EMAIL: &str = "ada@acme.example";
+const BOB: &str = "bob@acme.example";
 const NEW_EMAIL: &str = "ada@new.example";
 const NEW_PASSWORD: &str = "seven kettles orbit a plum";
 
@@ -65,6 +70,20 @@ async fn use_link(browser: &mut Browser<'_>, path: &str, token: &str) -> Answer 
 
 async fn may_sign_in(house: &House, email: &str, password: &str) -> bool {
     house.browser().sign_in(email, password).await.status == http::StatusCode::SEE_OTHER
+}
+
+/// Bob, who owns nothing, in Ada's workspace and with a password.
+async fn bob(house: &House) -> Browser<'_> {
+    let acme = house.account("acme").await;
+    let bob = EmailAddress::parse(BOB).expect("an address");
+    house.identity.stand_in((&acme.tenant, Mode::Live), &bob, "MEMBER", Origin::default()).await.expect("cookies");
+    forget(house, BOB).await;
+    let token = link(&house.mails().await, BOB, "/-/reset-password");
+    reset(house, &token, NEW_PASSWORD).await;
+    house.mails().await;
+    let mut browser = house.browser();
+    browser.sign_in(BOB, NEW_PASSWORD).await.location();
+    browser
 }
 
 async fn events(house: &House, kind: &str) -> i64 {

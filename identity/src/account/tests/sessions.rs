@@ -68,7 +68,7 @@ async fn all_others_end_together_and_none_twice() {
         assert!(!other.is_signed_in(CENTRAL).await);
     }
     assert!(here.is_signed_in(CENTRAL).await);
-    assert_eq!(events(&house, "session.revoked").await, 1);
+    assert_eq!(events(&house, "session.revoked").await, 2);
 }
 
 #[tokio::test]
