@@ -76,12 +76,21 @@ built_in! {
     /// Exports of an audit log: each reads all of it.
     EXPORT_TENANT 12 = "export_tenant" 20 / 3600 Tenant;
     /// Forgotten passwords. How many mails one address gets is counted apart.
-    RESET_IP 12 = "reset_ip" 5 / 3600 Ip;
+    RESET_IP 13 = "reset_ip" 5 / 3600 Ip;
     /// Estimates of a password while somebody types: about two a second, debounced.
-    PASSWORD_STRENGTH_IP 13 = "password_strength_ip" 120 / 60 Ip;
+    PASSWORD_STRENGTH_IP 14 = "password_strength_ip" 120 / 60 Ip;
     /// Passwords that somebody signed in gives once more, to change their account.
-    REAUTHENTICATION_USER 14 = "reauthentication_user" 10 / 900 User;
+    REAUTHENTICATION_USER 15 = "reauthentication_user" 10 / 900 User;
 }
+
+/// Each id is its place: two that were given one number would count for one another.
+const _: () = {
+    let mut at = 0;
+    while at < BUILT_IN.len() {
+        assert!(BUILT_IN[at].0.0 as usize == at, "a built-in tier has another number than its place");
+        at += 1;
+    }
+};
 
 /// More tiers than this cannot be reasoned about.
 const TIERS_MAX: usize = 200;

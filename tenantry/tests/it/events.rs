@@ -12,6 +12,8 @@ use crate::house::{relative, sources};
 const UNTOLD: &[(&str, &str)] = &[
     ("person.verified", "`user.created` tells of it"),
     ("session.refused", "nothing changed, and a stranger who guesses must not fill an app's queue"),
+    ("user.password_reset_asked", "nothing changed; strangers ask too"),
+    ("user.email_change_asked", "nothing changed until the new address is confirmed"),
     ("audit.exported", "reading changes nothing that an app could keep"),
     ("posture.tried", "always rolled back"),
 ];
