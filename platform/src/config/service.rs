@@ -17,6 +17,8 @@ pub struct Mail {
     pub timeout: Duration,
     /// A PEM file of certificates that the server's may be signed by, besides the system's.
     pub tls_ca: Option<PathBuf>,
+    /// A directory of templates that letters are drawn with instead of the built-in ones.
+    pub templates: Option<PathBuf>,
 }
 
 /// `[database]`. The logins' URLs are secrets.
@@ -135,9 +137,15 @@ impl Mail {
                 .required("from", "\"Acme <no-reply@example.com>\"", given, parse::mailbox)
                 .unwrap_or_default(),
             timeout: Duration::from_millis(section.number("timeout_ms", 10_000, 100..=300_000)),
-            tls_ca: section.maybe("tls_ca", |path| Ok::<_, std::convert::Infallible>(PathBuf::from(path))),
+            tls_ca: section.maybe("tls_ca", a_path),
+            templates: section.maybe("templates", a_path),
         }
     }
+}
+
+/// Whether anything is there is looked at where it is read.
+fn a_path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
 }
 
 impl DatabasePools {

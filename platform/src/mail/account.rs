@@ -42,6 +42,7 @@ impl AccountLetter {
         let (words, keys) = (Words::english(), self.keys());
         let filled = |key: &str| words.fill(key, &[("brand", &brand), ("span", &span)]);
         Letter {
+            name: self.name(),
             brand,
             title: filled(keys.title),
             text: filled(keys.text),
@@ -51,6 +52,32 @@ impl AccountLetter {
             foot: filled("mail.foot"),
         }
         .mail(to, filled(keys.subject))
+    }
+
+    /// Every letter about an account.
+    pub const ALL: [Self; 8] = [
+        Self::ResetPassword,
+        Self::PasswordChanged,
+        Self::ConfirmEmail,
+        Self::EmailTaken,
+        Self::EmailChangeAsked,
+        Self::EmailChanged,
+        Self::EmailRestored,
+        Self::AccountDeleted,
+    ];
+
+    /// What an operator's template is called after.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
+            Self::ConfirmEmail => "confirm_email",
+            Self::EmailTaken => "email_taken",
+            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::EmailRestored => "email_restored",
+            Self::AccountDeleted => "account_deleted",
+        }
     }
 
     const fn keys(self) -> Keys {

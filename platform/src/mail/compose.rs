@@ -4,7 +4,7 @@ use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 
-use super::Queued;
+use super::{Mail, Queued};
 
 /// RFC 3834: keeps holiday replies away.
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -12,19 +12,18 @@ const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitte
 const SUBJECT_MOST: usize = 200;
 
 /// The message of a queued mail: the same bytes each time.
-pub(super) fn compose(queued: &Queued, from: &Mailbox) -> Result<Message, String> {
-    let to =
-        queued.mail.to.as_str().parse().map_err(|_| "the address is none that a mail can be sent to".to_owned())?;
+pub(super) fn compose(queued: &Queued, mail: &Mail, from: &Mailbox) -> Result<Message, String> {
+    let to = mail.to.as_str().parse().map_err(|_| "the address is none that a mail can be sent to".to_owned())?;
     let body = MultiPart::alternative()
         .boundary(format!("part-{}", queued.id.simple()))
-        .singlepart(SinglePart::plain(queued.mail.text.clone()))
-        .singlepart(SinglePart::html(queued.mail.html.clone()));
+        .singlepart(SinglePart::plain(mail.text.clone()))
+        .singlepart(SinglePart::html(mail.html.clone()));
     Message::builder()
         .message_id(Some(format!("<{}@{}>", queued.id, from.email.domain())))
         .date(queued.at.into())
         .from(from.clone())
         .to(Mailbox::new(None, to))
-        .subject(one_line(&queued.mail.subject))
+        .subject(one_line(&mail.subject))
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".to_owned()))
         .multipart(body)
         .map_err(|error| error.to_string())

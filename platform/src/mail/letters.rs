@@ -3,7 +3,7 @@
 use askama::Template;
 use tenantry_core::email::EmailAddress;
 
-use super::Mail;
+use super::{Mail, Sheet};
 use crate::page::words::Words;
 
 /// "Confirm that this is your address": the link works once.
@@ -65,6 +65,7 @@ impl VerifyAddress<'_> {
         let subject = words.fill("mail.verify_subject", &[("brand", &self.brand)]);
         let hours = words.count("time.hour", usize::try_from(self.hours).unwrap_or(usize::MAX));
         Letter {
+            name: "verify_address",
             brand: self.brand,
             title: words.fill("mail.verify_title", &[("workspace", &self.workspace)]),
             text: words.fill("mail.verify_text", &[("brand", &self.brand), ("span", &hours)]),
@@ -83,6 +84,7 @@ impl AddressInUse<'_> {
         let words = Words::english();
         let subject = words.fill("mail.known_subject", &[("brand", &self.brand)]);
         Letter {
+            name: "address_in_use",
             brand: self.brand,
             title: words.say("mail.known_title").to_owned(),
             text: words.fill("mail.known_text", &[("brand", &self.brand)]),
@@ -103,6 +105,7 @@ impl InvitationLetter<'_> {
         let hours = usize::try_from(self.hours).unwrap_or(usize::MAX);
         let span = if hours % 24 == 0 { words.count("time.day", hours / 24) } else { words.count("time.hour", hours) };
         Letter {
+            name: "invitation",
             brand: self.brand,
             title: words.fill("mail.invitation_title", &[("workspace", &self.workspace)]),
             text: words.fill("mail.invitation_text", &[("brand", &self.brand), ("span", &span)]),
@@ -124,6 +127,7 @@ impl KeyEnding<'_> {
             [("key", &self.key), ("workspace", &self.workspace), ("mode", &self.mode), ("span", &span)];
         let subject = words.fill("mail.key_subject", &facts);
         Letter {
+            name: "key_ending",
             brand: self.brand,
             title: words.fill("mail.key_title", &facts),
             text: words.fill("mail.key_text", &facts),
@@ -140,6 +144,8 @@ impl KeyEnding<'_> {
 #[derive(Template)]
 #[template(path = "mail/letter.html")]
 pub(super) struct Letter<'a> {
+    /// What an operator's template is called after.
+    pub(super) name: &'static str,
     pub(super) brand: &'a str,
     pub(super) title: String,
     pub(super) text: String,
@@ -158,6 +164,19 @@ impl Letter<'_> {
     pub(super) fn mail(&self, to: EmailAddress, subject: String) -> Mail {
         // Invariant: both templates write strings into a string, which cannot fail.
         let (text, html) = (Plain(self).render().expect("text"), self.render().expect("html"));
-        Mail { to, subject, text, html }
+        Mail { to, subject, text, html, sheet: Some(self.sheet()) }
+    }
+
+    fn sheet(&self) -> Sheet {
+        Sheet {
+            letter: self.name.to_owned(),
+            brand: self.brand.to_owned(),
+            title: self.title.clone(),
+            text: self.text.clone(),
+            action: self.act.to_owned(),
+            link: self.link.to_owned(),
+            note: self.note.to_owned(),
+            foot: self.foot.clone(),
+        }
     }
 }

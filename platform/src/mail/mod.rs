@@ -12,8 +12,10 @@
 mod account;
 mod compose;
 mod letters;
+mod looks;
 mod mailbox;
 mod postman;
+mod samples;
 pub mod sink;
 
 use serde::{Deserialize, Serialize};
@@ -28,8 +30,10 @@ use crate::jobs;
 
 pub use account::AccountLetter;
 pub use letters::{AddressInUse, InvitationLetter, KeyEnding, VerifyAddress};
+pub use looks::{Looks, Sheet};
 pub use mailbox::{Mailbox, Received};
 pub use postman::{MailFault, Postman, attend};
+pub use samples::samples;
 
 /// The kind of the job that sends one mail.
 pub const JOB: &str = "mail.send";
@@ -46,6 +50,9 @@ pub struct Mail {
     pub text: String,
     /// The same as HTML.
     pub html: String,
+    /// What it says, for whoever gives it other looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<Sheet>,
 }
 
 impl std::fmt::Debug for Mail {

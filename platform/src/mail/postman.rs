@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::compose::compose;
+use super::looks::Looks;
 use super::{JOB, Queued};
 use crate::config;
 use crate::jobs::{JobFault, Runner};
@@ -30,6 +31,14 @@ pub enum MailFault {
     /// The server's URL cannot be used.
     #[error("TENANTRY_SMTP_URL cannot be used; write smtps://user:password@host, or smtp://host?tls=required")]
     Url,
+    /// A template cannot be used.
+    #[error("mail.templates: {}: {what}", file.display())]
+    Template {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it, and what to write instead.
+        what: String,
+    },
     /// The file of certificates cannot be used.
     #[error("mail.tls_ca: {} cannot be used: {why}. Write the path of a PEM file of certificates.", path.display())]
     Certificates {
@@ -48,6 +57,7 @@ pub enum MailFault {
 pub struct Postman {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
+    looks: Arc<Looks>,
 }
 
 impl std::fmt::Debug for Postman {
@@ -69,11 +79,13 @@ impl Postman {
             Some(path) => builder.tls(trusting(path, url.expose_secret())?),
             None => builder,
         };
-        Ok(Self { transport: builder.timeout(Some(config.timeout)).build(), from })
+        let looks = Looks::configured(config)?;
+        Ok(Self { transport: builder.timeout(Some(config.timeout)).build(), from, looks: Arc::new(looks) })
     }
 
     async fn carry(&self, queued: &Queued) -> Result<(), JobFault> {
-        let message = compose(queued, &self.from).map_err(JobFault::Final)?;
+        let dressed = self.looks.dress(&queued.mail);
+        let message = compose(queued, &dressed, &self.from).map_err(JobFault::Final)?;
         self.transport.send(message).await.map(drop).map_err(|error| judge(&error))
     }
 }

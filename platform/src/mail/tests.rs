@@ -9,7 +9,7 @@ use tenantry_platform::db::{Context, Control};
 use tenantry_platform::jobs::Runner;
 use tenantry_platform::kit::{self, TestDb};
 use tenantry_platform::mail::sink::{MESSAGE_BYTES_MOST, Sink};
-use tenantry_platform::mail::{self, AddressInUse, Mail, Postman, VerifyAddress};
+use tenantry_platform::mail::{self, AddressInUse, Looks, Mail, Postman, VerifyAddress};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,8 +25,12 @@ fn verify() -> Mail {
 }
 
 fn postman(url: &str) -> Postman {
-    let config =
-        config::Mail { from: "Acme <no-reply@example.com>".to_owned(), timeout: Duration::from_secs(5), tls_ca: None };
+    let config = config::Mail {
+        from: "Acme <no-reply@example.com>".to_owned(),
+        timeout: Duration::from_secs(5),
+        tls_ca: None,
+        templates: None,
+    };
     Postman::new(&config, &url.to_owned().into()).expect("a URL")
 }
 
@@ -67,7 +71,8 @@ async fn what_a_person_wrote_adds_no_header_and_no_recipient() {
     let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
     let subject = "Hello\r\nBcc: mallory@example.com\r\n\r\nbody".to_owned();
     let text = ".\r\nRCPT TO:<mallory@example.com>\r\n.leading dots stay\r\n".to_owned();
-    let mail = Mail { to: to("ada@example.com"), subject, text: text.clone(), html: "<p>x</p>".to_owned() };
+    let mail =
+        Mail { to: to("ada@example.com"), subject, text: text.clone(), html: "<p>x</p>".to_owned(), sheet: None };
     ask(&db, mail).await.commit().await.expect("committed");
     runner(&db, &sink.url()).run_due().await.expect("the queue is read");
     let mails = sink.mailbox().newest_first();
@@ -173,4 +178,51 @@ async fn refusing(reply: &'static str) -> String {
         }
     });
     format!("smtp://{address}")
+}
+
+fn looks(files: &[(&str, &str)]) -> Result<Looks, String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    }
+    Looks::read(directory.path(), &mail::samples()).map_err(|fault| fault.to_string())
+}
+
+#[test]
+fn an_operators_frame_draws_every_letter_and_a_letters_own_file_that_one() {
+    let looks = looks(&[
+        ("letter.html", "<main>{{ title }} <a href=\"{{ link }}\">{{ action }}</a></main>"),
+        ("verify_address.txt", "Dear customer,\n{{ text }}\n{{ link }}"),
+        ("verify_address.subject.txt", "{{ brand }}: your address\n"),
+    ]);
+    let looks = looks.expect("good templates");
+    let (letter, other) = (looks.dress(&verify()), looks.dress(&mail::samples()[0]));
+    assert_eq!(
+        letter.html,
+        format!("<main>Open Héllo &amp; Co <a href=\"{}\">Confirm the address</a></main>", LINK.replace('/', "&#x2f;"))
+    );
+    assert!(letter.text.starts_with("Dear customer,\n") && letter.text.ends_with(LINK), "{}", letter.text);
+    assert_eq!(letter.subject, "Acme <b>: your address");
+    assert!(other.html.starts_with("<main>") && !other.text.starts_with("Dear"), "{}", other.text);
+}
+
+#[test]
+fn a_template_that_would_send_a_useless_letter_stops_the_start() {
+    for (name, text, said) in [
+        ("letter.txt", "{{ text }}", "no link in it"),
+        ("letter.txt", "{{ link }}\n{{ recipient }}", "line 2"),
+        ("letter.html", "{{ link", "line 1"),
+        ("verify.txt", "{{ link }}", "no letter has this name"),
+    ] {
+        let refusal = looks(&[(name, text)]).expect_err("a fault");
+        assert!(refusal.contains(name) && refusal.contains(said), "{refusal}");
+    }
+}
+
+#[test]
+fn every_letter_has_a_sample() {
+    let words = include_str!("../page/words/en.toml");
+    let table: toml::Table = words.parse().expect("the catalogue");
+    let subjects = table["mail"].as_table().expect("mail").keys().filter(|key| key.ends_with("_subject")).count();
+    assert_eq!(mail::samples().len(), subjects);
 }

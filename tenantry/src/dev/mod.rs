@@ -3,6 +3,7 @@
 
 pub(crate) mod clock;
 mod ephemeral;
+pub(crate) mod letters;
 mod mailbox;
 mod page;
 mod place;

@@ -39,3 +39,33 @@ pub(super) struct Mail {
     pub links: Vec<String>,
     pub back_href: String,
 }
+
+#[derive(Debug, Template)]
+#[template(path = "dev/letters.html")]
+pub(super) struct Letters {
+    pub chrome: Chrome,
+    pub letters: Vec<LetterRow>,
+}
+
+impl Letters {
+    pub(super) const TITLE: &'static str = "letters.title";
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LetterRow {
+    pub name: String,
+    pub subject: String,
+    pub href: String,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "dev/letter.html")]
+pub(super) struct Letter {
+    pub chrome: Chrome,
+    /// What an operator's template is called after.
+    pub name: String,
+    pub subject: String,
+    pub text: String,
+    pub html_href: String,
+    pub back_href: String,
+}

@@ -16,6 +16,9 @@ impl Entries {
         let (list, one) = dev::mailbox_handlers();
         self.add(Get, "/-/dev/mail", DEV, list);
         self.add(Get, "/-/dev/mail/{id}", DEV, one);
+        self.add(Get, "/-/dev/letters", DEV, get(dev::letters::list));
+        self.add(Get, "/-/dev/letters/{name}", DEV, get(dev::letters::one));
+        self.add(Get, "/-/dev/letters/{name}/html", DEV, get(dev::letters::html));
         self.add(Post, SESSION, DEV, post(dev::open_session));
         self.add(Get, CLOCK, DEV, get(dev::clock::read));
         self.add(Post, CLOCK, DEV, post(dev::clock::advance));

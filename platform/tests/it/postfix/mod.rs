@@ -25,14 +25,20 @@ async fn ask(db: &TestDb, address: &str, subject: &str) {
         Permit::<Authenticate, Control>::system(Context::default(), Actor::system("test", "test"), Origin::default());
     let mut tx = permit.begin(&db.ground);
     let to = EmailAddress::parse(address).expect("an address");
-    let mail = Mail { to, subject: subject.to_owned(), text: "Grüße".to_owned(), html: "<p>Grüße</p>".to_owned() };
+    let mail = Mail {
+        to,
+        subject: subject.to_owned(),
+        text: "Grüße".to_owned(),
+        html: "<p>Grüße</p>".to_owned(),
+        sheet: None,
+    };
     mail::enqueue(&mut tx, &db.ground, mail).await.expect("enqueued");
     tx.commit().await.expect("committed");
 }
 
 fn runner(ground: &Ground, url: &str, ca: Option<&std::path::Path>) -> Runner {
     let from = "Acme <no-reply@example.com>".to_owned();
-    let config = config::Mail { from, timeout: Duration::from_secs(10), tls_ca: ca.map(Into::into) };
+    let config = config::Mail { from, timeout: Duration::from_secs(10), tls_ca: ca.map(Into::into), templates: None };
     let mut runner = Runner::new(ground.clone());
     mail::attend(&mut runner, Postman::new(&config, &url.to_owned().into()).expect("a postman"));
     runner
