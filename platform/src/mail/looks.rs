@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
 
 use super::samples::samples;
@@ -108,14 +108,15 @@ impl Looks {
         dressed
     }
 
-    /// None: no template for this part of this letter.
+    /// A letter's own template, or the frame; none where the built-in one stays.
+    fn template(&self, letter: &str, part: Part) -> Option<Template<'_, '_>> {
+        let templates = self.templates.as_ref()?;
+        let named = |name: &str| templates.get_template(&format!("{name}{}", part.suffix())).ok();
+        named(letter).or_else(|| named(FRAME))
+    }
+
     fn draw(&self, sheet: &Sheet, subject: &str, part: Part) -> Result<Option<String>, minijinja::Error> {
-        let Some(templates) = &self.templates else { return Ok(None) };
-        let own = templates.get_template(&format!("{}{}", sheet.letter, part.suffix()));
-        let Ok(template) = own.or_else(|_| templates.get_template(&format!("{FRAME}{}", part.suffix()))) else {
-            return Ok(None);
-        };
-        template.render(values(sheet, subject)).map(Some)
+        self.template(&sheet.letter, part).map(|template| template.render(values(sheet, subject))).transpose()
     }
 
     fn try_on(&self, directory: &Path, sample: &Mail) -> Result<(), MailFault> {
@@ -125,7 +126,8 @@ impl Looks {
             let is_whole =
                 |drawn: &String| matches!(part, Part::Subject) || drawn.contains(escaped(&sheet.link, part).as_str());
             if !drawn.as_ref().is_none_or(is_whole) {
-                let file = directory.join(format!("{}{}", sheet.letter, part.suffix()));
+                let used = self.template(&sheet.letter, part).map_or_else(String::new, |used| used.name().to_owned());
+                let file = directory.join(used);
                 let what = "the letter has no link in it; write {{ link }} where people should go on";
                 return Err(MailFault::Template { file, what: what.to_owned() });
             }
