@@ -88,6 +88,7 @@ impl Identity {
         let id = opened.person.id;
         let mut tx = permit(Some(id), Actor::person(&opened.person), origin).begin(&self.ground);
         let person = self.take_link(&mut tx, LinkKind::Reset, token, &opened).await?;
+        store::prove_address(&mut tx, self.ground.now()).await?;
         self.settle_password(&mut tx, &person, &hash, How::Reset).await?;
         end_everything(&mut tx, &self.ground, id, "password_reset").await?;
         tx.commit_and_fence(&self.ground).await?;

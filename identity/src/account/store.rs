@@ -18,9 +18,13 @@ sql! {
     AsDoor OnlyControl SPEND_MAIL = "select doors.spend_mail($1, $2, $3, $4, $5)";
     AsDoor OnlyControl MOVE_EMAIL = "select doors.move_email($1)";
     AsDoor OnlyControl DELETE_PERSON = "select doors.delete_person()";
-    AsPerson OnlyControl FIND = "select name, email, operator from persons where person_id = $1 and status = 'active'";
+    AsPerson OnlyControl FIND = "
+        select name, email, operator from persons where person_id = $1 and status in ('active', 'pending')";
     AsPerson OnlyControl HOLD = "
-        select name, email, operator from persons where person_id = $1 and status = 'active' for no key update";
+        select name, email, operator from persons
+        where person_id = $1 and status in ('active', 'pending') for no key update";
+    AsPerson OnlyControl PROVE = "
+        update persons set status = 'active', verified_at = $2 where person_id = $1 and status = 'pending'";
     AsPerson OnlyControl SET_EMAIL = "update persons set email = $2, email_lower = $3, verified_at = $4 where person_id = $1";
     AsDoor OnlyControl OWNED_ALONE = "select slug, name from doors.owned_alone()";
 }
@@ -79,7 +83,7 @@ pub(super) async fn spend_mail(
     Ok(tx.query_one(&SPEND_MAIL, &[&digest.as_slice(), &kind, &now, &since, &most]).await?.get(0))
 }
 
-/// Whoever the permit names, if they are active.
+/// Whoever the permit names, if they are active, or were brought in and have not proven their address yet.
 pub(super) async fn find(
     permit: &Permit<Authenticate, Control>,
     ground: &Ground,
@@ -88,9 +92,15 @@ pub(super) async fn find(
     Ok(permit.read(ground, &FIND, &[]).await?.first().map(|row| person_of(id, row)))
 }
 
-/// The transaction's person, if active, for this transaction alone: sign-ins and other changes wait.
+/// The transaction's person, if not deactivated, for this transaction alone: sign-ins and other changes wait.
 pub(super) async fn hold(tx: &mut TenantTx<Control>, id: PersonId) -> Result<Option<PersonRef>, DbFault> {
     Ok(tx.query_opt(&HOLD, &[]).await?.map(|row| person_of(id, &row)))
+}
+
+/// The transaction's person has used a link that was sent to their address: whoever was brought in with an unproven
+/// one has access from now on (ID-3).
+pub(super) async fn prove_address(tx: &mut TenantTx<Control>, now: Timestamp) -> Result<(), DbFault> {
+    tx.execute(&PROVE, &[&now]).await
 }
 
 /// Gives the transaction's person another address. `false`: somebody else has it, and nothing was changed.

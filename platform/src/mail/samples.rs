@@ -16,7 +16,8 @@ pub fn samples() -> Vec<Mail> {
         VerifyAddress { brand: BRAND, workspace: WORKSPACE, link: LINK, hours: 24 }.mail(to.clone()),
         AddressInUse { brand: BRAND, sign_in: LINK }.mail(to.clone()),
         InvitationLetter { brand: BRAND, workspace: WORKSPACE, link: LINK, hours: 168 }.mail(to.clone()),
-        KeyEnding { brand: BRAND, key: "Invoices", workspace: "Acme", mode: "live", days: 3, link: LINK.to_owned() }.mail(to.clone()),
+        KeyEnding { brand: BRAND, key: "Invoices", workspace: "Acme", mode: "live", days: 3, link: LINK.to_owned() }
+            .mail(to.clone()),
     ];
     samples.extend(AccountLetter::ALL.map(|letter| letter.mail(to.clone(), BRAND, LINK, "30 minutes")));
     samples.sort_by(|a, b| name(a).cmp(name(b)));

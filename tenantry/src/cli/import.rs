@@ -20,7 +20,7 @@ const PROGRESS_EVERY: u64 = 1_000;
 
 /// People of another product.
 #[derive(Clone, Debug, Args)]
-pub struct ImportArgs {
+pub(super) struct ImportArgs {
     /// JSON lines: {"email", "name", "password_hash"?, "email_verified"?, "workspace"?, "role"?}. `-` reads standard input.
     file: PathBuf,
     /// Do everything, take it back, and say what would happen.
@@ -90,7 +90,9 @@ async fn take(installation: &Installation, line: &[u8], is_trial: bool) -> Resul
 fn in_words(problem: &Problem) -> String {
     match problem.fields.as_slice() {
         [] => problem.detail.to_string(),
-        fields => fields.iter().map(|fault| format!("{}: {}.", fault.field, fault.message)).collect::<Vec<_>>().join(" "),
+        fields => {
+            fields.iter().map(|fault| format!("{}: {}.", fault.field, fault.message)).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connect;
 mod database;
+mod import;
 mod keys;
 mod people;
 mod posture;

@@ -9,6 +9,7 @@ use tenantry_identity::users;
 use tenantry_platform::permit::{Acting, Actor, Origin};
 
 use super::connect::{Installation, Where};
+use super::import::{self, ImportArgs};
 use super::{Outcome, say, wait};
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,8 @@ pub(super) enum PeopleCommand {
         #[command(flatten)]
         place: Where,
     },
+    /// Bring people in from another product, with the passwords that they have.
+    Import(ImportArgs),
 }
 
 pub(super) fn run(command: PeopleCommand) -> Outcome {
@@ -37,6 +40,7 @@ pub(super) fn run(command: PeopleCommand) -> Outcome {
         match command {
             PeopleCommand::Deactivate { email, reason, place } => deactivate(&email, &reason, &place).await,
             PeopleCommand::Reactivate { email, place } => reactivate(&email, &place).await,
+            PeopleCommand::Import(args) => import::run(args).await,
         }
     })?
 }

@@ -18,6 +18,7 @@ impl TestApp {
             subject: "Confirm".to_owned(),
             html: text.clone(),
             text,
+            sheet: None,
         };
         let mut tx = permit.begin(&self.db.ground);
         let id = mail::enqueue(&mut tx, &self.db.ground, mail).await.unwrap();

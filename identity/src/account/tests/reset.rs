@@ -1,6 +1,7 @@
 use http::StatusCode;
 use tenantry_identity::tenants::Reason;
 use tenantry_identity::users;
+use tenantry_identity::users::import::{Newcomer, import};
 use tenantry_platform::permit::{Acting, Actor};
 
 use super::*;
@@ -166,4 +167,17 @@ async fn deactivate(house: &House) {
     let person = users::named(ground, &EmailAddress::parse(BOB).expect("an address")).await.expect("a person");
     let by = Acting { actor: Actor::system("test", "test"), origin: Origin::default() };
     users::deactivate(ground, by, person, &Reason::parse("lost laptop").expect("a reason")).await.expect("done");
+}
+
+#[tokio::test]
+async fn whoever_was_brought_in_with_an_unproven_address_proves_it_by_the_link() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let line = br#"{"email":"grace@acme.example","name":"Grace","workspace":"acme"}"#;
+    let newcomer = Newcomer::read(line).expect("a line");
+    import(&house.identity.ground, &house.identity.options.roles, &newcomer, false).await.expect("imported");
+    forget(&house, "grace@acme.example").await;
+    let token = link(&house.mails().await, "grace@acme.example", "/-/reset-password");
+    assert_eq!(reset(&house, &token, NEW_PASSWORD).await.status, StatusCode::OK);
+    assert!(may_sign_in(&house, "grace@acme.example", NEW_PASSWORD).await);
 }
