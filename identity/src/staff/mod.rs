@@ -7,6 +7,7 @@
 //!   process's log with who looked.
 //! - Nothing here shows or changes what proves who somebody is.
 
+pub mod acts;
 pub mod http;
 pub mod page;
 mod store;

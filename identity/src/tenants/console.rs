@@ -104,13 +104,15 @@ where
     let of_all = principal.control_permit::<ReadAudit>(&origin)?;
     let of_all = usage::read::<_, Control>(&of_all, &identity.ground, None, span).await?;
     let here = format!("/-/console/{}/{}", tenant.slug, M::MODE);
-    let mut graphs = page::usage::of_traffic(chrome, span, &series);
+    let is_silent = series.total(&[Kind::Requests]) + series.total_before(&[Kind::Requests]) == 0;
+    // Three charts of nothing would only hide what to do next.
+    let mut graphs = if is_silent { Vec::new() } else { page::usage::of_traffic(chrome, span, &series) };
     graphs.push(page::usage::sign_ins(chrome, span, &of_all));
     let may_make = holds::<ManageKeys>(principal.parts());
     Ok(Some(Usage {
         spans: page::usage::spans(chrome, &here, span),
         graphs,
-        is_silent: series.total(&[Kind::Requests]) + series.total_before(&[Kind::Requests]) == 0,
+        is_silent,
         curl: curl::<M>(identity),
         key_href: if may_make { format!("{here}/keys/new") } else { String::new() },
     }))

@@ -71,5 +71,14 @@ fn row(chrome: &Chrome, change: StatusChange) -> HistoryRow {
         "tenant.reactivated" => (chrome.t("operator.was_reactivated"), "success"),
         _ => (chrome.t("operator.was_created"), "neutral"),
     };
-    HistoryRow { at: change.at, text, look, by: change.by, reason: change.reason.unwrap_or_default() }
+    HistoryRow { at: change.at, text, look, by: by(chrome, &change.by), reason: change.reason.unwrap_or_default() }
+}
+
+/// What kind of actor it was, as people read it.
+fn by(chrome: &Chrome, kind: &str) -> &'static str {
+    chrome.t(match kind {
+        "operator" => "operator.by_staff",
+        "cli" => "operator.by_machine",
+        _ => "operator.by_owner",
+    })
 }

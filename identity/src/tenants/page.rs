@@ -173,7 +173,7 @@ pub struct HistoryRow {
     pub text: &'static str,
     pub look: &'static str,
     /// What kind of actor it was.
-    pub by: String,
+    pub by: &'static str,
     pub reason: String,
 }
 

@@ -21,8 +21,8 @@ crate::sql! {
     AsDoor OnlyOperator LIST = "
         select id, kind, state, due_at, created_at, attempts, last_error, sealed
         from doors.operator_jobs($1, $2, $3, $4, $5)";
-    AsDoor OnlyOperator RETRY = "select kind from doors.retry_job($1, $2)";
-    AsDoor OnlyOperator DISCARD = "select kind from doors.discard_job($1)";
+    AsDoor OnlyOperator RETRY = "select kind from doors.retry_job($1, $2, $3)";
+    AsDoor OnlyOperator DISCARD = "select kind from doors.discard_job($1, $2)";
 }
 
 /// Where a job stands.
@@ -141,10 +141,9 @@ pub async fn list(
 /// 409 where it is under way or gone.
 pub async fn retry(permit: &Permit<Operate, Operator>, ground: &Ground, id: JobId) -> Result<String, Problem> {
     let mut tx = permit.begin(ground);
-    let found = tx.query_opt(&RETRY, &[&id.uuid(), &ground.now()]).await?;
+    let found = tx.query_opt(&RETRY, &[&id.uuid(), &by(permit), &ground.now()]).await?;
     let kind: String = found.ok_or_else(not_there)?.get(0);
     tx.commit().await?;
-    note(permit, id, &kind, "a job was made due again by platform staff");
     Ok(kind)
 }
 
@@ -154,18 +153,15 @@ pub async fn retry(permit: &Permit<Operate, Operator>, ground: &Ground, id: JobI
 /// 409 where it has not failed, or is gone.
 pub async fn discard(permit: &Permit<Operate, Operator>, ground: &Ground, id: JobId) -> Result<String, Problem> {
     let mut tx = permit.begin(ground);
-    let found = tx.query_opt(&DISCARD, &[&id.uuid()]).await?;
+    let found = tx.query_opt(&DISCARD, &[&id.uuid(), &by(permit)]).await?;
     let kind: String = found.ok_or_else(not_there)?.get(0);
     tx.commit().await?;
-    note(permit, id, &kind, "a failed job was discarded by platform staff");
     Ok(kind)
 }
 
-/// A job belongs to no tenant, so to no tenant's log: who did it stands in the process's.
-fn note(permit: &Permit<Operate, Operator>, id: JobId, kind: &str, what: &'static str) {
-    let acting = permit.acting();
-    let request_id = acting.origin.request_id.as_deref().unwrap_or_default();
-    tracing::warn!(operator = acting.actor.id, request_id, job = %id, kind, "{what}");
+/// Who it was, for the platform's log.
+fn by(permit: &Permit<Operate, Operator>) -> &str {
+    &permit.acting().actor.id
 }
 
 fn read(ground: &Ground, row: &Row) -> Job {

@@ -12,7 +12,7 @@ impl Entries {
     pub(super) fn platform(&mut self) {
         self.workspaces();
         self.queue();
-        self.operator(Get, "/-/operator/people", get(staff::http::list));
+        self.people_of_the_house();
         self.operator(Get, "/-/operator/controls", get(posture::operator::controls));
         self.operator(Get, "/-/operator/controls/matrix", get(posture::operator::matrix));
         self.operator(Get, "/-/operator/controls/matrix.csv", get(posture::operator::matrix_csv));
@@ -27,6 +27,14 @@ impl Entries {
         self.operator(Get, SUSPEND, get(tenants::operator::confirm));
         self.operator(Post, SUSPEND, post(tenants::operator::suspend));
         self.operator(Post, REACTIVATE, post(tenants::operator::reactivate));
+    }
+
+    fn people_of_the_house(&mut self) {
+        const DEACTIVATE: &str = "/-/operator/people/{id}/deactivate";
+        self.operator(Get, "/-/operator/people", get(staff::http::list));
+        self.operator(Get, DEACTIVATE, get(staff::acts::confirm));
+        self.operator(Post, DEACTIVATE, post(staff::acts::deactivate));
+        self.operator(Post, "/-/operator/people/{id}/reactivate", post(staff::acts::reactivate));
     }
 
     fn queue(&mut self) {

@@ -5,7 +5,7 @@ use tenantry_platform::db::{Context, Control};
 use tenantry_platform::mail::{self, Mail};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
 
-use crate::app::TestApp;
+use crate::app::{PASSWORD, TestApp};
 
 impl TestApp {
     /// A mail with a link in it, which the trigger of the story keeps from the queue.
@@ -80,6 +80,34 @@ async fn staff_finds_a_person_by_the_whole_address_or_the_id_and_never_a_passwor
     }
 }
 
+/// [ID-11]
+#[tokio::test]
+async fn a_person_is_signed_out_and_kept_out_until_staff_lets_them_in_again() {
+    let app = TestApp::new().await;
+    let (acme, mut staff) = (app.tenant("acme").await, app.operator().await);
+    // A workspace keeps an owner who can sign in: the one who goes is a member.
+    let (mut member, email) = (acme.member("MEMBER").await, "owner@acme-member.example");
+    member.get("app", "/-/console/acme/live").await.expect(200);
+    let sql = "delete from control.memberships where role = 'OWNER' and person_id = (select person_id from control.emails where email_lower = $1)";
+    app.db.administrator().await.execute("alter table control.memberships disable trigger user", &[]).await.unwrap();
+    app.db.administrator().await.execute(sql, &[&email]).await.unwrap();
+    let found = staff.get("app", &format!("/-/operator/people?q={email}")).await.expect(200);
+    let path = found.body.split('"').find(|text| text.ends_with("/deactivate")).expect("the act").to_owned();
+    for (reason, confirm, told) in [(" ", email, "Say why"), ("Left the company", "somebody", "This is not the name")] {
+        let again = staff.post("app", &path, &[("reason", reason), ("confirm", confirm)]).await.expect(422);
+        assert!(again.body.contains(told), "{told}: {}", again.body);
+    }
+    let done = staff.post("app", &path, &[("reason", "Left the company"), ("confirm", email)]).await;
+    assert!(done.location().ends_with("&done=deactivated"), "{done:?}");
+    member.get("app", "/-/console/acme/live").await.expect(303);
+    member.sign_in(email, PASSWORD).await.expect(422);
+    staff.post::<&str>("app", &path.replace("deactivate", "reactivate"), &[]).await.expect(303);
+    member.sign_in(email, PASSWORD).await.expect(303);
+    let row = "select actor_kind || ' ' || (metadata->>'reason') from control.audit where action = 'user.deactivated'";
+    let row: String = app.db.administrator().await.query_one(row, &[]).await.unwrap().get(0);
+    assert_eq!(row, "operator Left the company");
+}
+
 #[tokio::test]
 async fn a_mail_that_failed_is_sent_again_or_discarded_and_its_text_is_never_shown() {
     let app = TestApp::new().await;
@@ -110,6 +138,8 @@ async fn a_mail_that_failed_is_sent_again_or_discarded_and_its_text_is_never_sho
     let again = staff.post::<&str>("app", &format!("/-/operator/jobs/{id}/retry"), &[]).await;
     assert_eq!(again.location(), "/-/operator/mails?done=retried");
     app.mail.mailbox().next_to("grace@globex.example").await;
+    let told = app.count(&format!("control.platform_log where subject = '{id}' and detail->>'by' is not null")).await;
+    assert_eq!(told, 2, "the platform's log tells of both acts");
 }
 
 #[tokio::test]
@@ -146,6 +176,11 @@ async fn for_nobody_else_is_there_anything_of_the_operators() {
         owner.get("app", &format!("/-/operator/{path}")).await.expect(404);
     }
     owner.get("app", &format!("/-/operator/tenants/{id}")).await.expect(404);
+    let me = acme.person().id;
+    owner
+        .post("app", &format!("/-/operator/people/{me}/deactivate"), &[("reason", "x"), ("confirm", "x")])
+        .await
+        .expect(404);
     owner.post::<&str>("app", &format!("/-/operator/jobs/{id}/retry"), &[]).await.expect(404);
     owner.post::<&str>("app", &format!("/-/operator/jobs/{id}/discard"), &[]).await.expect(404);
 }

@@ -227,12 +227,12 @@ pub(super) async fn bounded_work(probe: Arc<Probe>) -> Result<Verdict, Inconclus
 /// Each registered statement of a tenant with its plan.
 async fn plan_all(probe: &Probe) -> Result<Vec<(&'static str, Plan)>, Inconclusive> {
     let mut planned = Vec::new();
-    for (login, schema) in [(Login::Control, "control"), (Login::Live, "live")] {
+    for (login, name) in [(Login::Control, "tenantry_control"), (Login::Live, "tenantry_live")] {
         let trial = probe.trial(login).await?;
         trial.as_tenant(Some(TenantId::from_uuid(Uuid::nil()))).await?;
         trial.run(PLAN_ANEW).await?;
         let of_schema = registered()
-            .filter(|statement| statement.scope == "tenant" && statement.planes.iter().any(|(of, _)| *of == schema));
+            .filter(|statement| statement.scope == "tenant" && statement.planes.iter().any(|(_, of)| *of == name));
         for statement in of_schema {
             planned.push((statement.name, trial.plan(statement.text).await?));
         }

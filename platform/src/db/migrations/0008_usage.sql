@@ -129,18 +129,28 @@ language sql stable strict security definer set search_path = '' as $$
     order by j.id desc limit least(most, 200)
 $$;
 
--- A job that is not under way is due now, with all its tries.
-create function doors.retry_job(job uuid, at timestamptz) returns table (kind text)
+-- A job that is not under way is due now, with all its tries. It is no tenant's, so the platform's log tells of it.
+create function doors.retry_job(job uuid, by_whom text, at timestamptz) returns table (kind text)
 language sql strict security definer set search_path = '' as $$
-    update control.jobs j set failed_at = null, due_at = at, attempts = 0, claimed_until = null
-    where j.id = job and (j.claimed_until is null or j.claimed_until <= at)
-    returning j.kind
+    with done as (
+             update control.jobs j set failed_at = null, due_at = at, attempts = 0, claimed_until = null
+             where j.id = job and (j.claimed_until is null or j.claimed_until <= at)
+             returning j.kind as of_kind),
+         noted as (
+             select doors.note_platform_act('job.retried', job::text, jsonb_build_object('kind', d.of_kind, 'by', by_whom))
+             from done d)
+    select d.of_kind from done d cross join noted
 $$;
 
 -- A job that failed for good is forgotten.
-create function doors.discard_job(job uuid) returns table (kind text)
+create function doors.discard_job(job uuid, by_whom text) returns table (kind text)
 language sql strict security definer set search_path = '' as $$
-    delete from control.jobs j where j.id = job and j.failed_at is not null returning j.kind
+    with done as (
+             delete from control.jobs j where j.id = job and j.failed_at is not null returning j.kind as of_kind),
+         noted as (
+             select doors.note_platform_act('job.discarded', job::text, jsonb_build_object('kind', d.of_kind, 'by', by_whom))
+             from done d)
+    select d.of_kind from done d cross join noted
 $$;
 
 do $$
@@ -173,6 +183,10 @@ begin
         execute format('grant usage on schema doors to %I', 'tenantry_door_' || door);
         execute format('grant execute on function doors.job_state(timestamptz, timestamptz, integer, timestamptz) to %I',
                        'tenantry_door_' || door);
+    end loop;
+    foreach door in array array['retry_job', 'discard_job'] loop
+        execute format('grant usage on schema doors to %I', 'tenantry_door_' || door);
+        execute format('grant execute on function doors.note_platform_act(text, text, jsonb) to %I', 'tenantry_door_' || door);
     end loop;
 end
 $$;
