@@ -25,9 +25,9 @@ pub const SCANNER_REGEX: &str = r"\bsk_(?:live|test)_[0-9A-Za-z]{60}\b";
 const PREFIX: usize = 8;
 /// 62^22 exceeds 2^128, 62^21 does not.
 const TENANT: usize = 22;
-const RANDOM: usize = 32;
+pub(crate) const RANDOM: usize = 32;
 /// 62^6 exceeds 2^32, 62^5 does not.
-const CHECKSUM: usize = 6;
+pub(crate) const CHECKSUM: usize = 6;
 /// Length of every key.
 pub const KEY_CHARS: usize = PREFIX + TENANT + RANDOM + CHECKSUM;
 /// Characters of the random part that are stored and shown, so that people can tell keys apart.
@@ -122,7 +122,7 @@ impl ParsedKey<'_> {
 
     /// SHA-256 of the whole key.
     pub fn digest(&self) -> KeyDigest {
-        KeyDigest(Sha256::digest(self.text.as_bytes()).into())
+        KeyDigest::of(self.text)
     }
 
     /// The first eight characters of the random part: what lists and audit rows show.
@@ -139,6 +139,11 @@ impl fmt::Debug for ParsedKey<'_> {
 }
 
 impl KeyDigest {
+    /// Of a whole key, as it was presented.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
     /// A digest as it was stored.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -181,7 +186,7 @@ fn mode_of(text: &str) -> Option<Mode> {
     [Mode::Live, Mode::Test].into_iter().find(|mode| prefix(*mode) == text)
 }
 
-fn push_random(text: &mut String, entropy: &Entropy) {
+pub(crate) fn push_random(text: &mut String, entropy: &Entropy) {
     let full = text.len() + RANDOM;
     while text.len() < full {
         let draw: [u8; RANDOM] = entropy.bytes();
@@ -192,7 +197,7 @@ fn push_random(text: &mut String, entropy: &Entropy) {
 }
 
 /// Big-endian base62 of fixed width, zeros on the left.
-fn push_base62(text: &mut String, number: u128, width: usize) {
+pub(crate) fn push_base62(text: &mut String, number: u128, width: usize) {
     let mut digits = [b'0'; TENANT];
     let mut rest = number;
     for digit in digits[..width].iter_mut().rev() {
@@ -204,7 +209,7 @@ fn push_base62(text: &mut String, number: u128, width: usize) {
 }
 
 /// `None` for a foreign character or a number that does not fit.
-fn base62(text: &str) -> Option<u128> {
+pub(crate) fn base62(text: &str) -> Option<u128> {
     text.bytes().try_fold(0_u128, |sum, byte| {
         let digit = match byte {
             b'0'..=b'9' => byte - b'0',

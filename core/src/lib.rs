@@ -15,6 +15,7 @@ pub mod host;
 pub mod ids;
 pub mod keyformat;
 pub mod leaf;
+pub mod management_key;
 pub mod mask;
 pub mod merkle;
 pub mod mode;

@@ -3,11 +3,14 @@
 //! [`Identity`] is what every handler of this area stands on. Rooms: [`authn`] proves who somebody is,
 //! [`users`] lets new people in, [`account`] is what they change of themselves, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
 //! where they belong, [`apikeys`] lets programs act for a tenant.
+//! [`users`] lets new people in, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
+//! where they belong, [`apikeys`] lets programs act for a tenant, [`directory`] tells the platform's app what changed.
 
 pub mod account;
 pub mod afterwards;
 pub mod apikeys;
 pub mod authn;
+pub mod directory;
 pub(crate) mod events;
 pub mod members;
 pub mod sessions;
@@ -29,6 +32,7 @@ use tokio::sync::Notify;
 use afterwards::Afterwards;
 use apikeys::ApiKeys;
 use authn::{Decoys, Hasher};
+use directory::ManagementKeys;
 use sessions::Sessions;
 use tenants::Tenants;
 
@@ -118,6 +122,8 @@ pub struct Identity {
     pub tenants: Tenants,
     /// Which programs act for whom.
     pub apikeys: ApiKeys,
+    /// Which programs read the directory for the platform.
+    pub management_keys: ManagementKeys,
     /// What is written after the answer.
     pub afterwards: Afterwards,
     bell: OnceLock<Arc<Notify>>,
@@ -132,6 +138,7 @@ impl Identity {
             decoys: Decoys::new(&ground, &options.passwords),
             sessions: Sessions::new(&ground, &options, afterwards.clone()),
             apikeys: ApiKeys::new(&ground, &options, &tenants),
+            management_keys: ManagementKeys::new(&ground),
             tenants,
             afterwards,
             bell: OnceLock::new(),

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tenantry_core::mode::Mode as ModeWord;
 
 use crate::db::{Control, Mode};
-use crate::permit::{Origin, OwnAccount, Permission, Permit, Principal, TenantRef};
+use crate::permit::{ManagementPermission, Origin, OwnAccount, Permission, Permit, Principal, TenantRef};
 use crate::problem::{Kind, Problem};
 
 /// Bodies of forms and of the management API. The largest is a key with all its scopes, a few KB.
@@ -114,6 +114,19 @@ impl<S: Send + Sync, P: Permission> FromRequestParts<S> for ControlPermit<P> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
         Ok(Self(caller.principal()?.control_permit(&caller.origin())?))
+    }
+}
+
+/// A permit of the platform's own app, for a list of the whole platform.
+#[derive(Debug)]
+pub struct ManagementPermit<P>(pub Permit<P, Control>);
+
+impl<S: Send + Sync, P: ManagementPermission> FromRequestParts<S> for ManagementPermit<P> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        Ok(Self(caller.principal()?.management_permit(&caller.origin())?))
     }
 }
 

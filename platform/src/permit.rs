@@ -49,6 +49,8 @@ pub enum Credential {
     Session(SessionId),
     /// An API key.
     Key(KeyId),
+    /// A management key: the platform's own, of no tenant.
+    Management(KeyId),
     /// A cron secret, by its route.
     Cron(String),
     /// Nothing was asked for.
@@ -61,6 +63,7 @@ impl Credential {
         match self {
             Self::Session(_) => "session",
             Self::Key(_) => "api_key",
+            Self::Management(_) => "management_key",
             Self::Cron(_) => "cron",
             Self::Anonymous => "anonymous",
         }
@@ -181,7 +184,7 @@ impl Principal {
     pub fn actor(&self) -> Actor {
         let (id, subject) = match (&self.parts.credential, &self.parts.person) {
             (_, Some(person)) => (person.id.to_string(), person.id.uuid()),
-            (Credential::Key(key), None) => (key.to_string(), key.uuid()),
+            (Credential::Key(key) | Credential::Management(key), None) => (key.to_string(), key.uuid()),
             (Credential::Cron(name), None) => (name.clone(), uuid::Uuid::nil()),
             (Credential::Session(session), None) => (session.to_string(), session.uuid()),
             (Credential::Anonymous, None) => ("anonymous".to_owned(), uuid::Uuid::nil()),
@@ -245,6 +248,18 @@ impl Principal {
         let mut actor = self.actor();
         actor.kind = "operator";
         Ok(Permit::new(Context { tenant, person: None }, actor, origin.clone()))
+    }
+
+    /// A permit to read a list of the whole platform, with a management key alone.
+    ///
+    /// # Errors
+    /// 404 for any other credential, 403 that names the missing scope.
+    pub fn management_permit<P: ManagementPermission>(&self, origin: &Origin) -> Result<Permit<P, Control>, Problem> {
+        if !matches!(self.parts.credential, Credential::Management(_)) {
+            return Err(Problem::not_found());
+        }
+        self.holds::<P>()?;
+        Ok(Permit::new(Context::default(), self.actor(), origin.clone()))
     }
 
     fn context(&self) -> Result<Context, Problem> {
@@ -314,6 +329,9 @@ pub trait Permission: Send + Sync + 'static {
 /// What only Tenantry itself does: no role holds it.
 pub trait SystemPermission: Permission {}
 
+/// What only a management key may: no role and no tenant's key holds it.
+pub trait ManagementPermission: Permission {}
+
 macro_rules! permissions {
     ($($(#[$doc:meta])* $name:ident $word:literal;)+) => {$(
         $(#[$doc])*
@@ -344,6 +362,12 @@ permissions! {
     OwnAccount "account:own";
     /// Platform staff.
     Operate "platform:operate";
+    /// List everybody who has an account, with their e-mail addresses.
+    ListUsers "users:list";
+    /// List who belongs to which workspace.
+    ListMembers "members:list";
+    /// List all workspaces.
+    ListTenants "tenants:list";
     /// Sign-up, sign-in, hand-off, refresh: before there is a principal.
     Authenticate "system:authenticate";
     /// Resolving hosts and credentials.
@@ -358,6 +382,9 @@ permissions! {
     Attest "system:attest";
 }
 
+impl ManagementPermission for ListUsers {}
+impl ManagementPermission for ListMembers {}
+impl ManagementPermission for ListTenants {}
 impl SystemPermission for Authenticate {}
 impl SystemPermission for Resolve {}
 impl SystemPermission for RunJobs {}

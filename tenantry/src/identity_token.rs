@@ -202,7 +202,7 @@ fn same<T>(kept: Option<&Weak<T>>, given: Option<&Arc<T>>) -> bool {
 fn credential_id(credential: &Credential) -> Option<Uuid> {
     match credential {
         Credential::Session(session) => Some(session.uuid()),
-        Credential::Key(key) => Some(key.uuid()),
+        Credential::Key(key) | Credential::Management(key) => Some(key.uuid()),
         Credential::Cron(_) | Credential::Anonymous => None,
     }
 }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use super::{REDACTED, is_sensitive_name};
+use crate::management_key::MANAGEMENT_KEY_CHARS;
 
 /// Longest name in front of `=` or `:` that is looked at.
 const NAME_MAX: usize = 64;
@@ -17,6 +18,8 @@ const LOCAL_MAX: usize = 256;
 const JWT_HEADER_MAX: usize = 1_024;
 /// Keys that are told by how they begin: ours, and webhook secrets.
 const KEY_PREFIXES: &[&[u8]] = &[b"sk_live_", b"sk_test_", b"whsec_"];
+/// The platform's keys begin with three letters alone, which begin innocent words too: their length is looked at.
+const MANAGEMENT_PREFIX: &[u8] = b"mk_";
 
 /// A pass over one text.
 pub(super) struct Scan<'a> {
@@ -350,6 +353,10 @@ fn jwt(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
 }
 
 fn key(bytes: &[u8], at: usize, floor: usize) -> Option<Hit> {
+    if at >= floor && bytes[at..].starts_with(MANAGEMENT_PREFIX) {
+        let end = run(bytes, at + MANAGEMENT_PREFIX.len(), |byte| byte.is_ascii_alphanumeric());
+        return if end - at >= MANAGEMENT_KEY_CHARS { hit(at, end, "[key]") } else { None };
+    }
     let prefix = KEY_PREFIXES.iter().find(|prefix| at >= floor && bytes[at..].starts_with(prefix))?;
     let end = run(bytes, at + prefix.len(), |byte| is_base64url(byte) || matches!(byte, b'+' | b'/' | b'='));
     if end > at + prefix.len() { hit(at, end, "[key]") } else { None }

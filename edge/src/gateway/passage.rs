@@ -88,6 +88,8 @@ fn check_guard(guards: Guards, principal: &Principal) -> Result<(), Problem> {
     let shown = match principal.parts().credential {
         Credential::Session(_) => Guard::Session,
         Credential::Key(_) => Guard::Key,
+        // Of no tenant, and no app's: it opens Tenantry's own lists alone.
+        Credential::Management(_) => return Err(Problem::not_found()),
         Credential::Cron(_) => Guard::Cron,
         Credential::Anonymous => Guard::Public,
     };

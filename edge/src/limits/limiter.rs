@@ -101,7 +101,7 @@ fn subject(per: Per, client: IpAddr, principal: Option<&Principal>) -> Option<Su
     match per {
         Per::Ip => Some(Subject::Address(client)),
         Per::Key => match parts?.credential {
-            Credential::Key(key) => Some(Subject::Key(key)),
+            Credential::Key(key) | Credential::Management(key) => Some(Subject::Key(key)),
             _ => None,
         },
         Per::User => parts?.person.as_ref().map(|person| Subject::Person(person.id)),

@@ -224,7 +224,7 @@ fn describe(principal: &Principal) -> WhoAmI {
     }
 }
 
-fn document(member: Member) -> MemberDocument {
+pub(crate) fn document(member: Member) -> MemberDocument {
     MemberDocument {
         id: member.id.uuid(),
         name: member.name,

@@ -14,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("0008_usage", include_str!("migrations/0008_usage.sql")),
     ("0009_posture", include_str!("migrations/0009_posture.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
+    ("0013_directory", include_str!("migrations/0013_directory.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

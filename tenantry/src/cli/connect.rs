@@ -12,6 +12,8 @@ use tenantry_platform::config::{Config, Environment, Logins};
 use tenantry_platform::db::{Database, PoolOptions, Urls, logins};
 use tenantry_platform::ground::Ground;
 
+use tokio_postgres::{Client, NoTls};
+
 use crate::dev::{self, Place, Ready};
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -47,6 +49,17 @@ impl Installation {
             Some(dir) => Self::of_dev(dir),
             None => Self::of_serve(&place.config).await,
         }
+    }
+
+    /// A connection that may become the owner of the tables: what no serving login can (TENANTRY_MIGRATE_URL).
+    pub(super) async fn owner(&self) -> Result<Client, Fault> {
+        let config = match &self.ready {
+            Some(ready) => ready.database_url.parse()?,
+            None => migrate_login(&Environment::of_process())?,
+        };
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
     }
 
     fn of_dev(dir: &std::path::Path) -> Result<Self, Fault> {

@@ -5,6 +5,7 @@ mod database;
 mod import;
 mod keys;
 mod people;
+mod management;
 mod posture;
 mod tenants;
 
@@ -51,6 +52,9 @@ enum Command {
     /// Platform staff: grant or revoke.
     #[command(subcommand)]
     Operators(tenants::OperatorsCommand),
+    /// Keys of the platform's own app, to list users, memberships and workspaces.
+    #[command(subcommand)]
+    ManagementKeys(management::ManagementKeysCommand),
     /// Check every claim against the running system.
     Posture(posture::PostureArgs),
 }
@@ -130,6 +134,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Tenants(command) => tenants::run(command),
         Command::People(command) => people::run(command),
         Command::Operators(command) => tenants::run_operators(command),
+        Command::ManagementKeys(command) => management::run(command),
         Command::Posture(args) => posture::run(args),
     }
 }

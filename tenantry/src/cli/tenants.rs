@@ -6,10 +6,8 @@ use clap::Subcommand;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::slug::Slug;
 use tenantry_identity::tenants::{self, Reason, Search};
-use tenantry_platform::config::Environment;
-use tokio_postgres::NoTls;
 
-use super::connect::{Installation, Where, migrate_login};
+use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -132,12 +130,7 @@ async fn log(place: &Where) -> Outcome {
 async fn set_operator(email: &str, place: &Where, is_operator: bool) -> Outcome {
     let address = EmailAddress::parse(email).map_err(|fault| fault.to_string())?;
     let installation = Installation::open(place).await?;
-    let config = match &installation.ready {
-        Some(ready) => ready.database_url.parse()?,
-        None => migrate_login(&Environment::of_process())?,
-    };
-    let (mut client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(connection);
+    let mut client = installation.owner().await?;
     let found = tenants::cli::set_operator(&mut client, &installation.ground, &address, is_operator).await?;
     if !found {
         return Err(format!("nobody has the address {email}").into());

@@ -14,7 +14,8 @@ use utoipa::OpenApi;
     info(
         title = "Tenantry management API",
         description = "Keys, members and the audit log of one workspace. Send an API key as `Authorization: Bearer sk_…`; \
-                       the key names its workspace and mode. Refusals are problems (RFC 9457)."
+                       the key names its workspace and mode. The lists of the whole platform (`directory`) take a management key of the \
+                       platform itself, `mk_…`. Refusals are problems (RFC 9457)."
     ),
     paths(
         tenantry_identity::members::http::whoami,
@@ -34,6 +35,10 @@ use utoipa::OpenApi;
         tenantry_identity::apikeys::http::revoke,
         tenantry_identity::apikeys::http::rotate,
         tenantry_identity::apikeys::http::delete,
+        tenantry_identity::directory::http::members,
+        tenantry_identity::directory::http::users,
+        tenantry_identity::directory::http::memberships,
+        tenantry_identity::directory::http::tenants,
         tenantry_custody::audit::http::list,
         tenantry_custody::audit::http::export,
     ),
@@ -41,7 +46,7 @@ use utoipa::OpenApi;
 )]
 pub struct Description;
 
-/// Every operation takes an API key.
+/// Every operation takes an API key, unless it says that it takes a management key.
 #[derive(Debug)]
 struct Keys;
 
@@ -50,6 +55,11 @@ impl utoipa::Modify for Keys {
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("sk_(live|test)_…").build();
         description.components.get_or_insert_default().add_security_scheme("api_key", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("mk_…").build();
+        description
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("management_key", SecurityScheme::Http(scheme));
         description.security = Some(vec![SecurityRequirement::new("api_key", [] as [&str; 0])]);
     }
 }

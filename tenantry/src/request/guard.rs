@@ -8,12 +8,14 @@ use http::header::{AUTHORIZATION, HeaderMap};
 use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
+use tenantry_core::management_key::PREFIX;
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::PermissionSet;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{AppRoute, Outcome, origin};
 use tenantry_edge::limits::{Charge, Subject, too_many};
 use tenantry_identity::apikeys::{Presented, Refusal, VerifiedKey};
+use tenantry_identity::directory::Presented as Management;
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
 use tenantry_platform::config::{Guard, TierId};
@@ -83,9 +85,13 @@ pub(super) async fn check(
     Ok(session.map_or_else(Guarded::nobody, Guarded::session))
 }
 
+/// What our own keys begin with.
+const OURS: [&str; 2] = ["sk_", PREFIX];
+
 /// An address that everybody may call takes no credential; one of ours is still not the app's to see.
 fn public(headers: &HeaderMap) -> Guarded {
-    let is_ours = bearer(headers).ok().flatten().is_some_and(|token| token.starts_with("sk_"));
+    let is_ours =
+        bearer(headers).ok().flatten().is_some_and(|token| OURS.iter().any(|prefix| token.starts_with(prefix)));
     Guarded { consumed: if is_ours { Consumed::Authorization } else { Consumed::Nothing }, ..Guarded::nobody() }
 }
 
@@ -132,6 +138,33 @@ pub(super) async fn key(app: &App, visit: &mut Visit, token: &str) -> Result<Arc
             Err(key_refused())
         }
     }
+}
+
+/// A management key, for the platform's own lists. Another kind of credential is not looked at.
+pub(super) async fn management_key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+    let presented = match app.identity.management_keys.known(token) {
+        Management::NeedsFill(pending) => {
+            visit.check_failures(app)?;
+            let keys = app.identity.management_keys.clone();
+            app.cross(async move { keys.fill(&pending).await }).await?.map_err(Problem::unavailable)?
+        }
+        presented => presented,
+    };
+    match presented {
+        Management::Verified(principal) => Ok(principal),
+        Management::NotPresented => Err(management_key_needed()),
+        Management::Refused | Management::NeedsFill(_) => {
+            visit.check_failures(app)?;
+            visit.charge_failure(app);
+            let sentence = "This management key is unknown, revoked or mistyped. `tenantry management-keys create` makes another one.";
+            Err(Problem::new(Kind::Unauthorized, sentence).code("key_refused"))
+        }
+    }
+}
+
+pub(super) fn management_key_needed() -> Problem {
+    let sentence = "This list is of the whole platform. Send a management key as `Authorization: Bearer mk_…`; `tenantry management-keys create` makes one.";
+    Problem::new(Kind::Unauthorized, sentence).code("management_key_needed")
 }
 
 /// A working key from an address that it does not name (KEY-1). The address pays and not the key, or whoever stole it

@@ -16,7 +16,7 @@ use tenantry_platform::problem::Problem;
 use tower::ServiceExt as _;
 
 use super::answer::Visit;
-use super::guard::{bearer, foreign, key};
+use super::guard::{bearer, foreign, key, management_key, management_key_needed};
 use crate::app::App;
 use crate::routes::{Access, OwnRoute, Routers};
 
@@ -83,6 +83,12 @@ async fn admit(
         let key = key(app, visit, token).await?;
         return admit_key(visit, Arc::clone(key.principal()), permission).map(|()| None);
     }
+    if let Access::Management(scope) = route.access {
+        let token = bearer(headers)?.ok_or_else(management_key_needed)?;
+        let principal = management_key(app, visit, token).await?;
+        visit.principal = Some(Arc::clone(&principal));
+        return holds(&principal, Some(scope)).map(|()| None);
+    }
     let is_exempt = route.is_told_by_strangers() || (route.is_for_programs() && origin::is_unsaid(headers));
     if !is_exempt && origin::is_needed(request.method(), headers) {
         origin::judge(headers, visit.own(), &[]).map_err(foreign)?;
@@ -101,7 +107,7 @@ async fn admit(
         (Access::Workspace(permission), Some(session)) => {
             admit_workspace(visit, &session, path, permission).map(|()| Some(session))
         }
-        (Access::Operator | Access::Key(_), Some(_)) => Err(Problem::not_found()),
+        (Access::Operator | Access::Key(_) | Access::Management(_), Some(_)) => Err(Problem::not_found()),
     }
 }
 

@@ -3,11 +3,11 @@
 use axum::routing::{delete, get, patch, post};
 use tenantry_core::route::Method::{Delete, Get, Patch, Post};
 use tenantry_custody::audit;
-use tenantry_identity::{apikeys, members, tenants};
+use tenantry_identity::{apikeys, directory, members, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
-use super::{Access, EXPORT_API, Entries, On, PAGE, Place};
+use super::{API, Access, EXPORT_API, Entries, On, PAGE, Place};
 use crate::openapi;
 
 const DESCRIPTION: Place = (On::All, Access::Public("the description of the API"), PAGE);
@@ -27,6 +27,14 @@ impl Entries {
         self.people_of_the_tenant();
         self.keys::<M>();
         self.audit::<M>();
+        self.directory();
+    }
+
+    fn directory(&mut self) {
+        let with = |scope| (On::Platform, Access::Management(scope), API);
+        self.add(Get, "/-/api/v1/users", with("users:list"), get(directory::http::users));
+        self.add(Get, "/-/api/v1/memberships", with("members:list"), get(directory::http::memberships));
+        self.add(Get, "/-/api/v1/tenants", with("tenants:list"), get(directory::http::tenants));
     }
 
     fn people_of_the_tenant(&mut self) {
@@ -35,6 +43,7 @@ impl Entries {
         let (reads, manages) = (Some("members:read"), Some("members:manage"));
         let sends = (On::All, Access::Key(manages), INVITING);
         self.api(Get, "/-/api/v1/members", reads, get(members::http::list));
+        self.api(Get, "/-/api/v1/member-changes", reads, get(directory::http::members));
         self.api(Get, MEMBER, reads, get(members::http::read));
         self.api(Patch, MEMBER, manages, patch(members::http::change));
         self.api(Delete, MEMBER, manages, delete(members::http::remove));

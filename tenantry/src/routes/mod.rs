@@ -43,6 +43,8 @@ pub enum Access {
     Operator,
     /// An API key, with this scope.
     Key(Option<&'static str>),
+    /// A management key, with this scope.
+    Management(&'static str),
 }
 
 /// A set of hosts.
@@ -54,6 +56,8 @@ pub enum On {
     Tenant,
     /// Where people are: central and tenants' hosts.
     People,
+    /// What is of no tenant, for programs: the central and the API's host.
+    Platform,
     /// Every host.
     All,
 }
@@ -80,6 +84,7 @@ impl OwnRoute {
             On::All => true,
             On::Central => matches!(surface, Surface::Central),
             On::Tenant => matches!(surface, Surface::Tenant(_)),
+            On::Platform => matches!(surface, Surface::Central | Surface::Api),
             On::People => matches!(surface, Surface::Central | Surface::Tenant(_)),
         }
     }

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use tenantry::routes::{Access, On, OwnRoute, OwnRoutes};
+use tenantry_identity::directory::cli::Scope;
 use tenantry_platform::page::assets;
 
 use crate::app::{Key, Tenant, TestApp, Wanted};
@@ -42,6 +43,7 @@ impl<'a> Cast<'a> {
             ("bare-key", acme.key(["products:write"]).await),
             ("full-key", acme.full_key().await),
             ("foreign-key", globex.full_key().await),
+            ("list-key", app.management_key(&[Scope::Users]).await),
         ];
         let key_id = acme.key(["products:read"]).await.id.to_string();
         Self { app, acme, key_id, people, keys }
@@ -82,7 +84,7 @@ async fn empty(call: Call<'_>) -> Answer {
 fn host(route: &OwnRoute) -> &'static str {
     match (route.on, route.access) {
         (On::Tenant, _) => "acme",
-        (On::All, Access::Key(_)) => "api",
+        (On::All, Access::Key(_)) | (On::Platform, _) => "api",
         (On::Central | On::People | On::All, _) => "app",
     }
 }
@@ -153,8 +155,12 @@ fn judge(route: &OwnRoute, answers: &[(&'static str, Answer)]) {
             all(&["nobody", "full-key"], 401);
             all(&["MEMBER", "ADMIN", "OWNER", "stranger"], 404);
         }
+        Access::Management(scope) => {
+            all(&["nobody", "MEMBER", "OWNER", "stranger", "operator", "bare-key", "full-key", "foreign-key"], 401);
+            all(&["list-key"], if scope == Scope::Users.as_str() { 200 } else { 403 });
+        }
         Access::Key(scope) => {
-            all(&["nobody", "MEMBER", "OWNER", "stranger", "operator"], 401);
+            all(&["nobody", "MEMBER", "OWNER", "stranger", "operator", "list-key"], 401);
             all(&["bare-key"], if scope.is_some() { 403 } else { 200 });
         }
     }
@@ -204,8 +210,11 @@ async fn a_route_does_not_exist_on_another_kind_of_host() {
     let acme = app.tenant("acme").await;
     let (owner, key) = (signed_in_at(&acme).await, acme.full_key().await);
     let routes = own_routes();
-    let hosts =
-        [("app", [On::Tenant].as_slice()), ("acme", &[On::Central]), ("api", &[On::Central, On::Tenant, On::People])];
+    let hosts = [
+        ("app", [On::Tenant].as_slice()),
+        ("acme", &[On::Central, On::Platform]),
+        ("api", &[On::Central, On::Tenant, On::People]),
+    ];
     for (host, foreign) in hosts {
         for route in routes.iter().filter(|route| foreign.contains(&route.on) && route.path != "/") {
             // The same path with another method may be there; `/` is the app's on a tenant's host.
@@ -240,7 +249,7 @@ async fn a_suspended_tenant_is_stopped_on_every_route_and_comes_back() {
         match route.access {
             Access::Key(_) => calls.push(key.call(method, "api", &path)),
             Access::Workspace(_) => calls.push(owner.call(method, "app", &path)),
-            Access::Public(_) | Access::SignedIn | Access::Operator => {}
+            Access::Public(_) | Access::SignedIn | Access::Operator | Access::Management(_) => {}
         }
         if matches!(route.on, On::All | On::Tenant | On::People) {
             calls.push(owner.call(method, "acme", &path));

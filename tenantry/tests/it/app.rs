@@ -16,6 +16,7 @@ use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::PermissionSet;
 use tenantry_core::slug::Slug;
 use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
+use tenantry_identity::directory::{self, cli::Scope};
 use tenantry_identity::tenants::{self, Reason};
 use tenantry_identity::users::{Draft, Enrolled};
 use tenantry_platform::config::{Config, Dev, Upstream};
@@ -125,6 +126,13 @@ impl TestApp {
         let mut administrator = self.db.administrator().await;
         tenants::cli::set_operator(&mut administrator, &self.db.ground, &email, true).await.unwrap();
         staff.owner().await
+    }
+
+    /// A key of the platform, for its lists.
+    pub(crate) async fn management_key(&self, scopes: &[Scope]) -> Key<'_> {
+        let (mut administrator, ground) = (self.db.administrator().await, &self.db.ground);
+        let made = directory::cli::create(&mut administrator, ground, "Sync", scopes).await.unwrap();
+        Key { app: self, id: made.id, plaintext: made.plaintext.expose_secret().to_owned() }
     }
 
     /// Everything that the gateway saw is in the log when this returns.

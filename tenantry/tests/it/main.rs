@@ -11,6 +11,7 @@ mod client;
 mod contract;
 mod credentials;
 mod dev;
+mod directory;
 mod echo;
 mod events;
 mod forward_auth;

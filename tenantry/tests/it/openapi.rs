@@ -23,7 +23,7 @@ fn each_route_for_keys_is_described_and_each_description_is_served() {
         item.as_object().unwrap().keys().map(move |method| format!("{} {path}", method.to_uppercase()))
     });
     let served = OwnRoutes::new(false).unwrap().routes;
-    let served = served.iter().filter(|route| matches!(route.access, Access::Key(_)));
+    let served = served.iter().filter(|route| matches!(route.access, Access::Key(_) | Access::Management(_)));
     let served: BTreeSet<String> = served.map(|route| format!("{} {}", route.method.as_str(), route.path)).collect();
     assert_eq!(operations.collect::<BTreeSet<_>>(), served);
 }
@@ -33,7 +33,7 @@ fn each_route_for_keys_is_described_and_each_description_is_served() {
 fn each_scope_is_named_where_it_is_asked_for() {
     let described: Value = serde_json::from_str(openapi::document()).unwrap();
     for route in OwnRoutes::new(false).unwrap().routes {
-        let Access::Key(Some(scope)) = route.access else { continue };
+        let (Access::Key(Some(scope)) | Access::Management(scope)) = route.access else { continue };
         let refusal = &described["paths"][route.path][route.method.as_str().to_lowercase()]["responses"]["403"];
         assert!(refusal.to_string().contains(scope), "{} {}: {refusal}", route.method.as_str(), route.path);
     }
