@@ -1,7 +1,7 @@
 //! What this area tells the app: every kind, with its fields. A verb emits it in the transaction of its change.
 
 tenantry_platform::events! {
-    USER_CREATED "user.created" "Somebody confirmed their address and has an account now." {
+    USER_CREATED "user.created" "Somebody has an account now: they signed up, or were brought in from elsewhere." {
         must id: Id "The person.";
         must tenant_id: Id "The workspace that they made with it, or were invited to.";
     }

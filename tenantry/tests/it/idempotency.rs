@@ -263,6 +263,7 @@ async fn example<'a>(acme: &Tenant<'a>, key: &Key<'a>, route: &OwnRoute) -> Call
             key.call(method, "api", &member(acme, key, "MEMBER").await).json(&json!({ "role": "ADMIN" }))
         }
         ("DELETE", "/-/api/v1/members/{id}") => key.call(method, "api", &member(acme, key, "ADMIN").await),
+        ("PATCH", "/-/api/v1/tenant") => key.call(method, "api", route.path).json(&json!({ "name": "Acme Works" })),
         ("POST", INVITATIONS) => invite(key, "new@there.example"),
         ("DELETE", "/-/api/v1/invitations/{id}") => {
             let made = invite(key, "other@there.example").send().await.expect(201).json();
