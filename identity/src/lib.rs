@@ -2,8 +2,6 @@
 //!
 //! [`Identity`] is what every handler of this area stands on. Rooms: [`authn`] proves who somebody is,
 //! [`users`] lets new people in, [`account`] is what they change of themselves, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
-//! where they belong, [`apikeys`] lets programs act for a tenant.
-//! [`users`] lets new people in, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
 //! where they belong, [`apikeys`] lets programs act for a tenant, [`directory`] tells the platform's app what changed.
 
 pub mod account;

@@ -4,8 +4,8 @@ mod connect;
 mod database;
 mod import;
 mod keys;
-mod people;
 mod management;
+mod people;
 mod posture;
 mod tenants;
 
