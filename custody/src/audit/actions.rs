@@ -93,11 +93,13 @@ macro_rules! actions {
 // ApiActivity is what the request's method says. All: 99 other.
 actions! {
     "access.refused" ApiActivity 99 Refused "A route refused a known caller: too small a role or scope";
+    "api_key.address_refused" ApiActivity 99 Refused "A key was refused: it does not work from that address";
     "api_key.created" EntityManagement 1 Notable "A key was made";
     "api_key.deleted" EntityManagement 4 Notable "A key was deleted";
+    "api_key.expiring" EntityManagement 99 Notable "People were told that a key ends soon";
     "api_key.revoked" EntityManagement 9 Notable "A key was revoked";
     "api_key.rotated" EntityManagement 3 Notable "A key was followed by another";
-    "api_key.updated" EntityManagement 3 Notable "A key's name, networks or end were changed";
+    "api_key.updated" EntityManagement 3 Notable "A key's name or networks were changed";
     "app.request_allowed" ApiActivity 99 Done "A caller passed to the app";
     "audit.exported" EntityManagement 2 Notable "Rows of this log were taken away as a file";
     "audit.incomplete" ApiActivity 99 Alarming "So many different things happened that some rows are missing; `metadata.missing` counts them";

@@ -173,10 +173,15 @@ impl House {
 
     /// Who the owner of a workspace is in the console.
     pub(crate) async fn person(&self, of: &Enrolled, mode: ModeWord) -> Arc<Principal> {
+        self.person_in(of, &of.tenant.slug, mode).await
+    }
+
+    /// Who somebody is in the console of a workspace that they joined.
+    pub(crate) async fn person_in(&self, who: &Enrolled, slug: &str, mode: ModeWord) -> Arc<Principal> {
         let mut browser = self.browser();
-        browser.sign_in(&of.person.email, PASSWORD).await;
+        browser.sign_in(&who.person.email, PASSWORD).await;
         let Known::Verified(session) = browser.known(CENTRAL).await else { panic!("signed in") };
-        session.principal_in(&of.tenant.slug, mode).expect("their workspace")
+        session.principal_in(slug, mode).expect("their workspace")
     }
 
     /// Sends a request as the guard hands it over.
@@ -285,7 +290,20 @@ where
         .route("/-/api/v1/whoami", get(members::http::whoami))
         .route("/-/console/{slug}/{mode}/keys", get(console::list::<M>))
         .route("/-/console/{slug}/{mode}/keys/new", get(console::form::<M>).post(console::create::<M>))
-        .route("/-/console/{slug}/{mode}/keys/{id}/revoke", get(console::confirm::<M>).post(console::revoke::<M>))
+        .route("/-/console/{slug}/{mode}/keys/{id}", get(console::show::<M>))
+        .route("/-/console/{slug}/{mode}/keys/{id}/edit", get(console::edit::<M>).post(console::save::<M>))
+        .route(
+            "/-/console/{slug}/{mode}/keys/{id}/rotate",
+            get(console::confirm_rotate::<M>).post(console::rotate::<M>),
+        )
+        .route(
+            "/-/console/{slug}/{mode}/keys/{id}/revoke",
+            get(console::confirm_revoke::<M>).post(console::revoke::<M>),
+        )
+        .route(
+            "/-/console/{slug}/{mode}/keys/{id}/delete",
+            get(console::confirm_delete::<M>).post(console::delete::<M>),
+        )
         .route("/-/operator/tenants", get(operator::list))
         .route("/-/operator/tenants/{id}/suspend", get(operator::confirm).post(operator::suspend))
         .route("/-/operator/tenants/{id}/reactivate", post(operator::reactivate))

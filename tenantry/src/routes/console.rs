@@ -71,13 +71,24 @@ impl Entries {
     {
         const LIST: &str = "/-/console/{slug}/{mode}/keys";
         const NEW: &str = "/-/console/{slug}/{mode}/keys/new";
+        const KEY: &str = "/-/console/{slug}/{mode}/keys/{id}";
+        const EDIT: &str = "/-/console/{slug}/{mode}/keys/{id}/edit";
+        const ROTATE: &str = "/-/console/{slug}/{mode}/keys/{id}/rotate";
         const REVOKE: &str = "/-/console/{slug}/{mode}/keys/{id}/revoke";
+        const DELETE: &str = "/-/console/{slug}/{mode}/keys/{id}/delete";
         let (reads, manages) = (Some("keys:read"), Some("keys:manage"));
         self.console(Get, LIST, reads, get(apikeys::console::list::<M>));
         self.console(Get, NEW, manages, get(apikeys::console::form::<M>));
         self.console(Post, NEW, manages, post(apikeys::console::create::<M>));
-        self.console(Get, REVOKE, manages, get(apikeys::console::confirm::<M>));
+        self.console(Get, KEY, reads, get(apikeys::console::show::<M>));
+        self.console(Get, EDIT, manages, get(apikeys::console::edit::<M>));
+        self.console(Post, EDIT, manages, post(apikeys::console::save::<M>));
+        self.console(Get, ROTATE, manages, get(apikeys::console::confirm_rotate::<M>));
+        self.console(Post, ROTATE, manages, post(apikeys::console::rotate::<M>));
+        self.console(Get, REVOKE, manages, get(apikeys::console::confirm_revoke::<M>));
         self.console(Post, REVOKE, manages, post(apikeys::console::revoke::<M>));
+        self.console(Get, DELETE, manages, get(apikeys::console::confirm_delete::<M>));
+        self.console(Post, DELETE, manages, post(apikeys::console::delete::<M>));
     }
 
     fn audit_pages<M: Mode>(&mut self)

@@ -22,6 +22,7 @@ mod judge;
 mod limits;
 mod logs;
 mod members;
+mod networks;
 mod openapi;
 mod operator;
 mod origins;

@@ -1,5 +1,6 @@
 //! Keys from their making to their end.
 
+mod pages;
 mod rotation;
 mod warnings;
 
