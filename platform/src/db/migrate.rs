@@ -13,6 +13,7 @@ const FILES: &[(&str, &str)] = &[
     ("0007_audit", include_str!("migrations/0007_audit.sql")),
     ("0008_usage", include_str!("migrations/0008_usage.sql")),
     ("0009_posture", include_str!("migrations/0009_posture.sql")),
+    ("0010_roles", include_str!("migrations/0010_roles.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
     ("0013_directory", include_str!("migrations/0013_directory.sql")),
 ];
