@@ -73,6 +73,8 @@ id! {
     SessionId,
     /// An API key.
     KeyId,
+    /// A role of a tenant's own.
+    RoleId,
     /// An audit row.
     AuditId,
     /// An event for the app.

@@ -86,6 +86,22 @@ tenantry_platform::events! {
         must person_id: Id "Who.";
         must role_before: Text "The role that they had.";
     }
+    ROLE_CREATED "role.created" "The workspace has one more role of its own." {
+        must id: Id "The role.";
+        must name: Text "Its name, which members' roles are told by.";
+        must permissions: Texts "What is written in it.";
+    }
+    ROLE_UPDATED "role.updated" "A role of the workspace's own holds other permissions, or is described otherwise." {
+        must id: Id "The role.";
+        must name: Text "Its name, which never changes.";
+        must permissions: Texts "What is written in it now.";
+        must permissions_before: Texts "What was written in it until now.";
+    }
+    ROLE_DELETED "role.deleted" "A role of the workspace's own, which nobody had, is gone." {
+        must id: Id "The role.";
+        must name: Text "Its name.";
+        must permissions_before: Texts "What was written in it.";
+    }
     OWNERSHIP_TRANSFERRED "ownership.transferred" "An owner handed the workspace over to another member." {
         must from_person_id: Id "Who was the owner.";
         must from_role: Text "Their role's name now.";

@@ -1,8 +1,9 @@
 //! WHO: people, their sessions, their tenants and memberships, and the keys that act for them.
 //!
 //! [`Identity`] is what every handler of this area stands on. Rooms: [`authn`] proves who somebody is,
-//! [`users`] lets new people in, [`account`] is what they change of themselves, [`sessions`] remembers them host by host, [`tenants`] and [`members`] say
-//! where they belong, [`apikeys`] lets programs act for a tenant, [`directory`] tells the platform's app what changed.
+//! [`users`] lets new people in, [`account`] is what they change of themselves, [`sessions`] remembers them host by
+//! host, [`tenants`] and [`members`] say where they belong, [`roles`] what they may do there, [`apikeys`] lets programs
+//! act for a tenant, [`directory`] tells the platform's app what changed.
 
 pub mod account;
 pub mod afterwards;
@@ -11,6 +12,7 @@ pub mod authn;
 pub mod directory;
 pub(crate) mod events;
 pub mod members;
+pub mod roles;
 pub mod sessions;
 pub mod staff;
 pub mod tenants;

@@ -352,6 +352,8 @@ permissions! {
     ReadMembers "members:read";
     /// Invite, change and remove members.
     ManageMembers "members:manage";
+    /// Write the tenant's own roles.
+    ManageRoles "roles:manage";
     /// See the audit log.
     ReadAudit "audit:read";
     /// Take the audit log away as a file.

@@ -15,10 +15,10 @@ use tenantry_platform::problem::{Kind, Problem};
 
 use super::invitations::{self, Invitation};
 use super::join::join;
-use super::role::role_named;
 use super::token::Token;
 use super::{refusal, store};
 use crate::authn::person_by_email;
+use crate::roles::RoleBook;
 use crate::sessions::{BY_PASSWORD, StaffSession, created};
 use crate::users::{NewPerson, checked_name, checked_password};
 use crate::{Identity, tenants};
@@ -236,7 +236,8 @@ impl Identity {
         person: PersonId,
         invitation: &Invitation,
     ) -> Result<(), Problem> {
-        let role = role_named(&self.options.roles, &invitation.role).ok_or_else(role_gone)?;
+        let book = RoleBook::load(tx, &self.options.roles).await?;
+        let role = book.hold(tx, &invitation.role).await?.ok_or_else(role_gone)?;
         let joined = join(tx, &self.ground, person, &role, Some(invitation.id)).await?;
         if joined { Ok(()) } else { Err(refusal::already_member()) }
     }

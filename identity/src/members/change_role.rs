@@ -9,7 +9,7 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
-use super::role::{Authority, Granter, KnownRole, grantable};
+use super::role::{Granter, grantable};
 use super::store::{self, Held, Member};
 use super::{held, refusal};
 use crate::events;
@@ -31,8 +31,12 @@ pub async fn change_role(
     if granter.person() == Some(person) {
         return Err(refusal::own_role());
     }
-    let (present, authority) = held(tx, roles, granter, person).await?;
-    let wanted = check(roles, &authority, &present, role)?;
+    let (present, authority, book) = held(tx, roles, granter, person).await?;
+    if present.is_owner {
+        return Err(refusal::owner_protected());
+    }
+    authority.check_present(&book, &present.role)?;
+    let wanted = grantable(tx, &book, &authority, role).await?;
     if version.is_some_and(|version| version != present.version) {
         return Err(Problem::changed_meanwhile());
     }
@@ -41,14 +45,6 @@ pub async fn change_role(
         note(tx, ground, &present, role).await?;
     }
     store::find_in(tx, person).await?.ok_or_else(Problem::not_found)
-}
-
-fn check(roles: &Roles, authority: &Authority, present: &Held, wanted: &str) -> Result<KnownRole, Problem> {
-    if present.is_owner {
-        return Err(refusal::owner_protected());
-    }
-    authority.check_present(roles, &present.role)?;
-    grantable(roles, authority, wanted)
 }
 
 async fn note(tx: &mut TenantTx<Control>, ground: &Ground, before: &Held, role: &str) -> Result<(), DbFault> {

@@ -16,6 +16,7 @@ use super::token::Token;
 use super::{refusal, store};
 use crate::Identity;
 use crate::events;
+use crate::roles::RoleBook;
 
 /// Invitations that can be accepted at a time: each is a mail to a stranger, and a stolen session sends no more.
 pub const INVITATIONS_OPEN_MOST: i64 = 200;
@@ -48,7 +49,8 @@ pub async fn invite(
         .map_err(|_| Problem::invalid("email", "Write an e-mail address, such as name@example.com."))?;
     let roles = &identity.options.roles;
     let authority = granter.authority(tx, roles).await?;
-    grantable(roles, &authority, &draft.role)?;
+    let book = RoleBook::load(tx, roles).await?;
+    grantable(tx, &book, &authority, &draft.role).await?;
     if store::is_member(tx, &email).await? {
         return Err(refusal::already_member());
     }
@@ -56,7 +58,7 @@ pub async fn invite(
     let open = invitations::count(tx, identity.ground.now()).await?;
     let present = invitations::hold_of(tx, &email).await?;
     if let Some(present) = &present {
-        authority.check_present(roles, &present.role)?;
+        authority.check_present(&book, &present.role)?;
     }
     check_room(tx, identity, present.as_ref(), open).await?;
     let id =
@@ -78,7 +80,8 @@ pub async fn resend(
     let authority = granter.authority(tx, roles).await?;
     let open = invitations::count(tx, identity.ground.now()).await?;
     let present = invitations::hold(tx, id).await?.ok_or_else(Problem::not_found)?;
-    grantable(roles, &authority, &present.role)?;
+    let book = RoleBook::load(tx, roles).await?;
+    grantable(tx, &book, &authority, &present.role).await?;
     check_room(tx, identity, Some(&present), open).await?;
     let email = EmailAddress::parse(&present.email).map_err(Problem::internal)?;
     let role = present.role.clone();
@@ -97,8 +100,9 @@ pub async fn revoke_invitation(
 ) -> Result<Invitation, Problem> {
     let (ground, roles) = (&identity.ground, &identity.options.roles);
     let authority = granter.authority(tx, roles).await?;
+    let book = RoleBook::load(tx, roles).await?;
     let present = invitations::hold(tx, id).await?.ok_or_else(Problem::not_found)?;
-    authority.check_present(roles, &present.role)?;
+    authority.check_present(&book, &present.role)?;
     invitations::revoke(tx, id, ground.now()).await?;
     let act = Act::new("invitation.revoked", "invitation", id).changed("role", present.role.as_str(), Value::Null);
     record::append(tx, ground, act).await?;

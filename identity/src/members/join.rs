@@ -8,9 +8,9 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::problem::{OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
-use super::role::KnownRole;
 use super::{refusal, store};
 use crate::events;
+use crate::roles::KnownRole;
 
 /// Adds a person to the transaction's tenant. Their sessions are loaded anew. `false`: they are a member already, and
 /// nothing is changed.

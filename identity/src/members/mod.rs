@@ -2,8 +2,7 @@
 //!
 //! What must always hold (AC-2, AC-3, AC-16):
 //!
-//! - A role means what the configuration says now; a role that it no longer names permits nothing. There is one place
-//!   that knows, [`role_named`].
+//! - What a role means, [`RoleBook`] alone says; a role that nobody knows any more permits nothing.
 //! - Nobody gives, changes or takes away a role above their own, measured in the very transaction; a key goes as far
 //!   as its scopes and never makes an owner.
 //! - An owner is neither demoted nor removed by anybody else. Nobody changes or removes themselves; leaving is a verb
@@ -28,7 +27,6 @@ pub mod page;
 mod refusal;
 mod remove;
 mod role;
-mod standing;
 mod store;
 mod token;
 mod transfer;
@@ -38,8 +36,7 @@ pub use invitations::{Invitation, InvitationState, list_invitations, sweep};
 pub use invite::{INVITATIONS_OPEN_MOST, Invite, MEMBERS_MOST, invite, resend, revoke_invitation};
 pub(crate) use join::{note, place};
 pub use remove::{leave, remove};
-pub use role::{Authority, Granter, KnownRole, all_roles, role_named};
-pub use standing::{Standing, permissions_of, standing};
+pub use role::{Authority, Granter};
 pub(crate) use store::KEEP_AN_OWNER;
 pub use store::Member;
 pub use transfer::transfer;
@@ -51,6 +48,8 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{ManageMembers, Permission as _, Permit, ReadMembers};
 use tenantry_platform::problem::Problem;
 use uuid::Uuid;
+
+use crate::roles::RoleBook;
 
 /// What the door answers at most.
 pub const MEMBERS_A_PAGE: usize = 200;
@@ -75,22 +74,23 @@ pub async fn find(permit: &Permit<ReadMembers, Control>, ground: &Ground, person
     store::find(permit, ground, person).await?.ok_or_else(Problem::not_found)
 }
 
-/// A member and how far the granter may go, both held until the end of the transaction. One statement locks both, so
-/// that of two who act on one another one waits.
-async fn held(
+/// A member, how far the granter may go, both held until the end of the transaction, and what the roles mean. One
+/// statement locks both, so that of two who act on one another one waits.
+async fn held<'a>(
     tx: &mut TenantTx<Control>,
-    roles: &Roles,
+    roles: &'a Roles,
     granter: &Granter,
     person: PersonId,
-) -> Result<(store::Held, Authority), Problem> {
+) -> Result<(store::Held, Authority, RoleBook<'a>), Problem> {
     let mut people = vec![person];
     people.extend(granter.person());
     let found = store::lock(tx, &people).await?;
+    let book = RoleBook::load(tx, roles).await?;
     let of = |person: PersonId| found.iter().find(|held| held.person == person);
     let authority = match granter {
         Granter::Key(scopes) => Some(Authority::Scopes(std::sync::Arc::clone(scopes))),
-        Granter::Person(own) => of(*own).and_then(|own| role_named(roles, &own.role)).and_then(Authority::of_role),
+        Granter::Person(own) => of(*own).and_then(|own| book.named(&own.role)).and_then(Authority::of_role),
     };
     let authority = authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))?;
-    Ok((of(person).ok_or_else(Problem::not_found)?.clone(), authority))
+    Ok((of(person).ok_or_else(Problem::not_found)?.clone(), authority, book))
 }

@@ -30,11 +30,11 @@ pub async fn remove(
     if granter.person() == Some(person) {
         return Err(refusal::not_oneself());
     }
-    let (present, authority) = held(tx, roles, granter, person).await?;
+    let (present, authority, book) = held(tx, roles, granter, person).await?;
     if present.is_owner {
         return Err(refusal::owner_protected());
     }
-    authority.check_present(roles, &present.role)?;
+    authority.check_present(&book, &present.role)?;
     let member = store::find_in(tx, person).await?.ok_or_else(Problem::not_found)?;
     let withdrawn = invitations::withdraw_all_of(tx, person, ground.now()).await?;
     let act = Act::new("member.removed", "person", person).with(json!({ "invitations_revoked": withdrawn }));

@@ -1,41 +1,17 @@
-//! What a role's name means, and who may give or take it.
+//! Who may give and take roles.
 
 use std::sync::Arc;
 
 use tenantry_core::ids::PersonId;
 use tenantry_core::mode::Mode;
-use tenantry_core::permission::{AboveCeiling, PermissionSet, Role};
+use tenantry_core::permission::{AboveCeiling, PermissionSet};
 use tenantry_platform::config::Roles;
-use tenantry_platform::db::{Control, TenantTx};
+use tenantry_platform::db::{Control, DbFault, TenantTx};
 use tenantry_platform::permit::{Credential, ManageMembers, Permission as _, Principal};
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::store;
-
-/// A role as it is known now.
-#[derive(Clone, Debug)]
-pub struct KnownRole {
-    /// Name, permissions, rank.
-    pub role: Role,
-    /// What people read beside the name.
-    pub description: String,
-    /// The one that owns the workspace.
-    pub is_owner: bool,
-}
-
-/// The role of a name: the one place that knows where roles come from. A name that nobody knows permits nothing.
-pub fn role_named(roles: &Roles, name: &str) -> Option<KnownRole> {
-    roles.find(name).map(|found| KnownRole {
-        role: found.role.clone(),
-        description: found.description.clone(),
-        is_owner: found.is_owner,
-    })
-}
-
-/// Every role that somebody can have, highest first.
-pub fn all_roles(roles: &Roles) -> Vec<KnownRole> {
-    roles.iter().filter_map(|role| role_named(roles, role.role.name.as_str())).collect()
-}
+use crate::roles::{KnownRole, RoleBook};
 
 /// Who gives and takes roles.
 #[derive(Clone, Debug)]
@@ -74,13 +50,28 @@ impl Granter {
 
     /// What they may give, read in the transaction that gives it: a role that was taken away meanwhile gives nothing.
     pub(super) async fn authority(&self, tx: &mut TenantTx<Control>, roles: &Roles) -> Result<Authority, Problem> {
-        let person = match self {
-            Self::Key(scopes) => return Ok(Authority::Scopes(Arc::clone(scopes))),
-            Self::Person(person) => *person,
+        let authority = match self {
+            Self::Key(scopes) => Some(Authority::Scopes(Arc::clone(scopes))),
+            Self::Person(person) => own_role(tx, roles, *person).await?.and_then(Authority::of_role),
         };
-        let own = store::lock(tx, &[person]).await?.pop().and_then(|own| role_named(roles, &own.role));
-        own.and_then(Authority::of_role).ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))
+        authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))
     }
+
+    /// What they hold themselves, read in the transaction that asks.
+    pub(crate) async fn held(&self, tx: &mut TenantTx<Control>, roles: &Roles) -> Result<PermissionSet, DbFault> {
+        match self {
+            Self::Key(scopes) => Ok(PermissionSet::clone(scopes)),
+            Self::Person(person) => {
+                Ok(own_role(tx, roles, *person).await?.map(|own| own.role.permissions).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// The role of a person, who keeps it until the end of the transaction.
+async fn own_role(tx: &mut TenantTx<Control>, roles: &Roles, person: PersonId) -> Result<Option<KnownRole>, DbFault> {
+    let Some(held) = store::lock(tx, &[person]).await?.pop() else { return Ok(None) };
+    Ok(RoleBook::load(tx, roles).await?.named(&held.role))
 }
 
 /// How far somebody may go now.
@@ -112,15 +103,20 @@ impl Authority {
     }
 
     /// The same for a role that somebody has already. One that nobody knows any more stands above nobody.
-    pub(super) fn check_present(&self, roles: &Roles, name: &str) -> Result<(), Problem> {
-        role_named(roles, name).map_or(Ok(()), |role| self.check(&role))
+    pub(super) fn check_present(&self, book: &RoleBook<'_>, name: &str) -> Result<(), Problem> {
+        book.named(name).map_or(Ok(()), |role| self.check(&role))
     }
 }
 
-/// The role that is asked for, if it may be given.
-pub(super) fn grantable(roles: &Roles, authority: &Authority, name: &str) -> Result<KnownRole, Problem> {
-    let role =
-        role_named(roles, name).ok_or_else(|| Problem::invalid("role", "Choose one of the workspace's roles."))?;
+/// The role that is asked for, if it may be given. It stays as it is until the end of the transaction.
+pub(super) async fn grantable(
+    tx: &mut TenantTx<Control>,
+    book: &RoleBook<'_>,
+    authority: &Authority,
+    name: &str,
+) -> Result<KnownRole, Problem> {
+    let unknown = || Problem::invalid("role", "Choose one of the workspace's roles.");
+    let role = book.hold(tx, name).await?.ok_or_else(unknown)?;
     authority.check(&role)?;
     Ok(role)
 }

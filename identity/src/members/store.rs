@@ -16,7 +16,6 @@ tenantry_platform::sql! {
     AsTenant OnlyControl JOIN = "
         insert into memberships (tenant_id, person_id, role, owner, created_at) values ($1, $2, $3, $4, $5)
         on conflict (tenant_id, person_id) do nothing returning true";
-    AsTenant OnlyControl ROLE = "select role from memberships where tenant_id = $1 and person_id = $2";
     // In one order, so that of two who change one another one waits and none is given up.
     AsTenant OnlyControl LOCK = "
         select person_id, role, owner, version from memberships where tenant_id = $1 and person_id = any($2)
@@ -82,15 +81,6 @@ pub(super) async fn find<P: Permission>(
 
 pub(super) async fn find_in(tx: &mut TenantTx<Control>, person: PersonId) -> Result<Option<Member>, DbFault> {
     Ok(tx.query_opt(&MEMBER, &[&person.uuid()]).await?.as_ref().map(read))
-}
-
-/// The role's name of a person in the permit's tenant.
-pub(super) async fn role<P: Permission>(
-    permit: &Permit<P, Control>,
-    ground: &Ground,
-    person: PersonId,
-) -> Result<Option<String>, DbFault> {
-    Ok(permit.read(ground, &ROLE, &[&person.uuid()]).await?.first().map(|row| row.get("role")))
 }
 
 /// Adds a person to the transaction's tenant. `false`: they are a member already.

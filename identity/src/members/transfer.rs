@@ -10,9 +10,9 @@ use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::refusal;
-use super::role::{KnownRole, all_roles};
 use super::store::{self, Held};
 use crate::events;
+use crate::roles::KnownRole;
 
 /// Hands the workspace of an owner over to another member. The caller ends with `commit_and_fence`.
 ///
@@ -43,7 +43,7 @@ pub async fn transfer(
 
 /// The owner's role, and the one that comes after it.
 fn ranks(roles: &Roles) -> Result<(KnownRole, KnownRole), Problem> {
-    let mut ranked = all_roles(roles).into_iter();
+    let mut ranked = roles.iter().map(KnownRole::from);
     let owners = ranked.next().ok_or_else(|| Problem::internal("a configuration without roles"))?;
     let lower = ranked.next().ok_or_else(|| {
         let sentence =

@@ -17,7 +17,7 @@ use tenantry_platform::permit::{
 use uuid::Uuid;
 
 use super::store::{self, Stored, StoredMembership};
-use crate::members::permissions_of;
+use crate::roles::permissions_of;
 
 /// Which session, by whom: what a token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub struct Membership {
     pub tenant: TenantRef,
     /// Their role.
     pub role: String,
-    /// What the role holds. A role that the configuration does not know holds nothing.
+    /// What the role holds. A role that nobody knows holds nothing.
     pub permissions: Arc<PermissionSet>,
 }
 
@@ -155,8 +155,8 @@ fn assemble(id: SessionId, stored: Stored, memberships: Vec<StoredMembership>, r
 }
 
 fn with_permissions(membership: StoredMembership, roles: &Roles) -> Membership {
-    let permissions = permissions_of(roles, &membership.role);
-    Membership { tenant: membership.tenant, role: membership.role, permissions }
+    let permissions = permissions_of(roles, &membership.role, membership.own_permissions.as_deref());
+    Membership { tenant: membership.tenant, role: membership.role, permissions: Arc::new(permissions) }
 }
 
 fn parts(

@@ -53,7 +53,8 @@ sql! {
         select id, root_id, host, ip, user_agent, created_at, last_seen_at from sessions
         where person_id = $1 and ended_at is null and expires_at > $2 and last_seen_at > $3
         order by root_id, created_at, id limit 1000";
-    AsDoor OnlyControl MEMBERSHIPS = "select tenant_id, slug, name, status, plan, role from doors.memberships_of_person()";
+    AsDoor OnlyControl MEMBERSHIPS = "
+        select tenant_id, slug, name, status, plan, role, own_permissions from doors.memberships_of_person()";
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
     AsQueue JobsOnly SWEEP = "select doors.sweep($1, $2)";
@@ -121,6 +122,8 @@ pub(super) struct Parent {
 pub(crate) struct StoredMembership {
     pub(crate) tenant: TenantRef,
     pub(crate) role: String,
+    /// What the tenant's own role of this name holds, if there is one.
+    pub(crate) own_permissions: Option<Vec<String>>,
 }
 
 /// The person, if active, held as they are until the end of the transaction.
@@ -350,7 +353,7 @@ fn membership_of(row: &Row) -> StoredMembership {
         status: TenantStatus::from_stored(row.get(3)),
         plan: row.get(4),
     };
-    StoredMembership { tenant, role: row.get(5) }
+    StoredMembership { tenant, role: row.get(5), own_permissions: row.get(6) }
 }
 
 fn tenant_of(tenant: Option<uuid::Uuid>, mode: Option<&str>) -> Option<(TenantId, Mode)> {

@@ -13,6 +13,7 @@ use super::store;
 use crate::Identity;
 use crate::authn::person_by_email;
 use crate::members;
+use crate::roles::RoleBook;
 use crate::sessions::Opened;
 
 /// How they proved who they are: they did not.
@@ -23,7 +24,7 @@ impl Identity {
     /// password. Answers the cookies of that host.
     ///
     /// # Errors
-    /// 422 for a role that the configuration does not know; 409 for a person who is deactivated.
+    /// 422 for a role that nobody knows; 409 for a person who is deactivated.
     pub async fn stand_in(
         &self,
         (tenant, mode): (&TenantRef, Mode),
@@ -31,8 +32,6 @@ impl Identity {
         role: &str,
         origin: Origin,
     ) -> Result<Vec<HeaderValue>, Problem> {
-        let role = members::role_named(&self.options.roles, role)
-            .ok_or_else(|| Problem::invalid("role", "Use the name of a role of your configuration."))?;
         let slug = Slug::from_stored(&tenant.slug).map_err(Problem::internal)?;
         let host = self.options.hosts.origin(&self.options.hosts.tenant(&slug, mode));
         let anybody = Permit::<Authenticate, Control>::system(
@@ -53,6 +52,9 @@ impl Identity {
                 return Err(Problem::new(Kind::Conflict, "Somebody made this person meanwhile. Ask again."));
             }
         }
+        let unknown =
+            || Problem::invalid("role", "Use the name of a role of your configuration, or of the workspace's.");
+        let role = RoleBook::load(&mut tx, &self.options.roles).await?.named(role).ok_or_else(unknown)?;
         members::place(&mut tx, &self.ground, id, &role).await?;
         let opened = self.open_both(&mut tx, id, &host, (tenant.id, mode)).await?;
         tx.commit_and_fence(&self.ground).await?;

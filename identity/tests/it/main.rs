@@ -15,6 +15,8 @@ mod authn;
 mod import;
 #[path = "../../src/members/tests/mod.rs"]
 mod members;
+#[path = "../../src/roles/tests.rs"]
+mod roles;
 #[path = "../../src/sessions/tests/mod.rs"]
 mod sessions;
 #[path = "../../src/tenants/tests.rs"]

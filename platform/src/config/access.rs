@@ -11,11 +11,12 @@ use super::parse;
 use super::section::Section;
 
 /// Tenantry's own words, with what they let a person do. The app declares its own beside them.
-pub const OWN_PERMISSIONS: [(&str, &str); 7] = [
+pub const OWN_PERMISSIONS: [(&str, &str); 8] = [
     ("keys:read", "See the API keys: names, scopes, last use"),
     ("keys:manage", "Create and revoke API keys"),
     ("members:read", "See who belongs to the workspace"),
     ("members:manage", "Invite and remove people, and change their roles"),
+    ("roles:manage", "Add, change and delete the workspace's own roles"),
     ("audit:read", "Read the audit log"),
     ("audit:export", "Export the audit log"),
     ("tenant:manage", "Change the workspace's name and settings"),
@@ -47,6 +48,8 @@ pub struct ConfiguredRole {
 pub struct Roles {
     roles: Vec<ConfiguredRole>,
     default: usize,
+    /// The role that a tenant's own roles stay within; none where there is no role below the owner's.
+    ceiling: Option<usize>,
 }
 
 impl Permissions {
@@ -132,7 +135,9 @@ impl Roles {
             roles = starting_roles();
         }
         rank(&mut roles);
-        Self { default: roles.len().saturating_sub(1), roles }
+        // Without a word about it: the highest role that is not the owner's.
+        let ceiling = roles.iter().position(|role| !role.is_owner);
+        Self { default: roles.len().saturating_sub(1), ceiling, roles }
     }
 
     fn check(section: &Section<'_, '_>, roles: &[ConfiguredRole]) {
@@ -176,22 +181,32 @@ impl Roles {
         }
     }
 
-    /// `[members]`: the role of a person for whom nobody chose one.
+    /// `[members]`: the role of a person for whom nobody chose one, and the one that tenants' own roles stay within.
     pub(super) fn read_members(mut self, section: &Section<'_, '_>) -> Self {
+        if let Some(name) = section.word("own_roles_ceiling", None, "a role") {
+            self.ceiling = self.place(section, &name).or(self.ceiling);
+        }
         let Some(name) = section.word("default_role", Some("MEMBER"), "a role") else { return self };
-        match self.roles.iter().position(|role| role.role.name.as_str() == name.value) {
+        match self.place(section, &name) {
             Some(at) if self.roles[at].is_owner => {
                 section.reading.fault(&name.span, "the default role is the owner's", "Choose a lower one.")
             }
             Some(at) => self.default = at,
-            None => {
-                let names = || self.roles.iter().map(|role| role.role.name.as_str());
-                let fix =
-                    format!("{}Known: {}.", did_you_mean(name.value, names()), names().collect::<Vec<_>>().join(", "));
-                section.reading.fault(&name.span, format!("role {:?} is not known", name.value), fix);
-            }
+            None => {}
         }
         self
+    }
+
+    /// Where the role of a name stands, or a fault that names the nearest one.
+    fn place(&self, section: &Section<'_, '_>, name: &At<&str>) -> Option<usize> {
+        let names = || self.roles.iter().map(|role| role.role.name.as_str());
+        let found = names().position(|known| known == name.value);
+        if found.is_none() {
+            let known = names().collect::<Vec<_>>().join(", ");
+            let fix = format!("{}Known: {known}.", did_you_mean(name.value, names()));
+            section.reading.fault(&name.span, format!("role {:?} is not known", name.value), fix);
+        }
+        found
     }
 
     /// Highest first.
@@ -213,6 +228,17 @@ impl Roles {
     /// The role of a member for whom nobody chose one.
     pub fn default_role(&self) -> &ConfiguredRole {
         &self.roles[self.default]
+    }
+
+    /// What a tenant's own role may hold at most.
+    pub fn own_ceiling(&self) -> &PermissionSet {
+        static NOTHING: PermissionSet = PermissionSet::EMPTY;
+        self.ceiling.map_or(&NOTHING, |at| &self.roles[at].role.permissions)
+    }
+
+    /// Whether a role of the configuration has this name, in any case: people could not tell another one apart.
+    pub fn has_twin(&self, name: &str) -> bool {
+        self.roles.iter().any(|role| role.role.name.as_str().eq_ignore_ascii_case(name))
     }
 
     /// Whether any role holds the permission.

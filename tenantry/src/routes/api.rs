@@ -3,7 +3,7 @@
 use axum::routing::{delete, get, patch, post};
 use tenantry_core::route::Method::{Delete, Get, Patch, Post};
 use tenantry_custody::audit;
-use tenantry_identity::{apikeys, directory, members, tenants};
+use tenantry_identity::{apikeys, directory, members, roles, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
@@ -25,6 +25,7 @@ impl Entries {
         self.api(Get, "/-/api/v1/tenant", None, get(tenants::http::read));
         self.api(Patch, "/-/api/v1/tenant", Some("tenant:manage"), patch(tenants::http::update));
         self.people_of_the_tenant();
+        self.roles();
         self.keys::<M>();
         self.audit::<M>();
         self.directory();
@@ -50,6 +51,17 @@ impl Entries {
         self.api(Get, INVITATIONS, reads, get(members::invitation_api::list));
         self.add(Post, INVITATIONS, sends, post(members::invitation_api::create));
         self.api(Delete, "/-/api/v1/invitations/{id}", manages, delete(members::invitation_api::revoke));
+    }
+
+    fn roles(&mut self) {
+        const ROLES: &str = "/-/api/v1/roles";
+        const ROLE: &str = "/-/api/v1/roles/{id}";
+        let (reads, manages) = (Some("members:read"), Some("roles:manage"));
+        self.api(Get, ROLES, reads, get(roles::http::list));
+        self.api(Post, ROLES, manages, post(roles::http::create));
+        self.api(Get, ROLE, reads, get(roles::http::read));
+        self.api(Patch, ROLE, manages, patch(roles::http::update));
+        self.api(Delete, ROLE, manages, delete(roles::http::delete));
     }
 
     fn keys<M: Mode>(&mut self)

@@ -4,6 +4,7 @@ use axum::routing::{get, post};
 use tenantry_core::route::Method::{Get, Post};
 use tenantry_custody::audit;
 use tenantry_identity::members::console as members;
+use tenantry_identity::roles::console as roles;
 use tenantry_identity::{apikeys, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
@@ -22,6 +23,7 @@ impl Entries {
         self.console(Get, "/-/console/{slug}", None, get(site::workspace));
         self.console(Get, "/-/console/{slug}/{mode}", None, get(tenants::console::home::<M>));
         self.member_pages();
+        self.role_pages();
         self.key_pages::<M>();
         self.audit_pages::<M>();
         self.settings_pages::<M>();
@@ -63,6 +65,21 @@ impl Entries {
         self.console(Post, TRANSFER, None, post(members::transfer));
         self.console(Get, LEAVE, None, get(members::confirm_leave));
         self.console(Post, LEAVE, None, post(members::leave));
+    }
+
+    fn role_pages(&mut self) {
+        const LIST: &str = "/-/console/{slug}/{mode}/roles";
+        const NEW: &str = "/-/console/{slug}/{mode}/roles/new";
+        const EDIT: &str = "/-/console/{slug}/{mode}/roles/{id}/edit";
+        const DELETE: &str = "/-/console/{slug}/{mode}/roles/{id}/delete";
+        let manages = Some("roles:manage");
+        self.console(Get, LIST, Some("members:read"), get(roles::list));
+        self.console(Get, NEW, manages, get(roles::create_form));
+        self.console(Post, NEW, manages, post(roles::create));
+        self.console(Get, EDIT, manages, get(roles::edit_form));
+        self.console(Post, EDIT, manages, post(roles::edit));
+        self.console(Get, DELETE, manages, get(roles::confirm));
+        self.console(Post, DELETE, manages, post(roles::delete));
     }
 
     fn key_pages<M: Mode>(&mut self)

@@ -14,7 +14,8 @@ use tenantry_platform::problem::Problem;
 
 use super::super::page::InvitePage;
 use super::super::{Granter, Invite};
-use super::{base, frame, role_choices, sentence, shown};
+use super::{base, book, frame, role_choices, sentence, shown};
+use crate::roles::RoleBook;
 use crate::{Identity, members};
 
 const HOUR_S: u64 = 3_600;
@@ -34,12 +35,13 @@ pub struct Nothing {}
 
 /// `GET …/members/invite`
 pub async fn form(
-    ControlPermit(_permit): ControlPermit<ManageMembers>,
+    ControlPermit(permit): ControlPermit<ManageMembers>,
     caller: Caller,
     State(identity): State<Arc<Identity>>,
 ) -> Result<Response, Problem> {
     let role = identity.options.roles.default_role().role.name.as_str().to_owned();
-    draw(&identity, &caller, Filled { email: String::new(), role }, None)
+    let book = book(&permit, &identity).await?;
+    draw((&identity, &book), &caller, Filled { email: String::new(), role }, None)
 }
 
 /// `POST …/members/invite`
@@ -55,7 +57,8 @@ pub async fn invite(
     if let Err(problem) = members::invite(&mut tx, &identity, &granter, &draft).await {
         tx.rollback().await?;
         let problem = shown(problem)?;
-        return draw(&identity, &caller, filled, Some(&problem));
+        let book = book(&permit, &identity).await?;
+        return draw((&identity, &book), &caller, filled, Some(&problem));
     }
     tx.commit().await?;
     identity.wake_queue();
@@ -93,14 +96,19 @@ pub async fn revoke(
     Ok(see_other(&format!("{}?done=revoked", base(&caller)?)))
 }
 
-fn draw(identity: &Identity, caller: &Caller, filled: Filled, problem: Option<&Problem>) -> Result<Response, Problem> {
+fn draw(
+    (identity, book): (&Identity, &RoleBook<'_>),
+    caller: &Caller,
+    filled: Filled,
+    problem: Option<&Problem>,
+) -> Result<Response, Problem> {
     let here = base(caller)?;
     let of_email = problem.and_then(|problem| problem.fields.iter().find(|fault| fault.field == "email"));
     let page = InvitePage {
         chrome: frame(identity, caller, InvitePage::TITLE),
         action: format!("{here}/invite"),
         back_href: here,
-        roles: role_choices(identity, caller, &filled.role),
+        roles: role_choices(book, caller, &filled.role),
         refused: problem.map(|problem| sentence(problem, "email")).unwrap_or_default(),
         email: Field { value: filled.email, error: of_email.map(|fault| fault.message.clone()).unwrap_or_default() },
         hours: usize::try_from(identity.options.invitations.lifetime.as_secs() / HOUR_S).unwrap_or(usize::MAX),

@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use super::super::invite::INVITATIONS_OPEN_MOST;
 use super::super::page::{InvitationRow, List, MemberRow};
-use super::super::role::{Authority, role_named};
+use super::super::role::Authority;
 use super::super::{Invitation, MEMBERS_A_PAGE, Member, list_invitations};
-use super::{authority, base, frame, own_role};
+use super::{authority, base, book, frame, is_owner};
+use crate::roles::RoleBook;
 use crate::{Identity, members};
 
 /// `?after=…`, and what was just done.
@@ -42,7 +43,8 @@ pub async fn list(
     let invitations = list_invitations(&permit, &identity.ground, None, most).await?;
     let here = base(&caller)?;
     let chrome = flashed(frame(&identity, &caller, List::TITLE), &query.done);
-    let drawing = Drawing::new(&identity, &caller, &here, &members);
+    let book = book(&permit, &identity).await?;
+    let drawing = Drawing::new((&identity, &book), &caller, &here, &members);
     let next_href = members.last().filter(|_| members.len() == MEMBERS_A_PAGE);
     Ok(render(&List {
         next_href: next_href.map(|last| format!("{here}?after={}", last.id)).unwrap_or_default(),
@@ -69,7 +71,7 @@ fn flashed(chrome: Chrome, done: &str) -> Chrome {
 
 /// What every row of the page needs.
 struct Drawing<'a> {
-    identity: &'a Identity,
+    book: &'a RoleBook<'a>,
     here: &'a str,
     now: Timestamp,
     you: Option<PersonId>,
@@ -79,15 +81,20 @@ struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn new(identity: &'a Identity, caller: &Caller, here: &'a str, members: &[Member]) -> Self {
+    fn new(
+        (identity, book): (&Identity, &'a RoleBook<'a>),
+        caller: &Caller,
+        here: &'a str,
+        members: &[Member],
+    ) -> Self {
         let person = caller.principal.as_deref().and_then(|principal| principal.parts().person.as_ref());
         Self {
-            identity,
+            book,
             here,
             now: identity.ground.now(),
             you: person.map(|person| person.id),
-            is_owner: own_role(identity, caller).is_some_and(|role| role.is_owner),
-            authority: authority(identity, caller),
+            is_owner: is_owner(identity, caller),
+            authority: authority(book, caller),
             names: members.iter().map(|member| (member.id, member.name.clone())).collect(),
         }
     }
@@ -135,7 +142,7 @@ impl<'a> Drawing<'a> {
     }
 
     fn is_below(&self, role: &str) -> bool {
-        let known = role_named(&self.identity.options.roles, role);
+        let known = self.book.named(role);
         self.authority.as_ref().is_some_and(|own| known.is_none_or(|role| own.check(&role).is_ok()))
     }
 }

@@ -12,13 +12,15 @@ pub use ownership::{confirm as confirm_transfer, confirm_leave, leave, transfer}
 pub use people::{change_role, confirm_removal, remove, role_form};
 
 use ::http::StatusCode;
+use tenantry_platform::db::{Control, DbFault};
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::{Choice, Chrome, Field, console};
-use tenantry_platform::permit::TenantRef;
+use tenantry_platform::permit::{Permission, Permit, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
 
-use super::role::{Authority, KnownRole, all_roles, role_named};
+use super::role::Authority;
 use crate::Identity;
+use crate::roles::{KnownRole, RoleBook};
 
 /// The page's entry in the navigation.
 const NAV: &str = "members";
@@ -45,27 +47,32 @@ fn frame(identity: &Identity, caller: &Caller, title: &'static str) -> Chrome {
     console(&identity.visit(caller), caller, title, NAV)
 }
 
-/// The role of whoever looks, as far as the session knows: what a page offers. The verbs look again.
-fn own_role(identity: &Identity, caller: &Caller) -> Option<KnownRole> {
-    let name = caller.principal.as_deref()?.parts().roles.first()?;
-    role_named(&identity.options.roles, name.as_str())
+/// The roles of the workspace, for what a page offers. The verbs look again.
+async fn book<'a, P: Permission>(permit: &Permit<P, Control>, identity: &'a Identity) -> Result<RoleBook<'a>, DbFault> {
+    RoleBook::read(permit, &identity.ground, &identity.options.roles).await
+}
+
+/// Whether whoever looks owns the workspace, as far as the session knows.
+fn is_owner(identity: &Identity, caller: &Caller) -> bool {
+    let name = caller.principal.as_deref().and_then(|principal| principal.parts().roles.first());
+    name.and_then(|name| identity.options.roles.find(name.as_str())).is_some_and(|role| role.is_owner)
 }
 
 /// What a page offers whoever looks.
-fn authority(identity: &Identity, caller: &Caller) -> Option<Authority> {
-    own_role(identity, caller).and_then(Authority::of_role)
+fn authority(book: &RoleBook<'_>, caller: &Caller) -> Option<Authority> {
+    let name = caller.principal.as_deref()?.parts().roles.first()?;
+    book.named(name.as_str()).and_then(Authority::of_role)
 }
 
 /// The roles that whoever looks may give, as a select shows them.
-fn role_choices(identity: &Identity, caller: &Caller, selected: &str) -> Vec<Choice> {
-    let Some(authority) = authority(identity, caller) else { return Vec::new() };
+fn role_choices(book: &RoleBook<'_>, caller: &Caller, selected: &str) -> Vec<Choice> {
+    let Some(authority) = authority(book, caller) else { return Vec::new() };
     let choice = |known: KnownRole| {
         let name = known.role.name.as_str().to_owned();
         let label = if known.description.is_empty() { name.clone() } else { format!("{name}: {}", known.description) };
         Choice { selected: name == selected, value: name, label, hint: String::new() }
     };
-    let roles = all_roles(&identity.options.roles).into_iter();
-    roles.filter(|role| authority.check(role).is_ok()).map(choice).collect()
+    book.all().into_iter().filter(|role| authority.check(role).is_ok()).map(choice).collect()
 }
 
 /// The confirmation again, if what was typed is not what was asked for.

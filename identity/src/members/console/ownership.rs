@@ -11,8 +11,8 @@ use tenantry_platform::permit::ReadMembers;
 use tenantry_platform::problem::Problem;
 
 use super::super::page::{Leave, Transfer};
-use super::super::{Member, all_roles, refusal};
-use super::{Confirmation, base, frame, mistyped, own_role, status_of, tenant};
+use super::super::{Member, refusal};
+use super::{Confirmation, base, frame, is_owner, mistyped, status_of, tenant};
 use crate::{Identity, members};
 
 /// A member of the path.
@@ -47,7 +47,9 @@ pub async fn confirm(
     State(identity): State<Arc<Identity>>,
     Path((_, _, id)): OfMember,
 ) -> Result<Response, Problem> {
-    own_role(&identity, &caller).filter(|role| role.is_owner).ok_or_else(refusal::owner_only)?;
+    if !is_owner(&identity, &caller) {
+        return Err(refusal::owner_only());
+    }
     let member = members::find(&reading, &identity.ground, id).await?;
     draw_transfer(&identity, &caller, member, Field::default())
 }
@@ -61,7 +63,9 @@ pub async fn transfer(
     Path((_, _, id)): OfMember,
     Form(sent): Form<Confirmation>,
 ) -> Result<Response, Problem> {
-    own_role(&identity, &caller).filter(|role| role.is_owner).ok_or_else(refusal::owner_only)?;
+    if !is_owner(&identity, &caller) {
+        return Err(refusal::owner_only());
+    }
     let member = members::find(&reading, &identity.ground, id).await?;
     if let Some(again) = mistyped(&identity, &caller, sent.confirm, &tenant(&caller)?.slug) {
         return draw_transfer(&identity, &caller, member, again);
@@ -89,7 +93,7 @@ fn draw_leave(identity: &Identity, caller: &Caller, confirm: Field) -> Result<Re
 
 fn draw_transfer(identity: &Identity, caller: &Caller, member: Member, confirm: Field) -> Result<Response, Problem> {
     let (here, tenant) = (base(caller)?, tenant(caller)?);
-    let lower = all_roles(&identity.options.roles).into_iter().nth(1);
+    let lower = identity.options.roles.iter().nth(1);
     let page = Transfer {
         chrome: frame(identity, caller, Transfer::TITLE),
         workspace: tenant.name.clone(),

@@ -14,7 +14,8 @@ use tenantry_platform::problem::Problem;
 
 use super::super::page::{ChangeRole, Remove};
 use super::super::{Granter, Member};
-use super::{Confirmation, base, frame, mistyped, role_choices, sentence, shown, status_of};
+use super::{Confirmation, base, book, frame, mistyped, role_choices, sentence, shown, status_of};
+use crate::roles::RoleBook;
 use crate::{Identity, members};
 
 /// A member of the path.
@@ -37,7 +38,8 @@ pub async fn role_form(
     Path((_, _, id)): OfMember,
 ) -> Result<Response, Problem> {
     let member = members::find(&reading, &identity.ground, id).await?;
-    draw_role(&identity, &caller, member, None)
+    let book = book(&reading, &identity).await?;
+    draw_role((&identity, &book), &caller, member, None)
 }
 
 /// `POST …/members/{id}/role`
@@ -56,7 +58,8 @@ pub async fn change_role(
         tx.rollback().await?;
         let problem = shown(problem)?;
         let member = members::find(&reading, &identity.ground, id).await?;
-        return draw_role(&identity, &caller, member, Some(&problem));
+        let book = book(&reading, &identity).await?;
+        return draw_role((&identity, &book), &caller, member, Some(&problem));
     }
     tx.commit_and_fence(&identity.ground).await?;
     Ok(see_other(&format!("{}?done=role", base(&caller)?)))
@@ -95,7 +98,7 @@ pub async fn remove(
 }
 
 fn draw_role(
-    identity: &Identity,
+    (identity, book): (&Identity, &RoleBook<'_>),
     caller: &Caller,
     member: Member,
     problem: Option<&Problem>,
@@ -105,7 +108,7 @@ fn draw_role(
         chrome: frame(identity, caller, ChangeRole::TITLE),
         action: format!("{here}/{}/role", member.id),
         back_href: here,
-        roles: role_choices(identity, caller, &member.role),
+        roles: role_choices(book, caller, &member.role),
         name: member.name,
         email: member.email,
         role: member.role,

@@ -24,6 +24,7 @@ use tenantry_platform::permit::{Actor, Administer, Origin, Permit, TenantRef};
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
+use crate::roles::RoleBook;
 use crate::{events, members, tenants};
 
 /// What became of a line.
@@ -95,8 +96,9 @@ async fn belong(
     newcomer: &Newcomer,
 ) -> Result<(), Problem> {
     let wanted = newcomer.place().and_then(|(_, role)| role).unwrap_or_else(|| roles.default_role().role.name.as_str());
-    let unknown = || Problem::invalid("role", format!("the configuration has no role {wanted}"));
-    let role = members::role_named(roles, wanted).ok_or_else(unknown)?;
+    let unknown =
+        || Problem::invalid("role", format!("neither the configuration nor the workspace has a role {wanted}"));
+    let role = RoleBook::load(tx, roles).await?.named(wanted).ok_or_else(unknown)?;
     members::place(tx, ground, person, &role).await?;
     let recipe = newcomer.hash().map(|hash| hash.recipe().to_string());
     let act = Act::new("person.imported", "person", person)
