@@ -20,7 +20,7 @@ use super::create::event;
 use super::store::{self, Contact, Key};
 use crate::Identity;
 use crate::events::API_KEY_EXPIRING;
-use crate::members::permissions_of;
+use crate::roles::RoleBook;
 
 /// So many days before its end people are told of it, the longest first: time to plan, time to act, the last call.
 pub const WARNED_DAYS_BEFORE: [i32; 3] = [14, 3, 1];
@@ -95,8 +95,12 @@ impl Identity {
 
     /// Whoever made the key, while they are a member who can do something about it; otherwise the owners.
     async fn key_readers(&self, tenant: TenantId, maker: Option<PersonId>) -> Result<Vec<EmailAddress>, DbFault> {
-        let contacts = store::contacts(&permit::<Control>(Some(tenant)), &self.ground, maker).await?;
-        let manages = |contact: &Contact| permissions_of(&self.options.roles, &contact.role).contains(ManageKeys::WORD);
+        let permit = permit::<Control>(Some(tenant));
+        let contacts = store::contacts(&permit, &self.ground, maker).await?;
+        let book = RoleBook::read(&permit, &self.ground, &self.options.roles).await?;
+        let manages = |contact: &Contact| {
+            book.named(&contact.role).is_some_and(|known| known.role.permissions.contains(ManageKeys::WORD))
+        };
         let own = contacts.iter().find(|contact| Some(contact.person) == maker && manages(contact));
         let readers: Vec<&Contact> = match own {
             Some(maker) => vec![maker],
