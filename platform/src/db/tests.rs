@@ -53,3 +53,29 @@ async fn a_login_with_power_is_refused() {
     let refusal = pools.refuse_power().await.expect_err("the administrator may not serve").to_string();
     assert!(refusal.contains("tenantry_live"), "{refusal}");
 }
+
+/// A database of before look-alikes were refused may hold some: each tenant keeps its slug, and one of them holds the
+/// looks for all. [AC-11]
+#[tokio::test]
+async fn tenants_that_look_alike_already_keep_their_slugs() {
+    const PEOPLE: &str = include_str!("migrations/0004_people.sql");
+    let client = TestDb::new().await.administrator().await;
+    let before = "drop index control.slugs_skeleton;
+        insert into control.slugs (slug, tenant_id, claimed, reserved_until) values
+            ('acrne', '00000000-0000-7000-8000-000000000001', true, now()),
+            ('acme', '00000000-0000-7000-8000-000000000002', true, now()),
+            ('ac-me', '00000000-0000-7000-8000-000000000000', false, now()),
+            ('globex', '00000000-0000-7000-8000-000000000003', false, now())";
+    client.batch_execute(before).await.expect("look-alikes");
+    let begin = PEOPLE.find("alter table control.slugs no force").expect("the filling");
+    let end = begin + PEOPLE[begin..].find("\n\n").expect("its end");
+    client.batch_execute(&PEOPLE[begin..end]).await.expect("filled");
+    let rows = client.query("select slug, skeleton from control.slugs order by slug", &[]).await.expect("rows");
+    let slugs: Vec<(String, Option<String>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let held = |skeleton: &str| Some(skeleton.to_owned());
+    let expected =
+        [("acme".to_owned(), None), ("acrne".to_owned(), held("acrne")), ("globex".to_owned(), held("globex"))];
+    assert_eq!(slugs, expected);
+    let reserve = "select doors.reserve_slug('a-crne', gen_random_uuid(), now(), now())";
+    assert!(!client.query_one(reserve, &[]).await.expect("asked").get::<_, bool>(0), "held for both");
+}
