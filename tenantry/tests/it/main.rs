@@ -14,6 +14,7 @@ mod dev;
 mod directory;
 mod echo;
 mod events;
+mod examples;
 mod forward_auth;
 mod house;
 mod idempotency;

@@ -207,7 +207,7 @@ fn axe() -> Option<String> {
 
 /// What CI must have, a person may lack, and is told.
 #[expect(clippy::print_stderr, reason = "a test that looks at less says so")]
-fn notice<T>(what: &str) -> Option<T> {
+pub(crate) fn notice<T>(what: &str) -> Option<T> {
     assert!(std::env::var_os("CI").is_none(), "{what}");
     eprintln!("NOTICE: {what}");
     None

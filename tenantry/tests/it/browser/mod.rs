@@ -11,6 +11,8 @@ use tenantry::dev::Ready;
 use crate::dev::process::{Dev, FIRST_START, data_dir};
 use chromium::Chromium;
 
+pub(crate) use chromium::notice;
+
 const EMAIL: &str = "nina@northwind.example";
 const PASSWORD: &str = "plum orbit kettle seven";
 
