@@ -78,7 +78,7 @@ impl std::fmt::Debug for Probe {
 impl Probe {
     /// A probe of the system that these logins and sites serve.
     pub fn new(ground: Ground, config: Arc<Config>, logins: Urls, sites: Option<Sites>) -> Self {
-        let sites = sites.map(|sites| sites.from_elsewhere(&ground.entropy));
+        let sites = sites.map(|sites| sites.seen_from_elsewhere(&ground.entropy));
         Self { ground, config, sites, logins, canaries: Canaries::default() }
     }
 

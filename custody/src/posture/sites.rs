@@ -77,7 +77,7 @@ impl Sites {
 
     /// From another loopback address, where this machine has more than one.
     #[must_use]
-    pub(super) fn from_elsewhere(&self, entropy: &Entropy) -> Self {
+    pub(super) fn seen_from_elsewhere(&self, entropy: &Entropy) -> Self {
         let [second, third, last] = entropy.bytes::<3>();
         // From 127.64 on, and never the network's or the broadcast's own: nobody else is there.
         let address = Ipv4Addr::new(127, second | 64, third, last.clamp(1, 254));

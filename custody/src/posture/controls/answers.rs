@@ -92,7 +92,7 @@ struct Told {
 
 /// The API tells where its caller stands, and counts.
 pub(super) async fn limits_told(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
-    let sites = probe.sites()?.from_elsewhere(&probe.ground.entropy);
+    let sites = probe.sites()?.seen_from_elsewhere(&probe.ground.entropy);
     let most = u64::from(probe.config.limits.tier(TierId::API_IP).limit);
     let mut told = Vec::new();
     for _ in 0..2 {
@@ -133,7 +133,7 @@ pub(super) async fn form_limits(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
 }
 
 async fn refused_at(probe: &Probe, path: &str, limit: u64) -> Result<Result<(), String>, Inconclusive> {
-    let sites = probe.sites()?.from_elsewhere(&probe.ground.entropy);
+    let sites = probe.sites()?.seen_from_elsewhere(&probe.ground.entropy);
     if !sites.is_elsewhere() {
         return Err(Inconclusive("this machine has no second loopback address to send forms from".to_owned()));
     }

@@ -24,7 +24,7 @@ async fn a_host_of_nobody_that_answers_is_seen() {
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_that_is_taken_is_seen() {
+async fn a_form_seen_from_elsewhere_that_is_taken_is_seen() {
     lied_and_mended("request-origin", &[Lie::AnyOrigin]).await;
 }
 

@@ -54,7 +54,7 @@ where
     Ok(render(&Detail {
         graphs: vec![page::usage::requests(&chrome, span, &series), page::usage::refusals(&chrome, span, &series)],
         spans: page::usage::spans(&chrome, &row.href, span),
-        history_href: if reads_log { history::<M>(&drawing.here, id) } else { String::new() },
+        history_href: if reads_log { history(&drawing.here, id) } else { String::new() },
         back_href: drawing.here,
         key: row,
         successor,
@@ -71,7 +71,7 @@ fn other(drawing: &Drawing, id: Option<KeyId>) -> Option<OtherKey> {
 }
 
 /// The rows of the audit log about this key.
-fn history<M: Mode>(keys: &str, id: KeyId) -> String {
+fn history(keys: &str, id: KeyId) -> String {
     let here = keys.strip_suffix("/keys").unwrap_or(keys);
     format!("{here}/audit?entity_type=api_key&entity_id={id}")
 }
