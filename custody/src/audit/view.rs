@@ -162,10 +162,9 @@ fn choices(chrome: &Chrome, asked: &str, actions: Vec<String>) -> Vec<Choice> {
     std::iter::once(any).chain(unknown.into_iter().chain(actions).map(choice)).collect()
 }
 
-/// As the browser's own field for a time takes it, in UTC; what means no time as it was written.
+/// As the browser's own field for a time takes it, in UTC; of what means no time, nothing: it would show nothing else.
 fn time(text: &str, later: i64) -> String {
-    let text = text.trim();
-    instant(text, later).map_or_else(|| text.to_owned(), |at| at.strftime("%Y-%m-%dT%H:%M").to_string())
+    instant(text.trim(), later).map(|at| at.strftime("%Y-%m-%dT%H:%M:%S").to_string()).unwrap_or_default()
 }
 
 fn row(chrome: &Chrome, names: &Names, entry: &Entry) -> AuditRow {

@@ -5,6 +5,7 @@
 mod access;
 mod account;
 mod app;
+mod audit;
 mod browser;
 mod checked_in;
 mod client;

@@ -26,6 +26,7 @@ const GROWTH_MOST_KB: u64 = 20 * 1024;
 /// Between two rows: ten million fit into the months that the template has.
 const STEP_MS: u64 = 700;
 
+#[expect(clippy::print_stdout, reason = "its figures are for whoever runs it by hand")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "fills gigabytes and takes minutes; run by hand, in release"]
 async fn ten_million_rows_are_exported_in_twenty_megabytes() {
@@ -42,6 +43,7 @@ async fn ten_million_rows_are_exported_in_twenty_megabytes() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "its figures are for whoever runs it by hand")]
 async fn measure(house: &House, rows: u64, format: Format) {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, begun) = (memory_kb("VmRSS"), Instant::now());
