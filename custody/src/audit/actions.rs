@@ -122,6 +122,13 @@ actions! {
     "tenant.reactivated" EntityManagement 13 Notable "The workspace is served again";
     "tenant.suspended" EntityManagement 12 Notable "The workspace is not served";
     "tenant.updated" EntityManagement 3 Notable "The workspace has another name or settings";
+    "user.deactivated" AccountChange 5 Notable "A person is no longer let in, anywhere";
+    "user.deleted" AccountChange 6 Notable "A person's account is gone";
+    "user.email_change_asked" AccountChange 99 Done "A person asked for another e-mail address";
+    "user.email_changed" AccountChange 99 Notable "A person has another e-mail address";
+    "user.password_changed" AccountChange 3 Notable "A person changed the password";
+    "user.password_reset_asked" AccountChange 4 Done "A link to reset the password was asked for";
+    "user.reactivated" AccountChange 2 Notable "A person who was deactivated is let in again";
 }
 
 /// The action of a word. A row of a newer version may have another: it is told as it is, and as nothing special.

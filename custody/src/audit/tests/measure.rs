@@ -53,14 +53,23 @@ async fn each_filter_answers_from_a_million_rows() {
     let word = |text: &str| Some(text.to_owned());
     for (name, filter) in [
         ("none", Filter::default()),
-        ("time", Filter { since: Some(house.ground().now() + jiff::SignedDuration::from_hours(24 * 40)), ..Filter::default() }),
+        (
+            "time",
+            Filter {
+                since: Some(house.ground().now() + jiff::SignedDuration::from_hours(24 * 40)),
+                ..Filter::default()
+            },
+        ),
         ("actor, a hundredth", Filter { actor: word("actor-7"), ..Filter::default() }),
         ("action, a hundredth", Filter { action: word("api_key.created7"), ..Filter::default() }),
         ("kind, a hundredth", Filter { entity_type: word("api_key7"), ..Filter::default() }),
         ("thing, a thousandth", Filter { entity_id: word("thing-7"), ..Filter::default() }),
         ("request", Filter { request_id: word("r-777777"), ..Filter::default() }),
         ("nobody", Filter { actor: word("somebody else"), ..Filter::default() }),
-        ("actor and kind that never meet", Filter { actor: word("actor-7"), entity_type: word("api_key8"), ..Filter::default() }),
+        (
+            "actor and kind that never meet",
+            Filter { actor: word("actor-7"), entity_type: word("api_key8"), ..Filter::default() },
+        ),
     ] {
         // As often as it takes the server to keep one plan for all values.
         let mut slowest = 0.0_f64;
