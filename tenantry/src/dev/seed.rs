@@ -134,10 +134,13 @@ async fn make_key(server: &Server, password: &str) -> Result<SecretString, Fault
     let signed_in = identity.sign_in(FIRST.email, password, Origin::default()).await?;
     let principal = signed_in.session.principal_in(FIRST.slug, Mode::Test).ok_or("the owner has no workspace")?;
     let permit: Permit<ManageKeys, Test> = principal.permit(&Origin::default())?;
+    // A directory of `dev` is used for months: the key ends only where keys must.
+    let policy = &identity.options.api_keys;
+    let must_end = policy.require_expiry || policy.max_lifetime.is_some();
     let draft = KeyDraft {
         name: "Demo".to_owned(),
         scopes: vec![scope(server, &principal)?],
-        expires_at: apikeys::usual_end(&identity.options, ground.now()),
+        expires_at: apikeys::usual_end(&identity.options, ground.now()).filter(|_| must_end),
         ..KeyDraft::default()
     };
     let new = NewKey::check(&draft, &principal.parts().permissions, &identity.options, ground.now())?;
