@@ -1,25 +1,42 @@
-//! CSV that a spreadsheet reads as text and never runs (RFC 4180; OWASP, CSV Injection).
+//! CSV as RFC 4180 writes it, with cells that no spreadsheet takes for a formula (OWASP, CSV Injection).
+//!
+//! Every cell stands in quotation marks, so that no separator of any country ends it. A cell that would begin a formula
+//! gets an apostrophe in front; so does one that begins with an apostrophe, and taking one apostrophe away from
+//! the front of a cell gives back what was written, always.
 
-use std::fmt::Write as _;
-
-/// What a spreadsheet takes for the beginning of a formula, also behind a tab or a line's end.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-
-/// Writes one line. A cell that would begin a formula begins with an apostrophe instead.
-pub fn write_line<'a>(into: &mut String, cells: impl IntoIterator<Item = &'a str>) {
-    for (at, cell) in cells.into_iter().enumerate() {
+/// Writes one line.
+pub fn write_line<'a>(page: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>) {
+    for (at, text) in cells.into_iter().enumerate() {
         if at > 0 {
-            into.push(',');
+            page.push(b',');
         }
-        write_cell(into, cell);
+        cell(page, text);
     }
-    into.push_str("\r\n");
+    page.extend_from_slice(b"\r\n");
 }
 
-fn write_cell(into: &mut String, cell: &str) {
-    let guard = if cell.starts_with(FORMULA) { "'" } else { "" };
-    let is_plain = !cell.contains(['"', ',', '\r', '\n']) && cell.trim() == cell;
-    // Writing to a string cannot fail.
-    let _ =
-        if is_plain { write!(into, "{guard}{cell}") } else { write!(into, "\"{guard}{}\"", cell.replace('"', "\"\"")) };
+fn cell(page: &mut Vec<u8>, text: &str) {
+    page.push(b'"');
+    if is_formula(text) {
+        page.push(b'\'');
+    }
+    for byte in text.bytes() {
+        if byte == b'"' {
+            page.push(b'"');
+        }
+        page.push(byte);
+    }
+    page.push(b'"');
+}
+
+/// Whether a spreadsheet may calculate it. Some trim what comes before, some take full-width signs for the narrow ones.
+fn is_formula(text: &str) -> bool {
+    let is_blank =
+        |sign: char| sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{200b}'..='\u{200f}');
+    let begins = |sign: char| {
+        matches!(sign, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠' | '−' | '﹢' | '﹣' | '﹦' | '﹫')
+    };
+    let first = text.chars().next();
+    first.is_some_and(|sign| matches!(sign, '\t' | '\r' | '\n'))
+        || text.trim_start_matches(is_blank).starts_with(begins)
 }

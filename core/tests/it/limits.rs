@@ -1,4 +1,4 @@
-//! The sliding window against brute force (RL-1).
+//! The sliding window against brute force (RL-1, RL-3).
 
 use proptest::prelude::*;
 use tenantry_core::window::{Charge, Counter, Decision, Limit, Retry, decide};

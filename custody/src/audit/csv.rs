@@ -1,10 +1,8 @@
-//! A row as RFC 4180 writes it, with cells that no spreadsheet takes for a formula (OWASP, CSV Injection).
-//!
-//! Every cell stands in quotation marks, so that no separator of any country ends it. A cell that would begin a formula
-//! gets an apostrophe in front; so does one that begins with an apostrophe, and taking one apostrophe away from
-//! the front of a cell gives back what the log has, always.
+//! A row as CSV, with cells that no spreadsheet takes for a formula: taking one apostrophe away from the front of a cell
+//! gives back what the log has, always ([`tenantry_core::csv`]).
 
 use serde_json::{Value, json};
+use tenantry_core::csv;
 
 use super::entry::Entry;
 use super::export::End;
@@ -37,7 +35,7 @@ const COLUMNS: [&str; 22] = [
 ];
 
 pub(super) fn head(page: &mut Vec<u8>) {
-    record(page, COLUMNS);
+    csv::write_line(page, COLUMNS);
 }
 
 pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json::Error> {
@@ -67,7 +65,7 @@ pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json:
         &serde_json::to_string(&line.leaf.digests)?,
         &serde_json::to_string(&line.leaf.salts)?,
     ];
-    record(page, cells);
+    csv::write_line(page, cells);
     Ok(())
 }
 
@@ -77,44 +75,8 @@ pub(super) fn end(end: &End, page: &mut Vec<u8>) -> Result<(), serde_json::Error
     let (id, tenant) = (end.export.to_string(), end.tenant.to_string());
     let facts = serde_json::to_string(&json!({ "end": true, "rows": end.rows }))?;
     (cells[0], cells[1], cells[2], cells[17]) = (END, &id, &tenant, &facts);
-    record(page, cells);
+    csv::write_line(page, cells);
     Ok(())
-}
-
-fn record<const N: usize>(page: &mut Vec<u8>, cells: [&str; N]) {
-    for (at, text) in cells.iter().enumerate() {
-        if at > 0 {
-            page.push(b',');
-        }
-        cell(page, text);
-    }
-    page.extend_from_slice(b"\r\n");
-}
-
-fn cell(page: &mut Vec<u8>, text: &str) {
-    page.push(b'"');
-    if is_formula(text) {
-        page.push(b'\'');
-    }
-    for byte in text.bytes() {
-        if byte == b'"' {
-            page.push(b'"');
-        }
-        page.push(byte);
-    }
-    page.push(b'"');
-}
-
-/// Whether a spreadsheet may calculate it. Some trim what comes before, some take full-width signs for the narrow ones.
-fn is_formula(text: &str) -> bool {
-    let is_blank =
-        |sign: char| sign.is_whitespace() || sign.is_control() || matches!(sign, '\u{feff}' | '\u{200b}'..='\u{200f}');
-    let begins = |sign: char| {
-        matches!(sign, '=' | '+' | '-' | '@' | '\'' | '＝' | '＋' | '－' | '＠' | '−' | '﹢' | '﹣' | '﹦' | '﹫')
-    };
-    let first = text.chars().next();
-    first.is_some_and(|sign| matches!(sign, '\t' | '\r' | '\n'))
-        || text.trim_start_matches(is_blank).starts_with(begins)
 }
 
 /// An empty object is an empty cell.

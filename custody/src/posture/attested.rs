@@ -9,7 +9,7 @@ use tenantry_core::clock::Timestamp;
 use tenantry_platform::config::{Attested, Practice};
 
 /// The claim that every attested practice belongs to.
-pub(super) const CLAIM: &str = "EV-5";
+pub const CLAIM: &str = "EV-5";
 
 /// How it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,7 +62,7 @@ const COLUMNS: [&str; 12] = [
 
 /// The matrix as CSV: a row for each criterion and each evidence of it.
 pub fn to_csv(lines: &[Line<'_>], words: &Words) -> String {
-    let mut text = String::new();
+    let mut text = Vec::new();
     csv::write_line(&mut text, COLUMNS);
     for line in lines {
         let criterion = [line.criterion.id, words.say(line.criterion.word)];
@@ -76,10 +76,11 @@ pub fn to_csv(lines: &[Line<'_>], words: &Words) -> String {
             csv::write_line(&mut text, criterion.into_iter().chain(["none"]).chain([""; 9]));
         }
     }
-    text
+    // Invariant: whole texts were written, and ASCII between them.
+    String::from_utf8(text).expect("a line of texts is text")
 }
 
-fn write_tested(text: &mut String, criterion: [&str; 2], held: &Held, words: &Words) {
+fn write_tested(text: &mut Vec<u8>, criterion: [&str; 2], held: &Held, words: &Words) {
     let (control, verdict) = (&held.finding.control, &held.finding.verdict);
     let (claims, since, at) = (control.claims.join(" "), held.since.to_string(), held.finding.at.to_string());
     let statement = words.say(control.statement);
@@ -88,7 +89,7 @@ fn write_tested(text: &mut String, criterion: [&str; 2], held: &Held, words: &Wo
     csv::write_line(text, criterion.into_iter().chain(cells));
 }
 
-fn write_attested(text: &mut String, criterion: [&str; 2], one: &Attested, status: Status) {
+fn write_attested(text: &mut Vec<u8>, criterion: [&str; 2], one: &Attested, status: Status) {
     let (since, expires) = (one.date.to_string(), one.expires.to_string());
     let evidence = one.evidence.as_deref().unwrap_or_default();
     let id = one.practice.as_str();

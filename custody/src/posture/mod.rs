@@ -35,7 +35,7 @@ mod report;
 mod sites;
 mod standing;
 
-pub use attested::{Status, criteria as attested_criteria};
+pub use attested::{CLAIM as ATTESTED_CLAIM, Status, criteria as attested_criteria};
 pub use control::{Check, Control, Family, Outcome, Verdict};
 pub use controls::CONTROLS;
 pub use criteria::{CRITERIA, Criterion};

@@ -4,6 +4,7 @@
 
 mod contract;
 mod csp;
+mod headers;
 mod kit;
 mod limits;
 mod origin;

@@ -8,6 +8,7 @@ mod app;
 mod audit;
 mod browser;
 mod checked_in;
+mod claims;
 mod client;
 mod contract;
 mod credentials;

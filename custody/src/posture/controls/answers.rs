@@ -7,7 +7,9 @@ use http::{HeaderName, Method, StatusCode, header};
 use serde_json::Value;
 use tenantry_platform::config::TierId;
 
+use super::revocation::answers_to_key;
 use super::served::is_refusal;
+use crate::posture::canary::PATH;
 use crate::posture::control::Verdict;
 use crate::posture::probe::{Inconclusive, Probe};
 use crate::posture::sites::{Answer, Sites};
@@ -25,6 +27,9 @@ const CALLS_MOST: usize = 60;
 const NOTHING: &str = "00000000-0000-7000-8000-000000000000";
 /// Forms sent a run: a higher limit is read in the answer and not reached.
 const FORMS_MOST: u64 = 40;
+/// Each with the limit that it has by itself.
+const FORMS: [(&str, TierId); 3] =
+    [("/-/sign-in", TierId::SIGN_IN_IP), ("/-/sign-up", TierId::SIGN_UP_IP), ("/-/forgot-password", TierId::RESET_IP)];
 const FORM: (HeaderName, &str) = (header::CONTENT_TYPE, "application/x-www-form-urlencoded");
 const ELSEWHERE: &str = "https://evil.example";
 
@@ -92,19 +97,14 @@ struct Told {
 
 /// The API tells where its caller stands, and counts.
 pub(super) async fn limits_told(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
-    let sites = probe.sites()?.seen_from_elsewhere(&probe.ground.entropy);
-    let most = u64::from(probe.config.limits.tier(TierId::API_IP).limit);
-    let mut told = Vec::new();
-    for _ in 0..2 {
-        let answer = sites.fetch(&sites.api, "/-/api/v1/audit").await?;
-        let Some(standing) = standing(&answer) else {
-            return Ok(Verdict::fail("an answer of the API does not say where its caller stands"));
-        };
-        told.push(standing);
-    }
-    let (first, second) = (&told[0], &told[1]);
+    let most = u64::from(probe.config.limits.tier(TierId::API_KEY).limit);
+    let answers = answers_to_key(&probe, &[PATH, PATH]).await?;
+    let told: Vec<Told> = answers.iter().filter_map(standing).collect();
+    let [first, second] = told.as_slice() else {
+        return Ok(Verdict::fail("an answer of the API does not say where its caller stands"));
+    };
     Ok(if first.limit > most {
-        Verdict::fail(format!("the API tells of a limit of {}, above the {most} that an address has", first.limit))
+        Verdict::fail(format!("the API tells of a limit of {}, above the {most} that a key has", first.limit))
     } else if second.remaining >= first.remaining {
         Verdict::fail("two requests of the API were not counted")
     } else {
@@ -121,7 +121,7 @@ fn standing(answer: &Answer) -> Option<Told> {
 /// Sends one form more than its limit allows, from an address that nobody else has.
 pub(super) async fn form_limits(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let (mut found, mut told) = (Vec::new(), Vec::new());
-    for (path, tier) in [("/-/sign-in", TierId::SIGN_IN_IP), ("/-/sign-up", TierId::SIGN_UP_IP)] {
+    for (path, tier) in FORMS {
         let tier = probe.config.limits.tier(tier);
         let (limit, window_s) = (u64::from(tier.limit), tier.window_s);
         match refused_at(&probe, path, limit).await? {

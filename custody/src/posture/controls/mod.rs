@@ -39,7 +39,7 @@ controls! {
     "request-origin" ["WEB-3"], Access, "control.request_origin", "control.request_origin_check", ["CC6.6"], served::request_origin;
     "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
     "key-expiry" ["KEY-3"], Access, "control.key_expiry", "control.key_expiry_check", ["CC6.2", "CC6.3"], revocation::key_expiry;
-    "key-scopes" ["KEY-1", "KEY-4"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;
+    "key-scopes" ["KEY-1"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;
     "stopped-tenants" ["AC-12"], Access, "control.stopped_tenants", "control.stopped_tenants_check", ["CC6.2", "CC7.4"], revocation::stopped_tenants;
     "api-guards" ["AC-1", "AC-15"], Access, "control.api_guards", "control.api_guards_check", ["CC6.1", "CC6.6"], answers::api_guards;
     "operator-pages" ["AC-4"], Access, "control.operator_pages", "control.operator_pages_check", ["CC6.3"], answers::operator_pages;
@@ -49,11 +49,12 @@ controls! {
     "audit-intact" ["AUD-1"], Record, "control.audit_intact", "control.audit_intact_check", ["CC7.2", "CC7.3"], record::intact;
     "actors-apart" ["AUD-2"], Record, "control.actors_apart", "control.actors_apart_check", ["CC7.2"], upkeep::actors_apart;
     "key-acts" ["KEY-5"], Record, "control.key_acts", "control.key_acts_check", ["CC6.2", "CC7.2"], upkeep::key_acts;
+    "audit-retention" ["AUD-4"], Record, "control.audit_retention", "control.audit_retention_check", ["CC7.2"], upkeep::audit_retention;
     "audit-room" ["AUD-1"], Record, "control.audit_room", "control.audit_room_check", ["CC7.2"], upkeep::audit_room;
     "password-hashing" ["ID-2"], Secrets, "control.password_hashing", "control.password_hashing_check", ["CC6.1"], secrets::password_hashing;
     "key-digests" ["KEY-2"], Secrets, "control.key_digests", "control.key_digests_check", ["CC6.1"], secrets::key_digests;
     "sealed-secrets" ["EN-2"], Secrets, "control.sealed_secrets", "control.sealed_secrets_check", ["CC6.1", "CC6.7"], secrets::sealed;
-    "signing-keys" ["EN-2", "ID-8"], Secrets, "control.signing_keys", "control.signing_keys_check", ["CC6.1"], upkeep::signing_keys_turn;
+    "signing-keys" ["EN-2"], Secrets, "control.signing_keys", "control.signing_keys_check", ["CC6.1"], upkeep::signing_keys_turn;
     "security-headers" ["WEB-2"], Browser, "control.security_headers", "control.security_headers_check", ["CC6.6"], served::security_headers;
     "script-policy" ["WEB-1"], Browser, "control.script_policy", "control.script_policy_check", ["CC6.6", "CC6.8"], served::script_policy;
     "session-cookies" ["ID-5"], Browser, "control.session_cookies", "control.session_cookies_check", ["CC6.1", "CC6.7"], answers::session_cookies;

@@ -107,7 +107,7 @@ pub(super) async fn stopped_tenants(probe: Arc<Probe>) -> Result<Verdict, Inconc
 }
 
 /// What the served canary's key is answered on each path while it works.
-async fn answers_to_key(probe: &Probe, paths: &[&str]) -> Result<Vec<Answer>, Inconclusive> {
+pub(super) async fn answers_to_key(probe: &Probe, paths: &[&str]) -> Result<Vec<Answer>, Inconclusive> {
     let canary = probe.canaries.hold(probe, Which::Served).await?;
     let test = probe.connect(Login::Test).await?;
     canary.turn(probe, &test, State::Works).await?;

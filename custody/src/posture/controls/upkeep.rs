@@ -34,6 +34,8 @@ const LEAVE: [&str; 3] = [
 ];
 /// What the database says to whoever takes the last owner away.
 const CHECK_VIOLATION: &str = "23514";
+/// And to whoever may not call at all.
+const FORBIDDEN: &str = "42501";
 
 /// A workspace that exists only in a transaction, whose one owner is demoted, removed and deactivated.
 pub(super) async fn owner_kept(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
@@ -142,6 +144,29 @@ pub(super) async fn audit_room(probe: Arc<Probe>) -> Result<Verdict, Inconclusiv
     Ok(Verdict::unless(&found, format!("{} months in 3 schemas, this one and the next among them", months.len())))
 }
 
+/// Who tries to drop young months, with what, and what the database says: below the floor, or without the right.
+const EARLY: [(Login, &str, &str); 6] = [
+    (Login::Jobs, "select doors.drop_audit_months(now(), 11)", CHECK_VIOLATION),
+    (Login::Jobs, "select doors.drop_audit_months(now(), 0)", CHECK_VIOLATION),
+    (Login::Jobs, "select doors.drop_audit_months(now(), null)", CHECK_VIOLATION),
+    (Login::Control, "select doors.drop_audit_months(now(), 11)", FORBIDDEN),
+    (Login::Live, "select doors.drop_audit_months(now(), 11)", FORBIDDEN),
+    (Login::Operator, "select doors.drop_audit_months(now(), 11)", FORBIDDEN),
+];
+
+/// The one door that drops months refuses younger ones, and opens to one login alone.
+pub(super) async fn audit_retention(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let mut found = Vec::new();
+    for (login, statement, expected) in EARLY {
+        let trial = probe.trial(login).await?;
+        if trial.attempt(statement, &[]).await? != Tried::Refused(expected.to_owned()) {
+            found.push(format!("{} may run: {statement}", login.name()));
+        }
+        trial.roll_back().await?;
+    }
+    Ok(Verdict::unless(&found, format!("{} attempts to drop months of less than a year: all refused", EARLY.len())))
+}
+
 const CLAIM: &str = "
     select claimed from doors.claim_idempotency('live', sha256('posture'), 'posture', 'POST /posture', sha256($1::text::bytea),
                                                $2, $2::timestamptz + interval '1 hour')";
@@ -227,13 +252,14 @@ pub(super) async fn bounded_work(probe: Arc<Probe>) -> Result<Verdict, Inconclus
 /// Each registered statement of a tenant with its plan.
 async fn plan_all(probe: &Probe) -> Result<Vec<(&'static str, Plan)>, Inconclusive> {
     let mut planned = Vec::new();
-    for (login, name) in [(Login::Control, "tenantry_control"), (Login::Live, "tenantry_live")] {
+    for login in [Login::Control, Login::Live, Login::Operator] {
         let trial = probe.trial(login).await?;
         trial.as_tenant(Some(TenantId::from_uuid(Uuid::nil()))).await?;
         trial.run(PLAN_ANEW).await?;
-        let of_schema = registered()
-            .filter(|statement| statement.scope == "tenant" && statement.planes.iter().any(|(_, of)| *of == name));
-        for statement in of_schema {
+        let of_login = registered().filter(|statement| {
+            statement.scope == "tenant" && statement.planes.iter().any(|(_, of)| *of == login.name())
+        });
+        for statement in of_login {
             planned.push((statement.name, trial.plan(statement.text).await?));
         }
         trial.roll_back().await?;

@@ -128,9 +128,11 @@ impl Site {
         let plain = |status| (status, Vec::new(), String::new());
         match (&request.method, request.uri.path()) {
             _ if !HOSTS.contains(&host) && lie != Lie::AnyHost => plain(StatusCode::NOT_FOUND),
-            (&Method::POST, "/-/sign-in" | "/-/sign-out" | "/-/sign-up") if !is_own => plain(StatusCode::FORBIDDEN),
+            (&Method::POST, "/-/sign-in" | "/-/sign-out" | "/-/sign-up" | "/-/forgot-password") if !is_own => {
+                plain(StatusCode::FORBIDDEN)
+            }
             (&Method::POST, "/-/sign-out") => signed_out(lie),
-            (&Method::POST, path @ ("/-/sign-in" | "/-/sign-up")) => self.form(peer, path, lie),
+            (&Method::POST, path @ ("/-/sign-in" | "/-/sign-up" | "/-/forgot-password")) => self.form(peer, path, lie),
             (_, "/.well-known/security.txt") => security_txt(lie),
             (_, "/-/jwks.json") => jwks(lie),
             (_, "/-/api/openapi.json") => (StatusCode::OK, Vec::new(), OPENAPI.to_owned()),
@@ -146,19 +148,12 @@ impl Site {
         }
     }
 
-    /// A call of the API without a key: refused, counted, told.
+    /// A call of the API without a key: refused.
     fn nobody(&self, path: &str, lie: Lie, id: &str) -> Reply {
         let is_open = lie == Lie::OpenCall && path != "/-/api/v1/audit";
         let status = if is_open { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         let quoted = if lie == Lie::UnquotedRequestId { "another" } else { id };
-        let remaining = if lie == Lie::UncountedLimits { 100 } else { 100_000 - self.counter.load(Ordering::Relaxed) };
-        let told = [
-            ("x-ratelimit-limit", "120".to_owned()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("ratelimit-policy", "\"api_ip\";q=120;w=60".to_owned()),
-        ];
-        let headers = if lie == Lie::UntoldLimits { Vec::new() } else { told.to_vec() };
-        (status, headers, format!("{{\"request_id\":\"{quoted}\"}}"))
+        (status, Vec::new(), format!("{{\"request_id\":\"{quoted}\"}}"))
     }
 
     /// As a gateway without a cache would: known, neither revoked nor over, of a tenant that is served.
@@ -175,7 +170,20 @@ impl Site {
         if !column(2) && lie != Lie::StoppedTenant {
             return (StatusCode::FORBIDDEN, Vec::new(), r#"{"code":"tenant_suspended"}"#.to_owned());
         }
-        called(request, lie)
+        let (status, mut headers, body) = called(request, lie);
+        headers.extend(self.told(lie));
+        (status, headers, body)
+    }
+
+    /// Where the key stands in its limit.
+    fn told(&self, lie: Lie) -> Vec<(&'static str, String)> {
+        let remaining = if lie == Lie::UncountedLimits { 10 } else { 100_000 - self.counter.load(Ordering::Relaxed) };
+        let told = [
+            ("x-ratelimit-limit", "60".to_owned()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("ratelimit-policy", "\"api_key\";q=60;w=60".to_owned()),
+        ];
+        if lie == Lie::UntoldLimits { Vec::new() } else { told.to_vec() }
     }
 
     fn form(&self, peer: IpAddr, path: &str, lie: Lie) -> Reply {

@@ -59,6 +59,24 @@ async fn a_log_without_a_month_to_come_is_seen() {
 }
 
 #[tokio::test]
+async fn a_log_whose_year_can_be_shortened_is_seen() {
+    broken_and_mended(
+        "audit-retention",
+        &[(
+            "grant execute on function doors.drop_audit_months(timestamptz, integer) to tenantry_live",
+            "revoke execute on function doors.drop_audit_months(timestamptz, integer) from tenantry_live",
+        )],
+    )
+    .await;
+    let db = TestDb::new().await;
+    let without_floor = "
+        create or replace function doors.drop_audit_months(asked_at timestamptz, months integer)
+        returns table (plane text, low uuid, high uuid) language sql as 'select null::text, null::uuid, null::uuid where false'";
+    db.administrator().await.batch_execute(without_floor).await.unwrap();
+    expect(&probe(&db, None), "audit-retention", Outcome::Fail).await;
+}
+
+#[tokio::test]
 async fn a_key_of_idempotency_that_is_given_twice_is_seen() {
     let db = TestDb::new().await;
     let probe = probe(&db, None);

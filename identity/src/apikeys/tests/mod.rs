@@ -1,4 +1,4 @@
-//! Keys from their making to their end.
+//! Keys from their making to their end: scopes, digests, ends, one tenant and mode (KEY-1, KEY-2, KEY-3, KEY-4, KEY-5).
 
 mod pages;
 mod rotation;
