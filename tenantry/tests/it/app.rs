@@ -54,6 +54,8 @@ pub(crate) struct Wanted {
     pub(crate) dev: bool,
     /// Loopback is a proxy whose `X-Forwarded-For` is believed.
     pub(crate) proxied: bool,
+    /// Permissions, roles and members in the place of the demo's.
+    pub(crate) roles: Option<&'static str>,
     /// More lines for the file.
     pub(crate) settings: &'static str,
 }
@@ -148,13 +150,21 @@ impl TestApp {
 }
 
 fn config(wanted: &Wanted, port: u16, upstream: Upstream) -> Config {
-    let text = format!("{}{SMALL}{}", demo::CONFIG, wanted.settings);
+    let text = format!("{}{SMALL}{}", with_roles(wanted.roles), wanted.settings);
     let config = Config::for_dev("test.toml", &text, &Dev { port, upstream: Some(upstream) });
     let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
     if wanted.proxied {
         config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     }
     config
+}
+
+/// The demo's configuration, with other roles perhaps.
+fn with_roles(roles: Option<&str>) -> String {
+    let Some(roles) = roles else { return demo::CONFIG.to_owned() };
+    let (before, rest) = demo::CONFIG.split_once("[permissions]").unwrap();
+    let (_, routes) = rest.split_once("[[routes]]").unwrap();
+    format!("{before}{roles}\n[[routes]]{routes}")
 }
 
 /// A port that nobody else gets while the socket is held: cookies and links name it before anything listens.
@@ -242,9 +252,16 @@ impl<'a> Tenant<'a> {
 
     /// A key with every word that there is.
     pub(crate) async fn full_key(&self) -> Key<'a> {
-        let words = &self.app.server.app.config.permissions;
-        let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
-        self.key_of::<Live>(&words).await
+        self.key_of::<Live>(&self.words()).await
+    }
+
+    /// The same in test mode.
+    pub(crate) async fn full_test_key(&self) -> Key<'a> {
+        self.key_of::<Test>(&self.words()).await
+    }
+
+    fn words(&self) -> Vec<&'a str> {
+        self.app.server.app.config.permissions.iter().map(|(word, _)| word.as_str()).collect()
     }
 
     async fn key_of<M: Mode>(&self, scopes: &[&str]) -> Key<'a>
