@@ -114,6 +114,9 @@ actions! {
     "person.imported" AccountChange 1 Done "A person was taken over from another product";
     "person.verified" AccountChange 2 Done "A person proved an e-mail address";
     "posture.tried" EntityManagement 2 Done "A control tried a claim, in a transaction that is rolled back";
+    "role.created" EntityManagement 1 Notable "A role of the workspace's own was made";
+    "role.deleted" EntityManagement 4 Notable "A role of the workspace's own was deleted";
+    "role.updated" EntityManagement 3 Notable "A role of the workspace's own permits something else";
     "session.created" Authentication 1 Done "Somebody signed in";
     "session.ended" Authentication 2 Done "Somebody signed out";
     "session.refused" Authentication 1 Refused "An attempt to sign in as this person was refused";

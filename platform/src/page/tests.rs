@@ -54,7 +54,7 @@ fn every_word_that_a_page_asks_for_is_in_the_catalogue_and_none_is_left_over() {
 /// Keys that stand right after a call of the catalogue.
 fn asked_in(text: &str) -> Vec<&str> {
     let after = |call: &'static str| text.split(call).skip(1).filter_map(|rest| rest.split('"').next());
-    CALLS.into_iter().flat_map(after).filter(|key| key.contains('.') && !key.contains(' ')).collect()
+    CALLS.into_iter().flat_map(after).filter(|key| key.contains('.') && !key.contains([' ', '@'])).collect()
 }
 
 /// All templates and code of the workspace that may show words.

@@ -225,9 +225,20 @@ fn changing() -> Vec<OwnRoute> {
 }
 
 const INVITATIONS: &str = "/-/api/v1/invitations";
+const ROLES: &str = "/-/api/v1/roles";
 
 fn invite<'a>(key: &Key<'a>, email: &str) -> Call<'a> {
     key.call("POST", "api", INVITATIONS).json(&json!({ "email": email, "role": "MEMBER" }))
+}
+
+fn make_role<'a>(key: &Key<'a>, name: &str) -> Call<'a> {
+    key.call("POST", "api", ROLES).json(&json!({ "name": name, "permissions": ["members:read"] }))
+}
+
+/// The path of a new role.
+async fn role(key: &Key<'_>, name: &str) -> String {
+    let made = make_role(key, name).send().await.expect(201).json();
+    format!("{ROLES}/{}", made["role"]["id"].as_str().unwrap())
 }
 
 /// The path of a new member.
@@ -269,6 +280,11 @@ async fn example<'a>(acme: &Tenant<'a>, key: &Key<'a>, route: &OwnRoute) -> Call
             let made = invite(key, "other@there.example").send().await.expect(201).json();
             key.call(method, "api", &format!("{INVITATIONS}/{}", made["id"].as_str().unwrap()))
         }
+        ("POST", ROLES) => make_role(key, "Billing"),
+        ("PATCH", "/-/api/v1/roles/{id}") => key
+            .call(method, "api", &role(key, "Auditors").await)
+            .json(&json!({ "description": "Look, and change nothing" })),
+        ("DELETE", "/-/api/v1/roles/{id}") => key.call(method, "api", &role(key, "Guests").await),
         other => panic!("write here a request of {other:?} that works: the route must be tried"),
     }
 }
