@@ -48,7 +48,7 @@ async fn the_fastapi_example_is_safe_with_nothing_but_its_verifier() {
         let uvicorn = ["-B", "-m", "uvicorn", "app:app", "--port", port].map(str::to_owned);
         std::iter::once(python.to_string_lossy().into_owned()).chain(uvicorn).collect()
     });
-    example.await.is_safe().await;
+    example.await.prove_safe().await;
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn the_nextjs_example_is_safe_with_nothing_but_its_verifier() {
         let next = ["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", port];
         std::iter::once(node.to_string_lossy().into_owned()).chain(next.map(str::to_owned)).collect()
     });
-    example.await.is_safe().await;
+    example.await.prove_safe().await;
 }
 
 /// The verifier's own cases, in its own language.
@@ -97,7 +97,7 @@ impl Example {
         Self { dev, app: format!("http://127.0.0.1:{port}"), port, _place: place }
     }
 
-    async fn is_safe(self) {
+    async fn prove_safe(self) {
         self.keeps_tenants_and_modes_apart().await;
         self.is_refused_by_the_gateway_what_it_does_not_judge().await;
         self.shows_its_page_under_the_policy().await;
