@@ -2,8 +2,8 @@
 //!
 //! A route without a permission says why it is public. The life of a request reads this table before any
 //! handler runs, so a hand-made URL meets the same guard as a link (AC-1, AC-15). The rows stand by audience:
-//! [`everywhere`], [`people`] (nobody yet), [`account`] (oneself), [`console`] (a workspace), [`operator`]
-//! (platform staff), [`api`] (keys), [`dev`].
+//! `everywhere`, `people` (nobody yet), `account` (oneself), `console` (a workspace), `operator`
+//! (platform staff), `api` (keys), `dev`.
 
 mod account;
 mod api;
