@@ -20,8 +20,6 @@ use tenantry_platform::signing::Purpose;
 use crate::app::App;
 use crate::routes::Mounted;
 
-/// Working days until a report of a weakness is answered.
-const ANSWER_DAYS: usize = 3;
 /// A database that takes longer for one row serves nobody; load balancers wait a few seconds for the answer.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 /// How long verifiers may keep the key set: shorter than a new key is published ahead.
@@ -121,11 +119,13 @@ pub(crate) async fn report(State(app): State<Arc<App>>, caller: Caller, headers:
 pub(crate) async fn security_txt(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     use askama::Template as _;
     let settings = &app.config.security_txt;
+    let origin = app.config.hosts.origin(&app.config.hosts.central());
     let page = SecurityTxt {
         contact: contact_href(&settings.contact),
         expires: settings.expires,
         languages: "en".to_owned(),
-        origin: app.config.hosts.origin(&app.config.hosts.central()),
+        policy: settings.policy.clone().unwrap_or_else(|| format!("{origin}/security/disclosure")),
+        origin,
     };
     let text = page.render().map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
@@ -139,7 +139,7 @@ pub(crate) async fn disclosure(State(app): State<Arc<App>>, caller: Caller) -> R
         chrome: app.identity.visit(&caller).page(Disclosure::TITLE),
         contact_href: contact_href(&contact),
         contact,
-        answer_days: ANSWER_DAYS,
+        answer_days: app.config.security_txt.answer_days,
         in_scope: vec![hosts.central(), hosts.api(), format!("*.{}", hosts.base)],
         out_of_scope: Vec::new(),
     })

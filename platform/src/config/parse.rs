@@ -137,12 +137,20 @@ pub(super) fn mailbox(text: &str) -> Parsed<String> {
 /// Where a stranger reports a weakness (RFC 9116, section 2.5.3).
 pub(super) fn contact(text: &str) -> Parsed<String> {
     let is_contact = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "mailto" | "https" | "tel"));
-    expect(is_contact.then(|| text.to_owned()), "write mailto:security@example.com, an https:// address or tel:")
+    expect(
+        (is_contact && is_line(text)).then(|| text.to_owned()),
+        "write mailto:security@example.com, an https:// address or tel:",
+    )
 }
 
 pub(super) fn link(text: &str) -> Parsed<String> {
     let is_link = Url::parse(text).is_ok_and(|url| url.scheme() == "https" && url.password().is_none());
-    expect(is_link.then(|| text.to_owned()), "write an https:// address")
+    expect((is_link && is_line(text)).then(|| text.to_owned()), "write an https:// address")
+}
+
+/// The reader of addresses leaves line breaks out; in security.txt each would begin a field of its own.
+fn is_line(text: &str) -> bool {
+    !text.contains(char::is_control)
 }
 
 /// A day of the calendar, in UTC.

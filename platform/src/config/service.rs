@@ -44,6 +44,8 @@ pub struct SecurityTxt {
     pub expires: Timestamp,
     /// Where the policy is; none: Tenantry's own page on disclosure.
     pub policy: Option<String>,
+    /// Working days within which a person answers a report, as that page promises.
+    pub answer_days: usize,
 }
 
 /// `[audit]`.
@@ -180,6 +182,7 @@ impl SecurityTxt {
                 .unwrap_or_default(),
             expires: section.required("expires", "\"2027-06-30T00:00:00Z\"", expires, parse::time).unwrap_or_default(),
             policy: section.maybe("policy", parse::link),
+            answer_days: section.number("answer_days", 3, 1..=30),
         }
     }
 }

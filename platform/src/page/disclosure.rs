@@ -35,4 +35,6 @@ pub struct SecurityTxt {
     pub languages: String,
     /// `https://app.example.com`, without a slash at its end.
     pub origin: String,
+    /// Where a stranger reads how reports are taken.
+    pub policy: String,
 }

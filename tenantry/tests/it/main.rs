@@ -14,6 +14,7 @@ mod contract;
 mod credentials;
 mod dev;
 mod directory;
+mod disclosure;
 mod echo;
 mod events;
 mod examples;

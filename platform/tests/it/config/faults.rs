@@ -302,6 +302,22 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn what_strangers_are_told_is_one_line_each_and_within_its_range() {
+    for (from, to, fault) in [
+        (
+            "expires",
+            "policy = \"https://example.com/a\\nContact: b\", expires",
+            "policy is malformed. Write an https://",
+        ),
+        ("mailto:security@example.com", "mailto:a@example.com\\nPolicy: b", "contact is malformed. Write mailto:"),
+        ("expires", "answer_days = 0, expires", "answer_days = 0 is out of range. Write a number from 1 to 30."),
+    ] {
+        let report = Config::parse("tenantry.toml", &NEEDED.replace(from, to)).unwrap_err().to_string();
+        assert!(report.contains(fault) && report.lines().count() == 1, "{report}");
+    }
+}
+
+#[test]
 fn paths_origins_and_sources_that_open_more_than_they_say_are_refused() {
     refused(
         "[[routes]]\npath = \"/a/*/b\"\nguard = \"key\"\n[[routes]]\npath = \"/b\"\nguard = \"session\"\nmethods = [\"get\"]\ncors = [\"*\"]\ncsp_sources = { script-src = [\"'unsafe-inline'\"], default-src = [\"'self'\"] }\n",
