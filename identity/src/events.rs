@@ -1,9 +1,9 @@
 //! What this area tells the app: every kind, with its fields. A verb emits it in the transaction of its change.
 
 tenantry_platform::events! {
-    USER_CREATED "user.created" "Somebody has an account now: they signed up, or were brought in from elsewhere." {
+    USER_CREATED "user.created" "Somebody has an account now: they signed up, were brought in from elsewhere, or a workspace was made for them." {
         must id: Id "The person.";
-        must tenant_id: Id "The workspace that they made with it, or were invited to.";
+        must tenant_id: Id "The workspace that they made with it, were invited to, or that was made for them.";
     }
     SESSION_CREATED "session.created" "A member signed in, on the central host or on one of the workspace's." {
         must id: Id "The session.";

@@ -106,11 +106,12 @@ actions! {
     "invitation.revoked" EntityManagement 4 Done "An invitation was taken back";
     "limit.exceeded" ApiActivity 99 Refused "A caller was over a limit";
     "member.invited" EntityManagement 1 Notable "Somebody was invited";
-    "member.joined" EntityManagement 1 Notable "An invitation was accepted";
+    "member.joined" EntityManagement 1 Notable "Somebody became a member";
     "member.left" EntityManagement 4 Notable "A member left";
     "member.removed" EntityManagement 4 Notable "A member was removed";
     "member.role_changed" EntityManagement 3 Notable "A member has another role";
     "ownership.transferred" EntityManagement 3 Notable "The workspace has another owner";
+    "person.created" AccountChange 1 Done "A person was made with a workspace that they own, by a command";
     "person.imported" AccountChange 1 Done "A person was taken over from another product";
     "person.verified" AccountChange 2 Done "A person proved an e-mail address";
     "posture.tried" EntityManagement 2 Done "A control tried a claim, in a transaction that is rolled back";

@@ -66,7 +66,7 @@ impl Identity {
     }
 
     /// Makes a link and mails it to the person's address as it is stored, never as it was typed.
-    pub(super) async fn mail_reset(
+    pub(crate) async fn mail_reset(
         &self,
         tx: &mut TenantTx<Control>,
         person: &PersonRef,

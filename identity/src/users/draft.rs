@@ -80,7 +80,8 @@ pub(crate) fn accept(policy: &PasswordPolicy, password: &SecretString, about: &[
     policy.accept(password.expose_secret(), about).map_err(|fault| fault.to_string())
 }
 
-fn read_slug(text: &str, options: &Options) -> Result<Slug, String> {
+/// The name of a new workspace in hosts, or the sentence on what to do better.
+pub(super) fn read_slug(text: &str, options: &Options) -> Result<Slug, String> {
     let text = text.trim().to_ascii_lowercase();
     if options.names.is_ours(&text) {
         return Err(sentence(&SlugFault::Reserved.to_string()));

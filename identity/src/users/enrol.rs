@@ -3,7 +3,7 @@
 use serde_json::json;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{IdentityId, PersonId, TenantId};
-use tenantry_core::secret::SecretString;
+use tenantry_core::secret::{ExposeSecret as _, SecretString};
 use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Context, Control, TenantTx};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, PersonRef, TenantRef};
@@ -112,12 +112,12 @@ impl Identity {
         new: &NewPerson,
     ) -> Result<PersonRef, Problem> {
         let now = self.ground.now();
-        store::insert_person(tx, email, &new.name, now).await?;
+        store::insert_person(tx, (email, &new.name), true, now).await?;
         if !store::claim_email(tx, email, new.id).await? {
             return Err(known());
         }
         let identity = IdentityId::new(&self.ground.clock, &self.ground.entropy);
-        store::insert_password(tx, identity, new.id, &new.hash, now).await?;
+        store::insert_password(tx, identity, new.id, new.hash.expose_secret(), now).await?;
         record::append(tx, &self.ground, Act::new("person.verified", "person", new.id)).await?;
         let tenant = tx.context().tenant;
         record::emit(tx, &self.ground, &events::USER_CREATED, json!({ "id": new.id, "tenant_id": tenant })).await?;

@@ -47,7 +47,7 @@ impl Identity {
         let mut tx =
             Permit::<Authenticate, Control>::system(context, Actor::person(&person), origin).begin(&self.ground);
         if found.is_none() {
-            store::insert_person(&mut tx, email, &person.name, self.ground.now()).await?;
+            store::insert_person(&mut tx, (email, &person.name), true, self.ground.now()).await?;
             if !store::claim_email(&mut tx, email, id).await? {
                 return Err(Problem::new(Kind::Conflict, "Somebody made this person meanwhile. Ask again."));
             }

@@ -64,7 +64,7 @@ pub async fn named(ground: &Ground, address: &EmailAddress) -> Result<PersonId, 
 }
 
 async fn change(tx: &mut TenantTx<Control>, (before, after): (&str, &str)) -> Result<(), Problem> {
-    let standing = store::standing(tx).await?.ok_or_else(Problem::not_found)?;
+    let standing = store::standing(tx).await?.ok_or_else(Problem::not_found)?.status;
     if standing != before {
         let text = format!("This person is {standing}, not {before}: nothing was changed.");
         return Err(Problem::new(Kind::Conflict, text).code("person_status"));

@@ -3,7 +3,6 @@
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{IdentityId, LinkId, PersonId, TenantId};
-use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
@@ -22,11 +21,11 @@ sql! {
     AsDoor OnlyControl USE_LINK = "select id, data from doors.use_link($1, $2, $3)";
     AsDoor OnlyControl CLAIM_EMAIL = "select doors.claim_email($1, $2)";
     AsDoor OnlyControl VOID_LINKS = "select doors.void_links(array['reset', 'email', 'email_undo'], $1)";
-    AsPerson OnlyControl STANDING = "select status from persons where person_id = $1 for no key update";
+    AsPerson OnlyControl STANDING = "select status, email, name from persons where person_id = $1 for no key update";
     AsPerson OnlyControl SET_STANDING = "update persons set status = $2 where person_id = $1";
     AsPerson OnlyControl INSERT_PERSON = "
         insert into persons (person_id, email, email_lower, name, status, created_at, verified_at)
-        values ($1, $2, $3, $4, 'active', $5, $5)";
+        values ($1, $2, $3, $4, $5, $6, $7)";
     AsPerson OnlyControl INSERT_IDENTITY = "
         insert into identities (person_id, id, kind, issuer, subject, secret, created_at, changed_at)
         values ($1, $2, 'password', $3, $4, $5, $6, $6)";
@@ -37,6 +36,16 @@ sql! {
 pub(super) struct StoredLink {
     pub(super) id: LinkId,
     pub(super) sealed: Vec<u8>,
+}
+
+/// Whether a person may sign in, and where mail to them goes.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// `pending`, `active` or `deactivated`.
+    pub(super) status: String,
+    /// As it is stored, never as somebody typed it.
+    pub(super) email: String,
+    pub(super) name: String,
 }
 
 /// Holds a slug. `false`: somebody has it, or holds it.
@@ -88,29 +97,32 @@ pub(super) async fn claim_email(
     Ok(tx.query_one(&CLAIM_EMAIL, &[&email.lookup(), &person.uuid()]).await?.get(0))
 }
 
+/// Whoever has not proven their address is `pending` (ID-3).
 pub(super) async fn insert_person(
     tx: &mut TenantTx<Control>,
-    email: &EmailAddress,
-    name: &str,
+    (email, name): (&EmailAddress, &str),
+    is_proven: bool,
     now: Timestamp,
 ) -> Result<(), DbFault> {
-    tx.execute(&INSERT_PERSON, &[&email.as_str(), &email.lookup(), &name, &now]).await
+    let (status, verified_at) = if is_proven { ("active", Some(now)) } else { ("pending", None) };
+    tx.execute(&INSERT_PERSON, &[&email.as_str(), &email.lookup(), &name, &status, &now, &verified_at]).await
 }
 
 pub(super) async fn insert_password(
     tx: &mut TenantTx<Control>,
     id: IdentityId,
     person: PersonId,
-    hash: &SecretString,
+    hash: &str,
     now: Timestamp,
 ) -> Result<(), DbFault> {
     let subject = person.to_string();
-    tx.execute(&INSERT_IDENTITY, &[&id.uuid(), &OURSELVES, &subject, &hash.expose_secret(), &now]).await
+    tx.execute(&INSERT_IDENTITY, &[&id.uuid(), &OURSELVES, &subject, &hash, &now]).await
 }
 
-/// The status of the transaction's person, held until its end: sign-ins wait.
-pub(super) async fn standing(tx: &mut TenantTx<Control>) -> Result<Option<String>, DbFault> {
-    Ok(tx.query_opt(&STANDING, &[]).await?.map(|row| row.get(0)))
+/// The transaction's person, held until its end: sign-ins wait.
+pub(super) async fn standing(tx: &mut TenantTx<Control>) -> Result<Option<Standing>, DbFault> {
+    let row = tx.query_opt(&STANDING, &[]).await?;
+    Ok(row.map(|row| Standing { status: row.get(0), email: row.get(1), name: row.get(2) }))
 }
 
 pub(super) async fn set_standing(tx: &mut TenantTx<Control>, status: &str) -> Result<(), DbFault> {

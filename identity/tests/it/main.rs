@@ -11,6 +11,8 @@ mod account;
 mod apikeys;
 #[path = "../../src/authn/tests.rs"]
 mod authn;
+#[path = "../../src/users/founding/tests.rs"]
+mod founding;
 #[path = "../../src/users/import/tests.rs"]
 mod import;
 #[path = "../../src/members/tests/mod.rs"]

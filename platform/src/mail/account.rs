@@ -11,6 +11,8 @@ use crate::page::words::Words;
 pub enum AccountLetter {
     /// A link that sets a new password.
     ResetPassword,
+    /// The same for whoever a workspace was made for: they have no password yet.
+    WorkspaceReady,
     /// The password is another one now.
     PasswordChanged,
     /// To the new address: a link that proves it.
@@ -55,8 +57,9 @@ impl AccountLetter {
     }
 
     /// Every letter about an account.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ResetPassword,
+        Self::WorkspaceReady,
         Self::PasswordChanged,
         Self::ConfirmEmail,
         Self::EmailTaken,
@@ -70,6 +73,7 @@ impl AccountLetter {
     const fn name(self) -> &'static str {
         match self {
             Self::ResetPassword => "reset_password",
+            Self::WorkspaceReady => "workspace_ready",
             Self::PasswordChanged => "password_changed",
             Self::ConfirmEmail => "confirm_email",
             Self::EmailTaken => "email_taken",
@@ -88,6 +92,13 @@ impl AccountLetter {
                 text: "mail.reset_text",
                 act: "mail.reset_act",
                 note: "mail.reset_note",
+            },
+            Self::WorkspaceReady => Keys {
+                subject: "mail.ready_subject",
+                title: "mail.ready_title",
+                text: "mail.ready_text",
+                act: "mail.ready_act",
+                note: "mail.ready_note",
             },
             Self::PasswordChanged => Keys {
                 subject: "mail.password_subject",

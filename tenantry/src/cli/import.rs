@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tenantry_custody::vault;
 use tenantry_identity::users::import::{self, Imported, LINE_BYTES_MOST, Newcomer};
 use tenantry_platform::problem::Problem;
 
@@ -41,6 +42,8 @@ struct Report {
 
 pub(super) async fn run(args: ImportArgs) -> Outcome {
     let installation = Installation::open(&args.place).await?;
+    // What is sealed here, the serving process has to open.
+    vault::ensure_canary(&installation.ground).await?;
     let mut lines = open(&args)?;
     let (mut report, mut number, mut line) = (Report::default(), 0, Vec::new());
     while read_line(&mut lines, &mut line)? {

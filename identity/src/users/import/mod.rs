@@ -10,7 +10,6 @@
 //! - A trial does all of it and rolls back.
 
 mod line;
-mod store;
 
 pub use line::{LINE_BYTES_MOST, Line, LineFault, Newcomer};
 
@@ -24,6 +23,7 @@ use tenantry_platform::permit::{Actor, Administer, Origin, Permit, TenantRef};
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::{self, Act};
 
+use super::store;
 use crate::roles::RoleBook;
 use crate::{events, members, tenants};
 
@@ -77,13 +77,13 @@ async fn enter(
     newcomer: &Newcomer,
 ) -> Result<bool, Problem> {
     let now = ground.now();
-    store::insert_person(tx, newcomer, now).await?;
+    store::insert_person(tx, (newcomer.email(), newcomer.name()), newcomer.is_verified(), now).await?;
     if !store::claim_email(tx, newcomer.email(), person).await? {
         return Ok(false);
     }
     if let Some(hash) = newcomer.hash() {
         let identity = IdentityId::new(&ground.clock, &ground.entropy);
-        store::insert_password(tx, identity, person, hash, now).await?;
+        store::insert_password(tx, identity, person, hash.as_str(), now).await?;
     }
     Ok(true)
 }

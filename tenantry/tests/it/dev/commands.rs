@@ -44,8 +44,30 @@ async fn a_suspended_tenant_is_refused_by_the_running_process() {
 
     let unknown = dev.command(&["tenants", "suspend", "nobody", "--reason", "Unpaid"]).await.refused();
     assert!(unknown.contains("no workspace nobody"), "{unknown}");
+    workspaces_are_made(&dev).await;
     staff_comes_and_goes(&dev).await;
     signing_keys_rotate(&dev).await;
+}
+
+/// The running process sends the mail, and serves the host that it had refused before.
+async fn workspaces_are_made(dev: &Dev) {
+    let front = dev.ready.tenant.replace("acme", "initech");
+    let seen = async || Ask::get(&front).header("accept", "text/html").send().await.status;
+    assert_eq!(seen().await, 404);
+    let create = ["tenants", "create", "--slug", "initech", "--name", "Initech", "--owner", "peter@initech.example"];
+    let said = dev.command(&create).await.well();
+    assert!(said.starts_with(&format!("initech is served at {front}.")) && said.contains("is mailed a link"), "{said}");
+    until("the host is served", async || (seen().await == 303).then_some(())).await;
+    until("the owner has the mail", async || {
+        let mails = Ask::get(&dev.ready.mailbox).send().await.expect(200).json();
+        let mut to = mails.as_array().unwrap().iter().map(|mail| mail["to"].to_string());
+        to.any(|to| to.contains("peter@initech.example")).then_some(())
+    })
+    .await;
+    let again = dev.command(&create).await.refused();
+    assert!(again.contains("initech is another workspace's") && again.contains("Choose another"), "{again}");
+    let ours = dev.command(&["tenants", "create", "--slug", "app", "--name", "Us", "--owner", "us@us.example"]).await;
+    assert!(ours.refused().starts_with("tenantry: --slug: "));
 }
 
 async fn staff_comes_and_goes(dev: &Dev) {
