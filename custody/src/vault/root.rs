@@ -1,13 +1,11 @@
-//! Where the root key comes from: text, a file that nobody else can read, or a command.
+//! Where the root key comes from: the environment, or a file that it names, or a command.
 
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tenantry_core::random::Entropy;
 use tenantry_core::seal::{NotARootKey, RootKey, Sealer, Zeroizing};
-use tenantry_core::secret::{ExposeSecret, SecretString};
+use tenantry_core::secret::ExposeSecret as _;
 use tenantry_platform::config::{self, Secrets};
 use tokio::io::AsyncReadExt as _;
 
@@ -22,22 +20,6 @@ pub enum RootFault {
     /// The text is none.
     #[error(transparent)]
     NotAKey(#[from] NotARootKey),
-    /// The file cannot be read or written.
-    #[error("the root key file {path} cannot be used: {cause}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// Others on this machine could read it.
-    #[error("the root key file {path} can be read by others (mode {mode:o}); run `chmod 600 {path}`")]
-    Readable {
-        /// Which.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
     /// The command gave no key.
     #[error("the root key command `{program}` {what}; run it by hand: it must print the key alone")]
     Command {
@@ -62,42 +44,6 @@ pub async fn sealer(secrets: &Secrets) -> Result<Sealer, RootFault> {
         Some(previous) => Ok(sealer.with_previous(&RootKey::from_bytes(previous.expose_secret())?)),
         None => Ok(sealer),
     }
-}
-
-/// A new root key as text: what `tenantry keys new-root` prints.
-pub fn new_text(entropy: &Entropy) -> SecretString {
-    RootKey::generate(entropy).to_text()
-}
-
-/// The root key of a file, or of a new file that is made with one: for `tenantry dev`.
-pub fn open_or_make(path: &Path, entropy: &Entropy) -> Result<RootKey, RootFault> {
-    match make(path, entropy) {
-        Err(RootFault::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => from_file(path),
-        made => made,
-    }
-}
-
-/// The root key of a file that nobody else can read.
-pub fn from_file(path: &Path) -> Result<RootKey, RootFault> {
-    refuse_readable(path)?;
-    let mut text = Zeroizing::new(String::new());
-    let file = std::fs::File::open(path).map_err(at(path))?;
-    file.take(TEXT_MOST).read_to_string(&mut text).map_err(at(path))?;
-    from_text(&text)
-}
-
-/// Refuses a file that its group or everybody can read or write.
-#[cfg(unix)]
-pub fn refuse_readable(path: &Path) -> Result<(), RootFault> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_err(at(path))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(RootFault::Readable { path: path.to_owned(), mode }) }
-}
-
-/// Without permission bits there is nothing to refuse by.
-#[cfg(not(unix))]
-pub fn refuse_readable(_: &Path) -> Result<(), RootFault> {
-    Ok(())
 }
 
 /// The root key that a program prints, such as a client of a key service.
@@ -130,25 +76,4 @@ async fn output(program: &str, args: &[String]) -> io::Result<Zeroizing<String>>
 fn from_text(text: &str) -> Result<RootKey, RootFault> {
     let bytes = config::parse_root_key(text).ok_or(NotARootKey::Form)?;
     Ok(RootKey::from_bytes(bytes.expose_secret())?)
-}
-
-fn make(path: &Path, entropy: &Entropy) -> Result<RootKey, RootFault> {
-    let key = RootKey::generate(entropy);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(at(path))?;
-    let write = |file: &mut std::fs::File| -> io::Result<()> {
-        writeln!(file, "{}", key.to_text().expose_secret())?;
-        // A key that sealed rows and is lost with the power would lose the rows.
-        file.sync_all()
-    };
-    write(&mut file).map_err(at(path))?;
-    Ok(key)
-}
-
-fn at(path: &Path) -> impl FnOnce(io::Error) -> RootFault {
-    let path = path.to_owned();
-    move |cause| RootFault::File { path, cause }
 }

@@ -1,4 +1,4 @@
-//! The vault, from outside: keys by the clock, wrong root keys, files that others can read.
+//! The vault, from outside: keys by the clock, wrong root keys, a command that prints one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,23 +122,9 @@ async fn a_signing_key_that_was_moved_to_another_row_does_not_open() {
 }
 
 #[cfg(unix)]
-#[test]
-fn a_root_key_file_that_others_can_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("root.key");
-    let made = root::open_or_make(&path, &Entropy::seeded(1)).unwrap().to_text();
-    let again = root::open_or_make(&path, &Entropy::seeded(2)).unwrap().to_text();
-    assert_eq!(made.expose_secret(), again.expose_secret());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    let fault = root::from_file(&path).unwrap_err().to_string();
-    assert!(fault.contains("chmod 600"), "{fault}");
-}
-
-#[cfg(unix)]
 #[tokio::test]
 async fn a_command_gives_the_root_key_or_a_sentence_without_it() {
-    let text = root::new_text(&Entropy::seeded(3)).expose_secret().to_owned();
+    let text = RootKey::generate(&Entropy::seeded(3)).to_text().expose_secret().to_owned();
     let key = root::from_command(&["echo".to_owned(), text.clone()]).await.unwrap();
     assert_eq!(key.to_text().expose_secret(), text);
     let fault = root::from_command(&["echo".to_owned(), text[1..].to_owned()]).await.unwrap_err().to_string();

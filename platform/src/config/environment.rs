@@ -1,10 +1,13 @@
 //! The environment as an argument, and the secrets that only it may bring [EN-5].
 //!
-//! Each secret comes as `NAME`, or as `NAME_FILE`: the path of a file that holds it. Never both.
+//! Each secret comes as `NAME`, or as `NAME_FILE`: the path of a file that holds it. Never both, and never a file that
+//! others can read.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read as _;
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -19,6 +22,8 @@ use super::routes::Guard;
 
 /// A secret is a line, not a document.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// Writing by the group, anything by everybody else.
+const OPEN_BITS: u32 = 0o027;
 /// Below this a cron secret could be guessed: 128 bits in base64.
 const CRON_SECRET_CHARS_MIN: usize = 22;
 
@@ -39,7 +44,7 @@ impl Environment {
     /// The secret of a name: the variable's value, or the contents of the file that `NAME_FILE` names.
     ///
     /// # Errors
-    /// Both are set, or the file cannot be read.
+    /// Both are set, or the file cannot be read, or is open to others.
     pub fn secret(&self, name: &str) -> Result<Option<SecretString>, Fault> {
         let file_name = format!("{name}_FILE");
         match (self.value(name), self.value(&file_name)) {
@@ -80,11 +85,13 @@ fn fault(name: &str, what: impl Into<String>, fix: impl Into<String>) -> Fault {
 }
 
 fn read(name: &str, path: &Path) -> Result<SecretString, Fault> {
-    let mut text = Zeroizing::new(String::new());
-    let read = std::fs::File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text));
-    let length = read.map_err(|cause| {
+    let unreadable = |cause: io::Error| {
         fault(name, format!("{} cannot be read: {cause}", path.display()), "Name a file that this user may read.")
-    })?;
+    };
+    let mut text = Zeroizing::new(String::new());
+    let file = File::open(path).map_err(unreadable)?;
+    refuse_open(name, path, &file.metadata().map_err(unreadable)?)?;
+    let length = file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     if length as u64 > SECRET_BYTES_MAX || text.trim().is_empty() {
         return Err(fault(
             name,
@@ -95,12 +102,25 @@ fn read(name: &str, path: &Path) -> Result<SecretString, Fault> {
     Ok(SecretString::from(text.trim().to_owned()))
 }
 
+/// Refuses a file that everybody on the machine can read, or that somebody else can write. Its group may read it: that
+/// is how Kubernetes and systemd hand a secret to a service.
+fn refuse_open(name: &str, path: &Path, file: &Metadata) -> Result<(), Fault> {
+    let mode = file.permissions().mode() & 0o777;
+    if mode & OPEN_BITS == 0 || !file.is_file() {
+        return Ok(());
+    }
+    let path = path.display();
+    let what = format!("{path} is open to others (mode {mode:o})");
+    let fix = format!("Run `chmod 600 {path}`, or mount it with mode 0440: its group may read it, nobody else.");
+    Err(fault(name, what, fix))
+}
+
 /// What serving needs to know and no file may say.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     pub logins: Logins,
     pub root_key: RootKey,
-    /// The root key before the present one, while rows are rewrapped.
+    /// The root key before the present one: what it sealed still opens.
     pub previous_root_key: Option<RootKeyBytes>,
     pub smtp_url: SecretString,
     /// The cron secret and the next one; empty when no route has that guard.

@@ -1,6 +1,8 @@
 //! The secrets: all that are missing at once, none of their values ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 use tenantry_platform::config::{Config, Environment, Secrets};
 
@@ -81,6 +83,7 @@ fn a_secret_may_come_from_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("smtp");
     std::fs::write(&path, "smtps://mail.example.com\n").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let mut variables = environment();
     variables.remove("TENANTRY_SMTP_URL");
     variables.insert("TENANTRY_SMTP_URL_FILE".to_owned(), path.display().to_string());
@@ -89,6 +92,32 @@ fn a_secret_may_come_from_a_file() {
     let report = Secrets::load(&demo(), &variables.into_iter().collect()).unwrap_err().to_string();
     assert_eq!(report.lines().count(), 1, "{report}");
     assert!(report.starts_with("TENANTRY_SMTP_URL_FILE: ") && report.contains("does not hold a secret"), "{report}");
+}
+
+#[test]
+fn a_secret_that_others_can_read_or_write_is_refused_with_its_cure() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("smtp");
+    std::fs::write(&path, "smtps://mail.example.com\n").unwrap();
+    let named = directory.path().join("as-kubernetes-names-it");
+    std::os::unix::fs::symlink(&path, &named).unwrap();
+    let mut variables = environment();
+    variables.remove("TENANTRY_SMTP_URL");
+    variables.insert("TENANTRY_SMTP_URL_FILE".to_owned(), named.display().to_string());
+    let environment: Environment = variables.into_iter().collect();
+    let load = |mode: u32| {
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        Secrets::load(&demo(), &environment).map_err(|faults| faults.to_string())
+    };
+    for mode in [0o400, 0o600, 0o440, 0o640] {
+        load(mode).unwrap_or_else(|fault| panic!("{mode:o}: {fault}"));
+    }
+    for mode in [0o644, 0o604, 0o602, 0o601, 0o620, 0o660, 0o444] {
+        let fault = load(mode).unwrap_err();
+        let cure = format!("is open to others (mode {mode:o}). Run `chmod 600 {}`", named.display());
+        assert!(fault.starts_with("TENANTRY_SMTP_URL_FILE: ") && fault.contains(&cure), "{fault}");
+        assert!(!fault.contains("mail.example.com"), "{fault}");
+    }
 }
 
 #[test]
