@@ -1,12 +1,13 @@
 //! Step 5: which credential the request shows, and whether it is good. Refused ends the request: no other
 //! scheme is tried.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderMap};
 use hyper::body::Incoming;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use tenantry_core::management_key::PREFIX;
 use tenantry_core::mode::Mode;
@@ -14,10 +15,9 @@ use tenantry_core::permission::PermissionSet;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{AppRoute, Outcome, origin};
 use tenantry_edge::limits::{Charge, Subject, too_many};
-use tenantry_identity::apikeys::{Presented, Refusal, VerifiedKey};
-use tenantry_identity::directory::Presented as Management;
+use tenantry_identity::apikeys::{self, Presented, Refusal, VerifiedKey};
 use tenantry_identity::sessions::StaffSession;
-use tenantry_identity::tenants;
+use tenantry_identity::{directory, tenants};
 use tenantry_platform::config::{Guard, TierId};
 use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
 use tenantry_platform::problem::{Kind, Problem};
@@ -71,7 +71,7 @@ pub(super) async fn check(
     }
     if let Some(token) = bearer(request.headers())? {
         return Ok(match guards.contains(Guard::Cron) && !token.starts_with("sk_") {
-            true => Guarded::somebody(cron(app, visit, token)?, None, Consumed::Authorization),
+            true => Guarded::somebody(cron(app, visit, token).await?, None, Consumed::Authorization),
             false => Guarded::key(key(app, visit, token).await?),
         });
     }
@@ -114,52 +114,99 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(unclear()) }
 }
 
-/// An API key, from memory or looked up once. Failures have a budget of their own, so that guesses never reach
-/// the database (KEY-3, RL-1).
-pub(super) async fn key(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<VerifiedKey>, Problem> {
-    let (ip, now) = (visit.ip, app.ground.now());
-    let presented = match app.identity.apikeys.known(token, ip, now) {
-        Presented::NeedsFill(pending) => {
+/// What is known of a credential that a program shows.
+enum Seen<T, P> {
+    Good(T),
+    /// Only a look-up can tell.
+    Unknown(P),
+    /// Wrong, with what its bearer is told. Whose it is, where that is known.
+    Wrong(Problem, Option<Arc<Principal>>),
+    /// Refused for what nobody can find out by guessing.
+    Spared(Problem),
+}
+
+/// Every credential of a program goes this way. Failures have a budget of their own, so that guesses never reach the
+/// database (KEY-3, RL-1): without it nothing is looked up, and nothing wrong is refused.
+async fn prove<T, P>(
+    app: &App,
+    visit: &mut Visit,
+    known: Seen<T, P>,
+    look_up: impl AsyncFnOnce(P) -> Result<Seen<T, P>, Problem>,
+) -> Result<T, Problem> {
+    let seen = match known {
+        Seen::Unknown(pending) => {
             visit.check_failures(app)?;
-            let keys = app.identity.apikeys.clone();
-            app.cross(async move { keys.fill(&pending, ip, now).await }).await?.map_err(Problem::unavailable)?
+            look_up(pending).await?
         }
-        presented => presented,
+        known => known,
     };
+    let (refusal, whose) = match seen {
+        Seen::Good(found) => return Ok(found),
+        Seen::Spared(refusal) => return Err(refusal),
+        Seen::Wrong(refusal, whose) => (refusal, whose),
+        Seen::Unknown(_) => (Problem::unauthorized(), None),
+    };
+    visit.shown.clone_from(&whose);
+    visit.check_failures(app)?;
+    visit.charge_failure(app);
+    if let Some(owner) = whose {
+        visit.note_address(app, &owner);
+    }
+    Err(refusal)
+}
+
+/// An API key, from memory or looked up once.
+pub(super) async fn key(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<VerifiedKey>, Problem> {
+    let (keys, ip, now) = (&app.identity.apikeys, visit.ip, app.ground.now());
+    let known = seen_key(keys.known(token, ip, now));
+    prove(app, visit, known, async |pending| {
+        let keys = keys.clone();
+        let found = app.cross(async move { keys.fill(&pending, ip, now).await }).await?;
+        Ok(seen_key(found.map_err(Problem::unavailable)?))
+    })
+    .await
+}
+
+fn seen_key(presented: Presented) -> Seen<Arc<VerifiedKey>, apikeys::Pending> {
     match presented {
-        Presented::Verified(key) => Ok(key),
+        Presented::Verified(key) => Seen::Good(key),
+        Presented::NeedsFill(pending) => Seen::Unknown(pending),
         Presented::Refused(Refusal::TenantStopped(tenant)) => {
-            Err(tenants::stopped(&tenant).unwrap_or_else(key_refused))
+            Seen::Spared(tenants::stopped(&tenant).unwrap_or_else(key_refused))
         }
-        Presented::Refused(Refusal::Elsewhere(key)) => Err(refuse_address(app, visit, key.principal())),
-        Presented::Refused(_) | Presented::NotPresented | Presented::NeedsFill(_) => {
-            visit.check_failures(app)?;
-            visit.charge_failure(app);
-            Err(key_refused())
+        // The address pays and not the key, or whoever stole it could use its limit up from anywhere (KEY-1). Its
+        // tenant's log tells, once a window.
+        Presented::Refused(Refusal::Elsewhere(key)) => {
+            Seen::Wrong(address_refused(), Some(Arc::clone(key.principal())))
         }
+        Presented::Refused(_) | Presented::NotPresented => Seen::Wrong(key_refused(), None),
     }
 }
 
 /// A management key, for the platform's own lists. Another kind of credential is not looked at.
-pub(super) async fn management_key(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
-    let presented = match app.identity.management_keys.known(token) {
-        Management::NeedsFill(pending) => {
-            visit.check_failures(app)?;
-            let keys = app.identity.management_keys.clone();
-            app.cross(async move { keys.fill(&pending).await }).await?.map_err(Problem::unavailable)?
-        }
-        presented => presented,
-    };
+pub(super) async fn management_key(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+    let keys = &app.identity.management_keys;
+    prove(app, visit, seen_management_key(keys.known(token)), async |pending| {
+        let keys = keys.clone();
+        let found = app.cross(async move { keys.fill(&pending).await }).await?;
+        Ok(seen_management_key(found.map_err(Problem::unavailable)?))
+    })
+    .await
+}
+
+fn seen_management_key(presented: directory::Presented) -> Seen<Arc<Principal>, directory::Pending> {
     match presented {
-        Management::Verified(principal) => Ok(principal),
-        Management::NotPresented => Err(management_key_needed()),
-        Management::Refused | Management::NeedsFill(_) => {
-            visit.check_failures(app)?;
-            visit.charge_failure(app);
-            let sentence = "This management key is unknown, revoked or mistyped. `tenantry management-keys create` makes another one.";
-            Err(Problem::new(Kind::Unauthorized, sentence).code("key_refused"))
-        }
+        directory::Presented::Verified(principal) => Seen::Good(principal),
+        directory::Presented::NeedsFill(pending) => Seen::Unknown(pending),
+        directory::Presented::NotPresented => Seen::Spared(management_key_needed()),
+        directory::Presented::Refused => Seen::Wrong(management_key_refused(), None),
     }
+}
+
+fn management_key_refused() -> Problem {
+    let sentence =
+        "This management key is unknown, revoked or mistyped. `tenantry management-keys create` makes another one.";
+    Problem::new(Kind::Unauthorized, sentence).code("key_refused")
 }
 
 pub(super) fn management_key_needed() -> Problem {
@@ -167,15 +214,8 @@ pub(super) fn management_key_needed() -> Problem {
     Problem::new(Kind::Unauthorized, sentence).code("management_key_needed")
 }
 
-/// A working key from an address that it does not name (KEY-1). The address pays and not the key, or whoever stole it
-/// could use its limit up from anywhere. Its tenant's log tells, once a window.
-fn refuse_address(app: &App, visit: &mut Visit, key: &Arc<Principal>) -> Problem {
-    visit.shown = Some(Arc::clone(key));
-    if let Err(limited) = visit.check_failures(app) {
-        return limited;
-    }
-    visit.charge_failure(app);
-    visit.note_address(app, key);
+/// A working key from an address that it does not name.
+fn address_refused() -> Problem {
     let sentence = "This API key does not work from this address. Call from one of its networks, or ask whoever manages the workspace's keys to add yours.";
     Problem::new(Kind::Forbidden, sentence).code("address_not_allowed")
 }
@@ -188,25 +228,17 @@ fn key_refused() -> Problem {
     .code("key_refused")
 }
 
-/// A scheduler's secret, in constant time, from the networks that may present it.
-fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem> {
-    visit.check_failures(app)?;
-    let networks = &app.config.cron.allow_from;
-    let is_from_there = networks.is_empty() || networks.iter().any(|network| network.contains(&visit.ip));
-    let matches =
-        |secret: &secrecy::SecretString| bool::from(secret.expose_secret().as_bytes().ct_eq(token.as_bytes()));
-    // Each secret is compared, so that the time does not tell which one it was.
-    let is_right = app.cron.iter().map(matches).fold(false, |found, one| found | one);
-    if !(is_from_there && is_right) {
-        visit.charge_failure(app);
-        return Err(Problem::new(Kind::Unauthorized, "The cron secret is wrong, or this address may not present it.")
-            .code("cron_refused"));
-    }
+/// A scheduler's secret, from the networks that may present it. It is not even compared for whoever has failed too often.
+async fn cron(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<Principal>, Problem> {
+    let (ip, tenant, mode) = (visit.ip, visit.tenant().as_deref().cloned(), visit.mode());
+    let compared =
+        async |()| Ok(if is_scheduler(app, ip, token) { Seen::Good(()) } else { Seen::Wrong(cron_refused(), None) });
+    prove(app, visit, Seen::Unknown(()), compared).await?;
     Ok(Arc::new(Principal::vouch(Parts {
         realm: Realm::Staff,
         credential: Credential::Cron("cron".to_owned()),
-        tenant: visit.tenant().as_deref().cloned(),
-        mode: visit.mode(),
+        tenant,
+        mode,
         person: None,
         roles: Vec::new(),
         permissions: Arc::new(PermissionSet::default()),
@@ -215,9 +247,22 @@ fn cron(app: &App, visit: &Visit, token: &str) -> Result<Arc<Principal>, Problem
     })))
 }
 
+fn is_scheduler(app: &App, ip: IpAddr, token: &str) -> bool {
+    let networks = &app.config.cron.allow_from;
+    let is_from_there = networks.is_empty() || networks.iter().any(|network| network.contains(&ip));
+    let matches = |secret: &SecretString| bool::from(secret.expose_secret().as_bytes().ct_eq(token.as_bytes()));
+    // Each secret is compared, in constant time, so that the time does not tell which one it was.
+    is_from_there & app.cron.iter().map(matches).fold(false, |found, one| found | one)
+}
+
+fn cron_refused() -> Problem {
+    Problem::new(Kind::Unauthorized, "The cron secret is wrong, or this address may not present it.")
+        .code("cron_refused")
+}
+
 impl Visit {
     /// Refuses whoever has shown too many wrong credentials, before anybody is asked about another one.
-    pub(super) fn check_failures(&self, app: &App) -> Result<(), Problem> {
+    fn check_failures(&self, app: &App) -> Result<(), Problem> {
         let verdict = app.limiter.ask(app.ground.clock.now_ms(), &[self.failure()]);
         if verdict.is_admitted() { Ok(()) } else { Err(too_many(&verdict, app.limiter.limits())) }
     }

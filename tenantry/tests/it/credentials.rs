@@ -3,9 +3,10 @@
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use tenantry_core::keyformat::ApiKey;
+use tenantry_core::management_key::ManagementKey;
 use tenantry_core::mode::Mode;
 
-use crate::app::{TestApp, Wanted};
+use crate::app::{CRON_SECRET, TestApp, Wanted};
 use crate::verifier::verified;
 
 /// The key's prefix decides; only the host of the test mode names one itself.
@@ -97,6 +98,30 @@ async fn guessed_keys_stop_reaching_the_database() {
     // The posture engine has keys of its own looked up, every five minutes.
     assert!((30..40).contains(&(counts.looked_up() - before)), "{}", counts.looked_up() - before);
     ours.get("/api/products").await.expect(200);
+}
+
+/// [RL-1] Each kind of credential that a program shows, each from an address of its own.
+#[tokio::test]
+async fn whoever_guesses_is_stopped_whatever_they_guess() {
+    let app = TestApp::with(Wanted { proxied: true, ..Wanted::default() }).await;
+    let acme = app.tenant("acme").await;
+    let entropy = &app.db.ground.entropy;
+    let api_key = ApiKey::generate(Mode::Live, acme.id(), entropy).into_plaintext();
+    let management_key = ManagementKey::generate(entropy).into_plaintext();
+    for (address, (method, host, path), guess) in [
+        ("203.0.113.1", ("GET", "api", "/api/products"), api_key.expose_secret()),
+        ("203.0.113.2", ("GET", "app", "/-/api/v1/users"), management_key.expose_secret()),
+        ("203.0.113.3", ("POST", "acme", "/api/cron/nightly"), "the-secret-of-another-scheduler"),
+    ] {
+        let call = app.call(method, host, path).with("x-forwarded-for", address);
+        for _ in 0..30 {
+            call.clone().bearer(guess).send().await.expect(401);
+        }
+        call.bearer(guess).send().await.problem(429, "too_many_requests");
+    }
+    let nightly = |address: &str| app.call("POST", "acme", "/api/cron/nightly").with("x-forwarded-for", address);
+    nightly("203.0.113.3").bearer(CRON_SECRET).send().await.problem(429, "too_many_requests");
+    nightly("203.0.113.4").bearer(CRON_SECRET).send().await.expect(200);
 }
 
 #[tokio::test]
