@@ -6,6 +6,7 @@ use super::fault::{DbFault, answered};
 use super::plane::{In, Plane};
 use super::statement::{AsTenant, Sql};
 use super::store::Store;
+use super::tx::CONTEXT;
 use super::{Context, Group};
 use tenantry_core::ids::TenantId;
 
@@ -92,9 +93,7 @@ impl Unclean {
     async fn scope(&self, tenant: TenantId) -> Result<(), DbFault> {
         let (tenant, person) = Context { tenant: Some(tenant), person: None }.settings();
         let connection = self.connection()?;
-        let set = connection
-            .prepare_cached("select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)");
-        let set = answered(set).await??;
+        let set = answered(connection.prepare_cached(CONTEXT)).await??;
         answered(connection.query(&set, &[&tenant, &person])).await??;
         Ok(())
     }

@@ -59,7 +59,8 @@ impl<M: Plane> std::fmt::Debug for TenantTx<M> {
 }
 
 /// Both settings at once. `true`: for this transaction only.
-const CONTEXT: &str = "select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)";
+pub(super) const CONTEXT: &str =
+    "select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)";
 
 impl<M: Plane> TenantTx<M> {
     /// Only [`Permit::begin`](crate::permit::Permit::begin) calls this.
@@ -122,12 +123,7 @@ impl<M: Plane> TenantTx<M> {
         M: In<G>,
     {
         let first = bind::<S>(self.context)?;
-        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(args.len() + 1);
-        if let Some(first) = &first {
-            params.push(first);
-        }
-        params.extend_from_slice(args);
-        self.run(sql.text(), &params).await
+        self.run(sql.text(), &bound(first.as_ref(), args)).await
     }
 
     /// Runs a statement that answers one row, or none.
@@ -190,34 +186,14 @@ impl<M: Plane> TenantTx<M> {
     {
         let mut tx = Self::new(store, context, acting);
         let first = bind::<S>(context)?;
-        let mut params: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(args.len() + 1);
-        if let Some(first) = &first {
-            params.push(first);
-        }
-        params.extend_from_slice(args);
-        let (set, statement) = tx.prepare(sql.text()).await?;
-        store.count_statement();
+        let both = tx.prepare(sql.text()).await?;
         tx.state = State::Busy;
-        let (tenant, person) = context.settings();
-        let connection = tx.open_connection()?;
-        let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
-        let (begun, scoped, rows, ended) = answered(async {
-            futures_util::join!(
-                connection.batch_execute("begin read only"),
-                connection.query(&set, &settings),
-                connection.query(&statement, &params),
-                connection.batch_execute("commit"),
-            )
-        })
-        .await?;
+        let answers = tx.open("begin read only", &both, &bound(first.as_ref(), args), Some("commit")).await?;
         // COMMIT of a failed transaction is its rollback: either way the connection is clean again.
-        let clean = begun.is_ok() && ended.is_ok();
-        tx.state = if clean { State::Over } else { State::Busy };
-        begun?;
-        scoped?;
-        let rows = rows?;
-        ended?;
-        Ok(rows)
+        if answers.begun.is_ok() && answers.ended.is_ok() {
+            tx.state = State::Over;
+        }
+        answers.rows()
     }
 
     async fn run(&mut self, text: &'static str, params: Args<'_>) -> Result<Vec<Row>, DbFault> {
@@ -243,36 +219,43 @@ impl<M: Plane> TenantTx<M> {
         text: &'static str,
         params: Args<'_>,
     ) -> Result<Vec<Row>, DbFault> {
-        let (set, statement) = self.prepare(text).await?;
+        let both = self.prepare(text).await?;
         self.state = State::Busy;
-        self.send(fresh, &set, &statement, params).await
+        if fresh {
+            return self.open("begin", &both, params, None).await?.rows();
+        }
+        self.store.count_statement();
+        Ok(answered(self.open_connection()?.query(&both.1, params)).await??)
     }
 
-    async fn send(
+    /// BEGIN, context and the first statement in one flush; with an `end`, that as well.
+    async fn open(
         &self,
-        fresh: bool,
-        set: &Statement,
-        statement: &Statement,
+        begin: &'static str,
+        (set, statement): &(Statement, Statement),
         params: Args<'_>,
-    ) -> Result<Vec<Row>, DbFault> {
+        end: Option<&'static str>,
+    ) -> Result<Answers, DbFault> {
         self.store.count_statement();
         let connection = self.open_connection()?;
-        if !fresh {
-            return Ok(answered(connection.query(statement, params)).await??);
-        }
         let (tenant, person) = self.context.settings();
         let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];
-        let (begun, scoped, rows) = answered(async {
+        let ending = async {
+            match end {
+                Some(verb) => connection.batch_execute(verb).await,
+                None => Ok(()),
+            }
+        };
+        let (begun, scoped, rows, ended) = answered(async {
             futures_util::join!(
-                connection.batch_execute("begin"),
+                connection.batch_execute(begin),
                 connection.query(set, &settings),
                 connection.query(statement, params),
+                ending,
             )
         })
         .await?;
-        begun?;
-        scoped?;
-        Ok(rows?)
+        Ok(Answers { begun, scoped: scoped.map(drop), rows, ended })
     }
 
     /// Both statements prepared on this transaction's connection. Their plans are kept with the connection.
@@ -324,6 +307,25 @@ impl<M: Plane> TenantTx<M> {
     }
 }
 
+/// What came back of one flush, in its order.
+struct Answers {
+    begun: Result<(), tokio_postgres::Error>,
+    scoped: Result<(), tokio_postgres::Error>,
+    rows: Result<Vec<Row>, tokio_postgres::Error>,
+    ended: Result<(), tokio_postgres::Error>,
+}
+
+impl Answers {
+    /// The rows, or the first thing that failed: what follows it failed because of it.
+    fn rows(self) -> Result<Vec<Row>, DbFault> {
+        self.begun?;
+        self.scoped?;
+        let rows = self.rows?;
+        self.ended?;
+        Ok(rows)
+    }
+}
+
 impl<M: Plane> Drop for TenantTx<M> {
     fn drop(&mut self) {
         let clean = matches!(self.state, State::Idle | State::Over);
@@ -352,4 +354,9 @@ fn bind<S: Scope>(context: Context) -> Result<Option<uuid::Uuid>, DbFault> {
         Binds::Person => context.person.map(|id| Some(id.uuid())).ok_or_else(|| missing("person")),
         Binds::Nothing => Ok(None),
     }
+}
+
+/// All parameters of a statement: its scope's, and its own.
+fn bound<'a>(first: Option<&'a uuid::Uuid>, args: Args<'a>) -> Vec<&'a (dyn ToSql + Sync)> {
+    first.map(|id| id as &(dyn ToSql + Sync)).into_iter().chain(args.iter().copied()).collect()
 }
