@@ -9,8 +9,6 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::secret::{ExposeSecret, SecretString};
 
-/// Least length when the password is the only factor.
-pub const SINGLE_FACTOR_MIN: usize = 15;
 /// Least length with a second factor, and the least that can be configured.
 pub const SECOND_FACTOR_MIN: usize = 8;
 /// Greatest length; NIST asks for at least 64 to be accepted.
@@ -60,11 +58,6 @@ pub enum PasswordFault {
 }
 
 impl PasswordPolicy {
-    /// For people who sign in by password alone: 15 characters.
-    pub const fn single_factor() -> Self {
-        Self { min: SINGLE_FACTOR_MIN }
-    }
-
     /// A configured least length, kept within what the standard allows: 8 to 64.
     pub fn with_min(min: usize) -> Self {
         Self { min: min.clamp(SECOND_FACTOR_MIN, 64) }

@@ -94,15 +94,13 @@ const CONDITIONS: [HeaderName; 3] = [header::IF_NONE_MATCH, header::IF_MODIFIED_
 const NEVER_HOP_BY_HOP: [HeaderName; 3] = [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 /// What the guard took from the request, so that the app never sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consumed {
     /// Nothing but perhaps our cookies, which never pass.
     #[default]
     Nothing,
     /// The `Authorization` header.
     Authorization,
-    /// Another header, such as a cron secret's.
-    Header(HeaderName),
 }
 
 /// How a request came to us.
@@ -135,7 +133,6 @@ pub fn strip_request(headers: &mut HeaderMap, consumed: &Consumed) {
     match consumed {
         Consumed::Nothing => {}
         Consumed::Authorization => drop(headers.remove(header::AUTHORIZATION)),
-        Consumed::Header(name) => drop(headers.remove(name)),
     }
     remove_our_cookies(headers);
 }

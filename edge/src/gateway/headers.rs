@@ -20,8 +20,6 @@ pub(super) const BASELINE: [(&str, &str); 4] = [
 pub enum Site {
     /// A host under our base domain, by https.
     Own,
-    /// A tenant's own domain, by https: its subdomains are not ours to bind.
-    Custom,
     /// Plain http, where the header means nothing (RFC 6797, section 7.2).
     Plain,
 }
@@ -30,8 +28,7 @@ pub enum Site {
 #[derive(Clone, Debug)]
 pub struct SecurityHeaders {
     fixed: [(HeaderName, HeaderValue); 4],
-    hsts_own: Option<HeaderValue>,
-    hsts_custom: Option<HeaderValue>,
+    hsts: Option<HeaderValue>,
 }
 
 impl SecurityHeaders {
@@ -40,12 +37,7 @@ impl SecurityHeaders {
     /// # Errors
     /// A value that no header can carry.
     pub fn new(headers: &Headers, kind: Kind) -> Result<Self, InvalidHeaderValue> {
-        let HeaderPreset { referrer_policy, permissions_policy } = match kind {
-            Kind::Api => &headers.api,
-            Kind::Page => &headers.page,
-            Kind::Asset => &headers.asset,
-        };
-        let seconds = headers.hsts_max_age.as_secs();
+        let HeaderPreset { referrer_policy, permissions_policy } = headers.preset(kind);
         Ok(Self {
             fixed: [
                 (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -53,8 +45,7 @@ impl SecurityHeaders {
                 (header::REFERRER_POLICY, HeaderValue::from_static(referrer_policy.as_str())),
                 (PERMISSIONS_POLICY, HeaderValue::from_str(permissions_policy)?),
             ],
-            hsts_own: hsts(seconds, "; includeSubDomains; preload")?,
-            hsts_custom: hsts(seconds, "")?,
+            hsts: hsts(headers.hsts_max_age.as_secs())?,
         })
     }
 
@@ -63,25 +54,15 @@ impl SecurityHeaders {
         for (name, value) in &self.fixed {
             headers.insert(name, value.clone());
         }
-        let hsts = match site {
-            Site::Own => &self.hsts_own,
-            Site::Custom => &self.hsts_custom,
-            Site::Plain => &None,
-        };
-        match hsts {
-            Some(hsts) => drop(headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone())),
-            None => drop(headers.remove(header::STRICT_TRANSPORT_SECURITY)),
+        match &self.hsts {
+            Some(hsts) if site == Site::Own => drop(headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone())),
+            _ => drop(headers.remove(header::STRICT_TRANSPORT_SECURITY)),
         }
         headers.insert(REQUEST_ID, request_id.clone());
     }
-
-    /// The same for an answer that Tenantry made itself: a page brought its policy, anything else is inert.
-    pub fn apply_to_own(&self, headers: &mut HeaderMap, site: Site, request_id: &HeaderValue) {
-        self.apply(headers, site, request_id);
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(crate::csp::INERT));
-    }
 }
 
-fn hsts(seconds: u64, reach: &str) -> Result<Option<HeaderValue>, InvalidHeaderValue> {
-    (seconds > 0).then(|| HeaderValue::try_from(format!("max-age={seconds}{reach}"))).transpose()
+fn hsts(seconds: u64) -> Result<Option<HeaderValue>, InvalidHeaderValue> {
+    let value = || HeaderValue::try_from(format!("max-age={seconds}; includeSubDomains; preload"));
+    (seconds > 0).then(value).transpose()
 }

@@ -49,16 +49,6 @@ impl Sessions {
         }
     }
 
-    /// Ends every session of the transaction's person, commits, and answers when no cache believes them. For the
-    /// verbs that take access away: deactivation, a changed password.
-    ///
-    /// # Errors
-    /// When the database says no; nothing has ended then.
-    pub async fn end_all_of(&self, mut tx: TenantTx<Control>, person: PersonId, reason: &str) -> Result<(), DbFault> {
-        end_everything(&mut tx, &self.ground, person, reason).await?;
-        tx.commit_and_fence(&self.ground).await.map(drop)
-    }
-
     /// The session that the access token names, or, when that is over, the refresh token.
     async fn who_leaves(&self, headers: &HeaderMap, host_origin: &str) -> Result<Option<(Key, Actor)>, Problem> {
         if let Known::Verified(session) = self.fill(headers, host_origin).await? {
@@ -100,7 +90,10 @@ pub(crate) async fn end_in_tenant(
 }
 
 /// Ends every session of the transaction's person. The caller commits and fences.
-pub(crate) async fn end_everything(
+///
+/// # Errors
+/// When the database says no; nothing has ended then.
+pub async fn end_everything(
     tx: &mut TenantTx<Control>,
     ground: &Ground,
     person: PersonId,

@@ -26,14 +26,14 @@ mod staff;
 mod store;
 
 pub(crate) use end::end_in_tenant;
-pub use end::sweep;
+pub use end::{end_everything, sweep};
 pub use handoff::{Asked, Offer};
 pub use http::SignedIn;
 pub use open::Opened;
 pub use refresh::{Refreshed, Reuse};
 pub use staff::{Key, Membership, StaffSession};
 
-pub(crate) use end::{end_everything, end_others};
+pub(crate) use end::end_others;
 pub(crate) use list::{Tree, end_other_trees, end_tree, trees};
 pub(crate) use open::{BY_PASSWORD, Told, created, no_cookies, record_everywhere, tell_everywhere};
 pub(crate) use store::memberships as memberships_of;

@@ -42,7 +42,11 @@ impl Tenants {
 
     /// The tenant of a slug, as far as it is known without waiting.
     pub fn known(&self, slug: &Slug) -> Known<TenantRef> {
-        bare(self.by_slug.known(slug))
+        match self.by_slug.known(slug) {
+            Known::Yes(resolved) => Known::Yes(Arc::clone(&resolved.0)),
+            Known::No => Known::No,
+            Known::Unknown => Known::Unknown,
+        }
     }
 
     /// The tenant of a slug.
@@ -57,11 +61,6 @@ impl Tenants {
         Ok(self.by_slug.find(slug, load).await?.map(|resolved| Arc::clone(&resolved.0)))
     }
 
-    /// The tenant of an id, as far as it is known without waiting.
-    pub fn known_by_id(&self, id: TenantId) -> Known<TenantRef> {
-        bare(self.by_id.known(&id))
-    }
-
     /// The tenant of an id.
     ///
     /// # Errors
@@ -72,13 +71,5 @@ impl Tenants {
             async move { Ok(store::by_id(&ground, id).await?.map(Arc::new).map(Resolved)) }
         };
         Ok(self.by_id.find(&id, load).await?.map(|resolved| Arc::clone(&resolved.0)))
-    }
-}
-
-fn bare(known: Known<Resolved>) -> Known<TenantRef> {
-    match known {
-        Known::Yes(resolved) => Known::Yes(Arc::clone(&resolved.0)),
-        Known::No => Known::No,
-        Known::Unknown => Known::Unknown,
     }
 }

@@ -128,12 +128,6 @@ impl<P: Plane> Store<P> {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Connections open now, and the bound (EV-6).
-    pub fn occupancy(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size, status.max_size)
-    }
-
     /// Closes every connection: used before the database goes away.
     pub fn close(&self) {
         self.pool.close();

@@ -421,11 +421,9 @@ impl Visit {
         app.table.own_headers().apply(headers, self.reach(app), &self.request_id);
         let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         let policy = if is_page { page::policy(&Nonce::given(&self.nonce), &[]) } else { INERT.to_owned() };
-        // A page that posts to another origin brings a policy that names it.
-        if let Ok(policy) = HeaderValue::try_from(policy)
-            && !headers.contains_key(header::CONTENT_SECURITY_POLICY)
-        {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        if let Ok(policy) = HeaderValue::try_from(policy) {
+            // A page that posts to another origin brings a policy that names it.
+            headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
         }
     }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::mode::Mode;
 use tenantry_core::token::TokenFault;
-use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, Refusal, sweep};
+use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, Refusal, end_everything, sweep};
 use tenantry_platform::db::{Context, Control};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
@@ -224,5 +224,7 @@ async fn end_all(house: &House) {
     let person = tenantry_core::ids::PersonId::from_uuid(person);
     let context = Context { tenant: None, person: Some(person) };
     let permit = Permit::<Authenticate, Control>::system(context, Actor::system("test", "test"), Origin::default());
-    house.identity.sessions.end_all_of(permit.begin(&house.db.ground), person, "test").await.expect("ended");
+    let mut tx = permit.begin(&house.db.ground);
+    end_everything(&mut tx, &house.db.ground, person, "test").await.expect("ended");
+    tx.commit_and_fence(&house.db.ground).await.expect("committed");
 }
