@@ -63,7 +63,7 @@ impl VerifyAddress<'_> {
     pub fn mail(&self, to: EmailAddress) -> Mail {
         let words = Words::english();
         let subject = words.fill("mail.verify_subject", &[("brand", &self.brand)]);
-        let hours = words.count("time.hour", usize::try_from(self.hours).unwrap_or(usize::MAX));
+        let hours = words.hours(self.hours);
         Letter {
             name: "verify_address",
             brand: self.brand,
@@ -102,8 +102,7 @@ impl InvitationLetter<'_> {
     pub fn mail(&self, to: EmailAddress) -> Mail {
         let words = Words::english();
         let subject = words.fill("mail.invitation_subject", &[("workspace", &self.workspace)]);
-        let hours = usize::try_from(self.hours).unwrap_or(usize::MAX);
-        let span = if hours % 24 == 0 { words.count("time.day", hours / 24) } else { words.count("time.hour", hours) };
+        let span = words.hours(self.hours);
         Letter {
             name: "invitation",
             brand: self.brand,

@@ -40,6 +40,12 @@ impl Words {
         self.fill(&format!("{key}.{form}"), &[("count", &count)])
     }
 
+    /// "7 days", "36 hours": a span in the largest unit that is exact.
+    pub fn hours(&self, hours: u64) -> String {
+        let (unit, count) = if hours > 24 && hours % 24 == 0 { ("time.day", hours / 24) } else { ("time.hour", hours) };
+        self.count(unit, usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// Every key, in no order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.by_key.keys().map(String::as_str)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse as _, Response};
+use http::header;
 use tenantry_platform::http::{Caller, Path};
 use tenantry_platform::mail::{Looks, Mail, samples};
 use tenantry_platform::page::render;
@@ -14,6 +15,9 @@ use super::page::{Letter, LetterRow, Letters};
 use crate::app::App;
 
 const BASE: &str = "/-/dev/letters";
+/// As mail programs show a letter: with its own styles and pictures, and without a script.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; form-action 'none'; \
+    base-uri 'none'; frame-ancestors 'none'";
 
 /// The list.
 pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
@@ -40,7 +44,7 @@ pub(crate) async fn one(
 
 /// One letter's HTML, as it is sent.
 pub(crate) async fn html(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Response, Problem> {
-    Ok(Html(find(&app, &name)?.html).into_response())
+    Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(find(&app, &name)?.html)).into_response())
 }
 
 fn find(app: &App, wanted: &str) -> Result<Mail, Problem> {

@@ -133,15 +133,28 @@ impl Chromium {
     pub(crate) async fn is_sound(&self, page: &str) {
         let complaints = self.complaints().await;
         assert!(complaints.is_empty(), "{page}: {complaints:#?}");
-        let Some(axe) = &self.axe else { return };
-        self.evaluate(axe).await;
-        let run = "const [done] = arguments;
-            axe.run({ resultTypes: ['violations'] }).then(
-                found => done(found.violations.map(one => [one.id, one.nodes.map(node => node.html)])),
+        let violations = self.violations(&[]).await;
+        assert!(violations.is_empty(), "{page}: {violations:#?}");
+    }
+
+    /// What stands in an assistive technology's way, by axe-core: by these of its rules, or by all of them.
+    pub(crate) async fn violations(&self, rules: &[&str]) -> Vec<String> {
+        let Some(axe) = &self.axe else { return Vec::new() };
+        if self.evaluate("return typeof axe === 'undefined'").await == json!(true) {
+            self.evaluate(axe).await;
+        }
+        let run = "const [rules, done] = arguments;
+            const only = rules.length ? { runOnly: rules } : {};
+            axe.run({ resultTypes: ['violations'], ...only }).then(
+                found => done(found.violations.map(one => [one.id, ...one.nodes.map(node => node.html)].join(' '))),
                 fault => done([String(fault)]),
             )";
-        let violations = self.client.execute_async(run, vec![]).await.unwrap();
-        assert_eq!(violations, json!([]), "{page}");
+        texts(&self.client.execute_async(run, vec![json!(rules)]).await.unwrap())
+    }
+
+    /// Asks the browser for something that the driver's standard has no word for.
+    pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        self.client.issue_cmd(DriverCommand::Devtools(command, parameters)).await.unwrap()
     }
 
     /// What the browser's console says since the last look, without answers that are refusals by design.
@@ -168,16 +181,30 @@ impl Drop for Chromium {
 #[derive(Debug)]
 enum DriverCommand {
     BrowserLog,
+    Devtools(&'static str, Value),
 }
 
 impl WebDriverCompatibleCommand for DriverCommand {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+        let place = match self {
+            Self::BrowserLog => "se/log",
+            Self::Devtools(..) => "goog/cdp/execute",
+        };
+        base.join(&format!("session/{}/{place}", session.unwrap_or_default()))
     }
 
     fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
-        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+        let body = match self {
+            Self::BrowserLog => json!({ "type": "browser" }),
+            Self::Devtools(command, parameters) => json!({ "cmd": command, "params": parameters }),
+        };
+        (Method::POST, Some(body.to_string()))
     }
+}
+
+/// A script's array of texts.
+pub(super) fn texts(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 /// The driver, on a port of its own choice.

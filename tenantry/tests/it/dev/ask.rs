@@ -45,9 +45,14 @@ impl Ask {
         self.header("authorization", &format!("Bearer {key}"))
     }
 
-    pub(crate) fn json(mut self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.json_as("application/json", body)
+    }
+
+    /// JSON under a name of its own.
+    pub(crate) fn json_as(mut self, kind: &str, body: &Value) -> Self {
         self.body = body.to_string();
-        self.header("content-type", "application/json")
+        self.header("content-type", kind)
     }
 
     /// As a browser sends a form of the same page.
