@@ -101,8 +101,11 @@ impl Overview {
 #[derive(Debug)]
 pub struct Belonging {
     pub name: String,
+    pub slug: String,
     pub role: String,
     pub href: String,
+    /// Whoever may not even see the members can still go.
+    pub leave_href: String,
 }
 
 /// Posts to `/-/account/password`.

@@ -305,7 +305,9 @@ async fn delete_page(
 }
 
 fn belonging(tenant: &TenantRef, role: &str) -> Belonging {
-    Belonging { name: tenant.name.clone(), role: role.to_owned(), href: format!("/-/console/{}", tenant.slug) }
+    let href = format!("/-/console/{}", tenant.slug);
+    let leave_href = format!("{href}/live/members/leave");
+    Belonging { name: tenant.name.clone(), slug: tenant.slug.clone(), role: role.to_owned(), href, leave_href }
 }
 
 fn row(chrome: &Chrome, tree: Tree, session: &StaffSession) -> SessionRow {

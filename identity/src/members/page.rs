@@ -69,7 +69,8 @@ pub struct InvitePage {
     pub roles: Vec<Choice>,
     /// What stands in the way and belongs to no field; empty at first.
     pub refused: String,
-    pub hours: usize,
+    /// How long the link works, in words.
+    pub span: String,
 }
 
 impl InvitePage {

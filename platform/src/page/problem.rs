@@ -18,3 +18,8 @@ pub struct ProblemPage {
     pub onward_href: String,
     pub onward_label: String,
 }
+
+/// A sentence in pieces, of which every second one stood between backticks: a word of programs.
+fn pieces(sentence: &str) -> std::str::Split<'_, char> {
+    sentence.split('`')
+}

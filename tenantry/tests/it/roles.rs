@@ -34,6 +34,23 @@ async fn a_living_session_loses_at_once_what_its_role_loses() {
     keeper.call("GET", "app", &acme.console("members")).send().await.expect(200);
 }
 
+/// [AC-3]
+#[tokio::test]
+async fn whoever_may_not_even_see_the_members_finds_the_way_out() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    make(&acme.full_key().await, "Guest", &["products:read"]).await;
+    let mut guest = acme.member("Guest").await;
+    let refused = guest.get("app", &acme.console("members")).await.expect(403);
+    assert!(refused.body.contains("<code>members:read</code>"), "{}", refused.body);
+    let (account, leave) = (guest.get("app", "/-/account").await.expect(200), acme.console("members/leave"));
+    assert!(account.body.contains(&format!("href=\"{leave}\"")), "{}", account.body);
+    guest.get("app", &leave).await.expect(200);
+    guest.post("app", &leave, &[("confirm", "acme")]).await.expect(303);
+    assert!(!guest.get("app", "/-/account").await.expect(200).body.contains(&leave));
+    guest.get("app", &acme.console("keys")).await.expect(404);
+}
+
 #[tokio::test]
 async fn the_app_hears_the_role_and_what_it_may_do() {
     let app = TestApp::new().await;

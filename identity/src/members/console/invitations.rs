@@ -111,7 +111,7 @@ fn draw(
         roles: role_choices(book, caller, &filled.role),
         refused: problem.map(|problem| sentence(problem, "email")).unwrap_or_default(),
         email: Field { value: filled.email, error: of_email.map(|fault| fault.message.clone()).unwrap_or_default() },
-        hours: usize::try_from(identity.options.invitations.lifetime.as_secs() / HOUR_S).unwrap_or(usize::MAX),
+        span: identity.visit(caller).words.hours(identity.options.invitations.lifetime.as_secs() / HOUR_S),
     };
     Ok(render_with(problem.map_or(StatusCode::OK, Problem::status), &page))
 }
