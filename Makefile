@@ -1,14 +1,15 @@
-# make run    installs what is missing, builds, and starts Tenantry with a demo app behind it
-# make test   installs what is missing, and runs every test
-# make check  installs what is missing, and runs the checks that are not tests
-# make bench  prints what decisions, scoped reads, hashes and sign-ins cost on this machine
+# make run         installs what is missing, builds, and starts Tenantry with a demo app behind it
+# make test        installs what is missing, and runs every test
+# make check       installs what is missing, and runs the checks that are not tests
+# make lighthouse  holds every page against Lighthouse's accessibility: some minutes
+# make bench       prints what decisions, scoped reads, hashes and sign-ins cost on this machine
 #
 # Arguments for `tenantry dev`: make run ARGS="--port 8081". One test: make test ARGS="a_revoked_key".
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: run test check bench fmt clippy deny docs
+.PHONY: run test check lighthouse bench fmt clippy deny docs
 
 run:
 	@sh scripts/install run
@@ -20,6 +21,9 @@ test:
 	cargo test --workspace --locked $(ARGS)
 
 check: fmt clippy deny docs
+
+lighthouse:
+	@sh scripts/lighthouse
 
 bench:
 	@sh scripts/install test

@@ -224,11 +224,15 @@ async fn driver() -> Option<(Child, u16)> {
     panic!("chromedriver names no port");
 }
 
-/// The source of axe-core, which `scripts/install test` puts beside what is built.
-fn axe() -> Option<String> {
+/// Where scripts put what tests need.
+pub(super) fn beside_what_is_built(what: &str) -> PathBuf {
     let built = PathBuf::from(env!("CARGO_BIN_EXE_tenantry"));
-    let target = built.ancestors().nth(2).unwrap();
-    let source = std::fs::read_to_string(target.join("axe/node_modules/axe-core/axe.min.js"));
+    built.ancestors().nth(2).unwrap().join(what)
+}
+
+/// The source of axe-core, which `scripts/install test` puts there.
+fn axe() -> Option<String> {
+    let source = std::fs::read_to_string(beside_what_is_built("axe/node_modules/axe-core/axe.min.js"));
     source.ok().or_else(|| notice("axe-core is not there: run scripts/install test"))
 }
 

@@ -3,6 +3,7 @@
 //! Every page on the way must be sound: no violation of our own policy (WEB-1), none of axe-core's rules broken.
 
 mod chromium;
+mod lighthouse;
 mod pages;
 mod sight;
 mod stage;
