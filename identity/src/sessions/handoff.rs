@@ -87,6 +87,15 @@ struct Ticket {
     return_to: String,
 }
 
+impl Ticket {
+    /// Whether it was given to the browser that has the verifier, for this host.
+    fn is_for(&self, verifier: &str, host_origin: &str, tenant: (TenantId, Mode)) -> bool {
+        let Ok(return_to) = ReturnTo::parse(&self.return_to) else { return false };
+        let same_browser = challenge(verifier, &return_to).as_bytes().ct_eq(self.challenge.as_bytes());
+        bool::from(same_browser) && self.host == host_origin && (self.tenant, self.mode) == tenant
+    }
+}
+
 impl Sessions {
     /// Step 1, on a tenant's host.
     pub(super) fn ask(
@@ -97,7 +106,7 @@ impl Sessions {
         return_to: &ReturnTo,
     ) -> Result<Asked, Problem> {
         // A second tab goes on with the first one's verifier: both can then come back.
-        let held = cookie(headers, VERIFIER_COOKIE).filter(|text| is_secret(text)).map(str::to_owned);
+        let held = verifier_of(headers).map(str::to_owned);
         let verifier = held.unwrap_or_else(|| URL_SAFE_NO_PAD.encode(self.ground.entropy.bytes::<SECRET_BYTES>()));
         let home = ReturnTo::home();
         let target = if return_to.as_str().len() <= TARGET_MOST { return_to } else { &home };
@@ -144,6 +153,26 @@ impl Sessions {
         Ok(format!("{host}/-/handoff?code={code}"))
     }
 
+    /// Before step 3, on the tenant's host: whether this browser is the one that a good code was given to, whose
+    /// person is a member then. Looking takes nothing; who cannot be told from a stranger is one.
+    pub(super) async fn is_expected(
+        &self,
+        headers: &HeaderMap,
+        host_origin: &str,
+        tenant: (TenantId, Mode),
+        code: &str,
+        origin: Origin,
+    ) -> bool {
+        let Some(verifier) = verifier_of(headers).filter(|_| is_secret(code)) else { return false };
+        let digest = Sha256::digest(code);
+        match store::look_at_code(&anonymous(origin), &self.ground, &digest).await {
+            Ok(Some(sealed)) => {
+                self.unseal(&digest, &sealed).is_ok_and(|ticket| ticket.is_for(verifier, host_origin, tenant))
+            }
+            _ => false,
+        }
+    }
+
     /// Step 3, on the tenant's host.
     pub(super) async fn redeem(
         &self,
@@ -153,12 +182,10 @@ impl Sessions {
         code: &str,
         origin: Origin,
     ) -> Result<Redeemed, Problem> {
-        let verifier = cookie(headers, VERIFIER_COOKIE).filter(|text| is_secret(text)).ok_or_else(refused)?;
+        let verifier = verifier_of(headers).ok_or_else(refused)?;
         let ticket = self.take(code, origin.clone()).await?.ok_or_else(refused)?;
         let return_to = ReturnTo::parse(&ticket.return_to).map_err(Problem::internal)?;
-        let same_browser = challenge(verifier, &return_to).as_bytes().ct_eq(ticket.challenge.as_bytes());
-        let same_place = ticket.host == host_origin && (ticket.tenant, ticket.mode) == tenant;
-        if !(bool::from(same_browser) && same_place) {
+        if !ticket.is_for(verifier, host_origin, tenant) {
             return Err(refused());
         }
         let mut opened = self.open_from(&ticket, origin).await?;
@@ -206,9 +233,12 @@ impl Sessions {
         let mut tx = anonymous(origin).begin(&self.ground);
         let sealed = store::take_code(&mut tx, &digest, self.ground.now()).await?;
         tx.commit().await?;
-        let Some(sealed) = sealed else { return Ok(None) };
-        let plain = self.ground.sealer.open(&place(&digest), &sealed).map_err(Problem::internal)?;
-        serde_json::from_slice(&plain).map(Some).map_err(Problem::internal)
+        sealed.map(|sealed| self.unseal(&digest, &sealed)).transpose()
+    }
+
+    fn unseal(&self, digest: &[u8], sealed: &[u8]) -> Result<Ticket, Problem> {
+        let plain = self.ground.sealer.open(&place(digest), sealed).map_err(Problem::internal)?;
+        serde_json::from_slice(&plain).map_err(Problem::internal)
     }
 
     /// The origin that a hand-off on the way leads to: the sign-in form's policy has to name it, because browsers
@@ -232,6 +262,11 @@ impl Sessions {
 fn challenge(verifier: &str, target: &ReturnTo) -> String {
     URL_SAFE_NO_PAD
         .encode(Sha256::new().chain_update(verifier).chain_update(b".").chain_update(target.as_str()).finalize())
+}
+
+/// The cookie of step 1.
+fn verifier_of(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, VERIFIER_COOKIE).filter(|text| is_secret(text))
 }
 
 fn is_secret(text: &str) -> bool {

@@ -90,13 +90,18 @@ pub async fn offer(
 pub async fn arrive(
     State(identity): State<Arc<Identity>>,
     caller: Caller,
+    headers: HeaderMap,
     Query(Code { code }): Query<Code>,
 ) -> Result<Response, Problem> {
-    let (tenant, _) = tenant_of(&caller)?;
+    let (tenant, mode) = tenant_of(&caller)?;
+    // Only the browser that a code was given to reads the name: whoever else holds a link to this page need not be a
+    // member, and a name is words of whoever signed up.
+    let place = (tenant.id, mode);
+    let is_member = identity.sessions.is_expected(&headers, &caller.public_origin, place, &code, caller.origin()).await;
     let page = Handoff {
         chrome: identity.visit(&caller).page(Handoff::TITLE),
-        // Not the tenant's name: whoever holds a link to this page need not be a member.
-        workspace: tenant.slug.clone(),
+        workspace: if is_member { tenant.name.clone() } else { tenant.slug.clone() },
+        slug: if is_member { tenant.slug.clone() } else { String::new() },
         action: HANDOFF_PATH.to_owned(),
         fields: vec![HiddenField { name: "code", value: code }],
     };

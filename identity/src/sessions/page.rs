@@ -8,7 +8,10 @@ use tenantry_platform::page::Chrome;
 #[template(path = "sessions/handoff.html")]
 pub struct Handoff {
     pub chrome: Chrome,
+    /// Its name, for its members alone; for others its slug.
     pub workspace: String,
+    /// Beside the name; empty where there is none.
+    pub slug: String,
     /// `/-/handoff`.
     pub action: String,
     pub fields: Vec<HiddenField>,

@@ -56,6 +56,7 @@ sql! {
     AsDoor OnlyControl MEMBERSHIPS = "
         select tenant_id, slug, name, status, plan, role, own_permissions from doors.memberships_of_person()";
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
+    AsDoor OnlyControl LOOK_AT_CODE = "select data from doors.look_at_code($1, $2)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
     AsQueue JobsOnly SWEEP = "select doors.sweep($1, $2)";
 }
@@ -316,6 +317,16 @@ pub(super) async fn put_code(
     expires_at: Timestamp,
 ) -> Result<(), DbFault> {
     tx.execute(&PUT_CODE, &[&digest, &sealed, &expires_at]).await
+}
+
+/// The code, which stays.
+pub(super) async fn look_at_code(
+    permit: &Permit<Authenticate, Control>,
+    ground: &Ground,
+    digest: &[u8],
+) -> Result<Option<Vec<u8>>, DbFault> {
+    let rows = permit.read(ground, &LOOK_AT_CODE, &[&digest, &ground.now()]).await?;
+    Ok(rows.first().map(|row| row.get(0)))
 }
 
 /// The code, which is gone then: whoever comes second finds nothing.

@@ -16,6 +16,7 @@ const FILES: &[(&str, &str)] = &[
     ("0010_roles", include_str!("migrations/0010_roles.sql")),
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
     ("0013_directory", include_str!("migrations/0013_directory.sql")),
+    ("0014_hand_off", include_str!("migrations/0014_hand_off.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

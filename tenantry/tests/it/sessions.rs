@@ -121,6 +121,26 @@ async fn a_code_opens_one_session_in_the_browser_that_asked_on_the_host_it_was_g
     assert!(!is_signed_in(&mut ada, "acme").await, "a second time");
 }
 
+/// The name of a workspace is for its members: a link to the page between the hosts tells a stranger the slug alone.
+#[tokio::test]
+async fn the_page_between_the_hosts_names_the_workspace_to_the_browser_of_a_member_alone() {
+    let app = TestApp::new().await;
+    app.tenant("globex").await;
+    let (mut ada, mut other) = (app.tenant("acme").await.owner().await, app.browser());
+    other.get("acme", "/-/sign-in").await.expect(303);
+    ada.get("globex", "/-/sign-in").await.expect(303);
+    let page = format!("/-/handoff?code={}", ada.code_for("acme", "/orders").await);
+    assert!(ada.get("acme", &page).await.expect(200).text().contains("Taking you to acme Works (acme)"));
+    assert!(ada.get("acme", &page).await.expect(200).text().contains("acme Works"), "looking takes nothing");
+    let made_up = page.replace("code=", "code=x");
+    for (browser, host, page) in [(&mut other, "acme", &page), (&mut ada, "globex", &page)] {
+        assert!(!browser.get(host, page).await.expect(200).text().contains("Works"), "{host}");
+    }
+    assert!(!ada.get("acme", &made_up).await.expect(200).text().contains("Works"));
+    app.advance(31);
+    assert!(!ada.get("acme", &page).await.expect(200).text().contains("Works"), "a code that is over");
+}
+
 #[tokio::test]
 async fn whoever_is_no_member_learns_nothing_from_a_hand_off() {
     let app = TestApp::new().await;
