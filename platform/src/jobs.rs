@@ -30,7 +30,7 @@ const CLAIM_MOST: i64 = 16;
 /// How long a runner owns a claimed job. Longer than any handler may take.
 const LEASE: Duration = Duration::from_secs(60);
 /// How long a job that failed for good is kept for whoever asks why.
-const FAILED_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 * 24);
+pub(crate) const FAILED_KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(14 * 24);
 /// How often the queue is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
 /// Delay before each further try; after the last one the job has failed for good.
@@ -221,7 +221,7 @@ pub async fn forget_failed(ground: &Ground) -> Result<(), DbFault> {
     tx.commit().await
 }
 
-fn permit(name: &str) -> Permit<RunJobs, Jobs> {
+pub(crate) fn permit(name: &str) -> Permit<RunJobs, Jobs> {
     Permit::system(Context::default(), Actor::system("job", name), Origin::default())
 }
 

@@ -315,6 +315,7 @@ async fn sweep(ground: Ground) -> Result<(), Fault> {
     usage::sweep(&ground).await?;
     tenantry_edge::csp::sweep(&ground).await?;
     tenantry_identity::members::sweep(&ground).await?;
+    mail::sent::sweep(&ground).await?;
     Ok(jobs::forget_failed(&ground).await?)
 }
 

@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("0012_password_kinds", include_str!("migrations/0012_password_kinds.sql")),
     ("0013_directory", include_str!("migrations/0013_directory.sql")),
     ("0014_hand_off", include_str!("migrations/0014_hand_off.sql")),
+    ("0015_sent_mails", include_str!("migrations/0015_sent_mails.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

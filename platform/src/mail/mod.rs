@@ -16,6 +16,7 @@ mod looks;
 mod mailbox;
 mod postman;
 mod samples;
+pub mod sent;
 pub mod sink;
 
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,11 @@ struct Queued {
 /// To whom the mail of a job goes, as far as staff may see: `a…@example.com`.
 pub(crate) fn masked_recipient(job: &[u8]) -> Option<String> {
     let queued: Queued = serde_json::from_slice(job).ok()?;
-    let (local, domain) = queued.mail.to.as_str().split_once('@')?;
+    masked(&queued.mail.to)
+}
+
+fn masked(address: &EmailAddress) -> Option<String> {
+    let (local, domain) = address.as_str().split_once('@')?;
     let first = local.chars().next()?;
     Some(format!("{first}…@{domain}"))
 }

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::compose::compose;
 use super::looks::Looks;
-use super::{JOB, Queued};
+use super::{JOB, Queued, sent};
 use crate::config;
 use crate::jobs::{JobFault, Runner};
 
@@ -111,9 +111,16 @@ fn trusting(path: &Path, url: &str) -> Result<Tls, MailFault> {
 /// Sends the mails of the queue.
 pub fn attend(runner: &mut Runner, postman: Postman) {
     let postman = Arc::new(postman);
-    runner.on(JOB, move |_, queued: Queued| {
+    runner.on(JOB, move |ground, queued: Queued| {
         let postman = Arc::clone(&postman);
-        async move { postman.carry(&queued).await }
+        async move {
+            postman.carry(&queued).await?;
+            // It is out: what cannot be noted must not send it again.
+            if let Err(fault) = sent::note(&ground, &queued).await {
+                tracing::warn!(%fault, "a mail was sent, and that it was is not on the page of mails");
+            }
+            Ok(())
+        }
     });
 }
 

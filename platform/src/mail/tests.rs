@@ -5,12 +5,12 @@ use std::time::Duration;
 use tenantry_core::clock::Clock;
 use tenantry_core::email::EmailAddress;
 use tenantry_platform::config;
-use tenantry_platform::db::{Context, Control};
+use tenantry_platform::db::{Context, Control, Operator};
 use tenantry_platform::jobs::Runner;
 use tenantry_platform::kit::{self, TestDb};
 use tenantry_platform::mail::sink::{MESSAGE_BYTES_MOST, Sink};
-use tenantry_platform::mail::{self, AddressInUse, Looks, Mail, Postman, VerifyAddress};
-use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
+use tenantry_platform::mail::{self, AddressInUse, Looks, Mail, Postman, VerifyAddress, sent};
+use tenantry_platform::permit::{Actor, Authenticate, Operate, Origin, Permit};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -107,6 +107,60 @@ async fn a_final_refusal_is_not_tried_again() {
     ask(&db, verify()).await.commit().await.expect("committed");
     runner(&db, &refusing("550 Nobody here").await).run_due().await.expect("the queue is read");
     assert_eq!(waiting(&db).await, 0);
+}
+
+/// [AC-4]
+#[tokio::test]
+async fn what_the_server_took_is_told_to_staff_without_a_word_of_it_and_for_two_weeks() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    let staff: Permit<Operate, Operator> = Permit::minted(Context::default(), Actor::system("test", "staff"));
+    for _ in 0..2 {
+        ask(&db, verify()).await.commit().await.expect("committed");
+        db.ground.clock.advance(Duration::from_secs(60));
+    }
+    runner(&db, &refusing("451 Later").await).run_due().await.expect("the queue is read");
+    assert!(sent::list(&staff, &db.ground, None, 9).await.expect("a page").0.is_empty(), "none was taken");
+    db.ground.clock.advance(Duration::from_secs(5));
+    runner(&db, &sink.url()).run_due().await.expect("the queue is read");
+    let (mails, more) = sent::list(&staff, &db.ground, None, 1).await.expect("a page");
+    let told = (mails[0].letter.as_str(), mails[0].recipient.as_deref(), mails[0].sent_at, more);
+    assert_eq!(told, ("verify_address", Some("a…@example.com"), db.ground.now(), true));
+    assert!(sink.mailbox().newest_first().iter().any(|mail| mail.message_id.contains(&mails[0].id.to_string())));
+    let (rest, more) = sent::list(&staff, &db.ground, Some(mails[0].id), 1).await.expect("a page");
+    assert!(rest.len() == 1 && rest[0].queued_at < mails[0].queued_at && !more, "{rest:?}");
+    let kept = "select string_agg(s::text || convert_from(s.recipient, 'latin1'), '') from control.sent_mails s";
+    let kept: String = db.administrator().await.query_one(kept, &[]).await.expect("rows").get(0);
+    assert!(["ada", "example.com", "token"].iter().all(|word| !kept.contains(word)), "{kept}");
+    db.ground.clock.advance(Duration::from_secs(13 * 86_400));
+    sent::sweep(&db.ground).await.expect("swept");
+    assert_eq!(sent::count(&staff, &db.ground, kit::start()).await.expect("a number"), 2);
+    db.ground.clock.advance(Duration::from_secs(2 * 86_400));
+    sent::sweep(&db.ground).await.expect("swept");
+    assert_eq!(sent::count(&staff, &db.ground, kit::start()).await.expect("a number"), 0);
+}
+
+#[tokio::test]
+async fn of_very_many_mails_the_newest_ten_thousand_stay_told() {
+    let db = TestDb::new().await;
+    let staff: Permit<Operate, Operator> = Permit::minted(Context::default(), Actor::system("test", "staff"));
+    let many = "insert into control.sent_mails (id, letter, recipient, queued_at, sent_at)
+        select lpad(to_hex(n), 32, '0')::uuid, '', '', $1, $1 from generate_series(1, 10003) n";
+    db.administrator().await.execute(many, &[&db.ground.now()]).await.expect("written");
+    sent::sweep(&db.ground).await.expect("swept");
+    assert_eq!(sent::count(&staff, &db.ground, kit::start()).await.expect("a number"), 10_000);
+    assert_eq!(sent::list(&staff, &db.ground, None, 1).await.expect("a page").0[0].id.as_u128(), 10_003);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_noted_is_not_sent_again() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    db.administrator().await.batch_execute("drop table control.sent_mails cascade").await.expect("dropped");
+    ask(&db, verify()).await.commit().await.expect("committed");
+    let runner = runner(&db, &sink.url());
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 1);
+    db.ground.clock.advance(Duration::from_secs(600));
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 0);
+    assert_eq!(sink.mailbox().newest_first().len(), 1);
 }
 
 #[tokio::test]

@@ -17,10 +17,11 @@ use tenantry_platform::problem::Problem;
 use url::form_urlencoded::Serializer;
 
 use super::page::{Discard, Jobs, Row, Tile};
+use super::sent::{self, SENT};
 use crate::app::App;
 
 const JOBS: &str = "/-/operator/jobs";
-const MAILS: &str = "/-/operator/mails";
+pub(super) const MAILS: &str = "/-/operator/mails";
 
 /// What the list is narrowed to, and what was just done.
 #[derive(Debug, Default, Deserialize)]
@@ -98,27 +99,43 @@ fn list_of(kind: &str) -> &'static str {
 
 async fn show(caller: &Caller, app: &App, query: JobsQuery, here: &'static str) -> Result<Response, Problem> {
     let (permit, is_mail) = (permit(caller)?, here == MAILS);
+    let is_of_sent = is_mail && query.state == SENT;
     let counts = inspect::counts(&permit, &app.ground).await?;
-    let (found, more) = inspect::list(&permit, &app.ground, &query.search(is_mail)).await?;
+    let (found, more) = match is_of_sent {
+        true => (Vec::new(), false),
+        false => inspect::list(&permit, &app.ground, &query.search(is_mail)).await?,
+    };
     let (title, nav) = if is_mail { ("nav.mails", "operator-mails") } else { ("nav.jobs", "operator-jobs") };
     let mut chrome = console(&app.identity.visit(caller), caller, title, nav);
     if let Some(said) = said(&chrome, &query.done) {
         chrome = chrome.with_flash(FlashKind::Success, said);
     }
     let of_page: Vec<&Count> = counts.iter().filter(|count| !is_mail || count.kind == mail::JOB).collect();
-    let last = found.last().filter(|_| more).map(|job| job.id);
+    let mut last = found.last().filter(|_| more).map(|job| job.id);
+    let mut tiles: Vec<Tile> = JobState::ALL.into_iter().map(|state| tile(&chrome, state, &of_page)).collect();
+    let mut sent = None;
+    if is_mail && (is_of_sent || query.state.is_empty()) {
+        let (shown, last_sent) = sent::show(&chrome, &permit, &app.ground, is_of_sent.then_some(query.before)).await?;
+        last = last.or(last_sent);
+        sent = Some(shown);
+    }
+    if is_mail {
+        tiles.push(sent::tile(&chrome, &permit, &app.ground).await?);
+    }
     let is_narrowed = !query.state.is_empty() || !query.kind.is_empty();
     Ok(render(&Jobs {
         lead: chrome.t(if is_mail { "jobs.mails_lead" } else { "jobs.lead" }),
         here,
-        tiles: JobState::ALL.into_iter().map(|state| tile(&chrome, state, &of_page)).collect(),
-        states: states(&chrome, JobState::named(&query.state)),
+        tiles,
+        states: states(&chrome, &query.state, is_mail),
         kinds: if is_mail { Vec::new() } else { kinds(&chrome, &counts, &query.kind) },
         clear_href: if is_narrowed { here.to_owned() } else { String::new() },
         jobs: found.into_iter().map(|job| row(&chrome, job, is_mail)).collect(),
         is_mail,
         first_href: query.before.map(|_| query.href(here, None)).unwrap_or_default(),
         next_href: last.map(|last| query.href(here, Some(last))).unwrap_or_default(),
+        sent,
+        is_of_sent,
         chrome,
     }))
 }
@@ -148,11 +165,12 @@ fn tile(chrome: &Chrome, state: JobState, counts: &[&Count]) -> Tile {
     }
 }
 
-fn states(chrome: &Chrome, chosen: Option<JobState>) -> Vec<Choice> {
-    let any = choice("", chrome.t("operator.any_status"), chosen.is_none());
-    let each =
-        JobState::ALL.into_iter().map(|state| choice(state.as_str(), word(chrome, state), chosen == Some(state)));
-    std::iter::once(any).chain(each).collect()
+fn states(chrome: &Chrome, chosen: &str, is_mail: bool) -> Vec<Choice> {
+    let any = ("", chrome.t("operator.any_status"));
+    let each = JobState::ALL.into_iter().map(|state| (state.as_str(), word(chrome, state)));
+    let sent = is_mail.then(|| (SENT, chrome.t("jobs.sent")));
+    let all = std::iter::once(any).chain(each).chain(sent);
+    all.map(|(value, label)| choice(value, label, value == chosen)).collect()
 }
 
 fn kinds(chrome: &Chrome, counts: &[Count], chosen: &str) -> Vec<Choice> {

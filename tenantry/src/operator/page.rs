@@ -34,6 +34,28 @@ pub(super) struct Jobs {
     pub is_mail: bool,
     pub first_href: String,
     pub next_href: String,
+    /// What left the queue, on the page of mails.
+    pub sent: Option<Sent>,
+    /// Only that is asked for.
+    pub is_of_sent: bool,
+}
+
+/// Mails that the mail server took.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub rows: Vec<SentRow>,
+    /// Where the rest is; empty where there is none, and where this is the rest.
+    pub all_href: String,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SentRow {
+    pub id: String,
+    /// Masked.
+    pub recipient: String,
+    pub letter: String,
+    pub queued_at: Timestamp,
+    pub sent_at: Timestamp,
 }
 
 /// How many jobs stand somewhere, and since when the oldest.

@@ -6,6 +6,7 @@ use tenantry_platform::mail::{self, Mail};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
 
 use crate::app::{PASSWORD, TestApp};
+use crate::dev::process::until;
 
 impl TestApp {
     /// A mail with a link in it, which the trigger of the story keeps from the queue.
@@ -24,6 +25,11 @@ impl TestApp {
         let id = mail::enqueue(&mut tx, &self.db.ground, mail).await.unwrap();
         tx.commit().await.unwrap();
         id.to_string()
+    }
+
+    /// Waits until every job is done.
+    async fn queue_is_empty(&self) {
+        until("the queue is empty", async || (self.count("control.jobs").await == 0).then_some(())).await;
     }
 
     /// The same mail in the queue, given up.
@@ -140,6 +146,30 @@ async fn a_mail_that_failed_is_sent_again_or_discarded_and_its_text_is_never_sho
     app.mail.mailbox().next_to("grace@globex.example").await;
     let told = app.count(&format!("control.platform_log where subject = '{id}' and detail->>'by' is not null")).await;
     assert_eq!(told, 2, "the platform's log tells of both acts");
+}
+
+/// [AC-4]
+#[tokio::test]
+async fn staff_sees_that_a_mail_went_out_and_neither_to_whom_quite_nor_what_it_said() {
+    let app = TestApp::new().await;
+    let (mut staff, mut nora) = (app.operator().await, app.browser());
+    assert!(staff.get("app", "/-/operator/mails").await.body.contains("No mail was sent in the last 14 days."));
+    nora.post("app", "/-/forgot-password", &[("email", "operator@nowhere.example")]).await.expect(200);
+    nora.post("app", "/-/forgot-password", &[("email", "owner@staffroom.example")]).await.expect(200);
+    let mail = app.mail.mailbox().next_to("owner@staffroom.example").await;
+    app.queue_is_empty().await;
+    for list in ["mails", "mails?state=sent"] {
+        let page = staff.get("app", &format!("/-/operator/{list}")).await.expect(200).body;
+        for told in ["o…@staffroom.example", "<code>reset_password</code>", "in the last 24 hours"] {
+            assert!(page.contains(told), "{list}: {told}: {page}");
+        }
+        for hidden in [mail.subject.as_str(), mail.links[0].rsplit('=').next().unwrap()] {
+            assert!(!page.contains(hidden), "{list}: {hidden}");
+        }
+    }
+    let others = staff.get("app", "/-/operator/mails?state=failed").await.expect(200).body;
+    assert!(!others.contains("o…@staffroom.example") && others.contains("Nothing in the queue"), "{others}");
+    assert!(!staff.get("app", "/-/operator/jobs").await.expect(200).body.contains("o…@staffroom.example"));
 }
 
 #[tokio::test]

@@ -163,6 +163,7 @@ const STAFF: &[Example] = &[
     page("/-/operator/jobs", Operator, "{central}/-/operator/jobs?state=waiting"),
     page("/-/operator/jobs/{id}/discard", Operator, "{central}/-/operator/jobs/{job}/discard"),
     page("/-/operator/mails", Operator, "{central}/-/operator/mails"),
+    page("/-/operator/mails", Operator, "{central}/-/operator/mails?state=sent"),
     page("/-/operator/controls", Operator, "{central}/-/operator/controls"),
     page("/-/operator/controls/matrix", Operator, "{central}/-/operator/controls/matrix"),
 ];
