@@ -4,6 +4,7 @@
 //! looked up once, on the other runtime, while this thread goes on with other requests.
 
 mod answer;
+mod arrival;
 mod ask;
 mod count;
 mod guard;

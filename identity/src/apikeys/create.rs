@@ -29,13 +29,14 @@ pub struct CreatedKey {
 ///
 /// # Errors
 /// 409 when the tenant has [`KEYS_MOST`] keys that work; 403 where a key that works from some networks alone would
-/// make one that works from others.
+/// make one that works from others; 401 where the key that acts works no more.
 pub async fn create<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, new: &NewKey) -> Result<CreatedKey, Problem> {
     let now = ground.now();
     if store::count_live(tx, now).await? >= KEYS_MOST {
         return Err(too_many());
     }
-    let networks = maker::bounded(tx, new.networks()).await?;
+    let acting = maker::acting(tx, now).await?;
+    let networks = maker::bounded(acting.as_ref(), new.networks())?;
     let draft = Making {
         name: new.name(),
         scopes: new.scopes().iter().map(|scope| scope.as_str().to_owned()).collect(),

@@ -1,16 +1,28 @@
 //! What a key may pass on: never more than it has itself, neither scopes (see [`NewKey`](super::NewKey)) nor places.
 
 use tenantry_core::allow_list::AllowList;
+use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::KeyId;
-use tenantry_platform::db::{DbFault, Mode, TenantTx};
+use tenantry_platform::db::{Mode, TenantTx};
 use tenantry_platform::permit::Acting;
 use tenantry_platform::problem::{Kind, Problem};
 
-use super::store;
+use super::store::{self, Key, KeyState};
 
 /// The key that acts, if one does.
 pub(super) fn key_of(acting: &Acting) -> Option<KeyId> {
     (acting.actor.kind == "api_key").then(|| KeyId::from_uuid(acting.actor.subject))
+}
+
+/// The key that acts, as it stays until the end of the transaction; none where a person does. What the request's guard
+/// believed may be gone by now, and a key that works no more passes nothing on.
+///
+/// # Errors
+/// 401 for one that was revoked, ended or deleted meanwhile.
+pub(super) async fn acting<M: Mode>(tx: &mut TenantTx<M>, now: Timestamp) -> Result<Option<Key>, Problem> {
+    let Some(id) = key_of(tx.acting()) else { return Ok(None) };
+    let held = store::hold(tx, id).await?.filter(|key| key.state(now) == KeyState::Active);
+    held.map(Some).ok_or_else(refused)
 }
 
 /// The networks that a key gets from whoever acts. A key that works from some networks alone gives just these when
@@ -18,27 +30,24 @@ pub(super) fn key_of(acting: &Acting) -> Option<KeyId> {
 ///
 /// # Errors
 /// 403 where the wanted networks reach beyond those of the acting key.
-pub(super) async fn bounded<M: Mode>(tx: &mut TenantTx<M>, wanted: &AllowList) -> Result<AllowList, Problem> {
-    let own = own_networks(tx).await?;
-    if *wanted == AllowList::Anywhere {
-        return Ok(own);
+pub(super) fn bounded(acting: Option<&Key>, wanted: &AllowList) -> Result<AllowList, Problem> {
+    match acting {
+        Some(acting) if *wanted == AllowList::Anywhere => Ok(acting.networks.clone()),
+        acting => check(acting, wanted).map(|()| wanted.clone()),
     }
-    if wanted.is_within(&own) { Ok(wanted.clone()) } else { Err(beyond()) }
 }
 
-/// Whether whoever acts may let a key work from these networks.
+/// Whether whoever acts may let a key work from these networks. A person's acts have no such bound.
 ///
 /// # Errors
 /// 403 where they reach beyond those of the acting key.
-pub(super) async fn check<M: Mode>(tx: &mut TenantTx<M>, wanted: &AllowList) -> Result<(), Problem> {
-    if wanted.is_within(&own_networks(tx).await?) { Ok(()) } else { Err(beyond()) }
+pub(super) fn check(acting: Option<&Key>, wanted: &AllowList) -> Result<(), Problem> {
+    if acting.is_none_or(|acting| wanted.is_within(&acting.networks)) { Ok(()) } else { Err(beyond()) }
 }
 
-/// From where the acting key works; a person's acts have no such bound.
-async fn own_networks<M: Mode>(tx: &mut TenantTx<M>) -> Result<AllowList, DbFault> {
-    let Some(id) = key_of(tx.acting()) else { return Ok(AllowList::Anywhere) };
-    // A key that is gone meanwhile passes nothing on.
-    Ok(store::find_in(tx, id).await?.map_or(AllowList::Only(Vec::new()), |key| key.networks))
+fn refused() -> Problem {
+    let sentence = "This API key was revoked or has ended meanwhile. Nothing was changed. Create another one in the console under API keys.";
+    Problem::new(Kind::Unauthorized, sentence).code("key_refused")
 }
 
 fn beyond() -> Problem {

@@ -58,7 +58,8 @@ pub struct Rotated {
 ///
 /// # Errors
 /// 404 when there is no such key; 403 when it may do more than the caller, who would get a key for it; 409 when it
-/// does not work any more, has a successor already, or the tenant has as many keys as it may.
+/// does not work any more, has a successor already, or the tenant has as many keys as it may; 401 where the key that
+/// acts works no more.
 pub async fn rotate<M: Mode>(
     tx: &mut TenantTx<M>,
     ground: &Ground,
@@ -69,10 +70,11 @@ pub async fn rotate<M: Mode>(
     let now = ground.now();
     // Counting takes the tenant's lock: of two who rotate at once, the second reads what the first has done.
     let held = store::count_live(tx, now).await?;
+    let acting = maker::acting(tx, now).await?;
     let key = store::find_in(tx, id).await?.ok_or_else(Problem::not_found)?;
     let scopes = permissions(&key.scopes, &options.permissions);
     ceiling.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
-    maker::check(tx, &key.networks).await?;
+    maker::check(acting.as_ref(), &key.networks)?;
     check(&key, &scopes, now)?;
     if held >= KEYS_MOST && !overlap.0.is_zero() {
         return Err(no_room());

@@ -35,6 +35,9 @@ tenantry_platform::sql! {
     AsTenant Modes LIST = concat!(
         "select ", columns!(), " from api_keys where tenant_id = $1 and id < $2 order by id desc limit $3");
     AsTenant Modes FIND = concat!("select ", columns!(), " from api_keys where tenant_id = $1 and id = $2");
+    // One lock for whoever acts, so that of two acts of one key on itself neither waits for the other for ever.
+    AsTenant Modes HOLD = concat!(
+        "select ", columns!(), " from api_keys where tenant_id = $1 and id = $2 for no key update");
     AsTenant Modes NAMES = "select id, name from api_keys where tenant_id = $1 and id = any ($2)";
     AsTenant Modes REVOKE = concat!(
         "update api_keys set revoked_at = $3, version = version + 1
@@ -212,6 +215,11 @@ where
 
 pub(super) async fn find_in<M: Mode>(tx: &mut TenantTx<M>, id: KeyId) -> Result<Option<Key>, DbFault> {
     Ok(tx.query_opt(&FIND, &[&id.uuid()]).await?.as_ref().map(read))
+}
+
+/// The key as it stays until the end of the transaction: whoever revokes it waits.
+pub(super) async fn hold<M: Mode>(tx: &mut TenantTx<M>, id: KeyId) -> Result<Option<Key>, DbFault> {
+    Ok(tx.query_opt(&HOLD, &[&id.uuid()]).await?.as_ref().map(read))
 }
 
 /// Names of some of the tenant's keys. One that was deleted has none any more.

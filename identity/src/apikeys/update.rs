@@ -34,7 +34,8 @@ pub struct KeyEdit {
 ///
 /// # Errors
 /// 404 when there is no such key; 422 with every field that is wrong; 412 when it is not as it was read; 403 when
-/// more networks are asked for by whoever may do less than the key; 409 when it works no more.
+/// more networks are asked for by whoever may do less than the key, 401 by a key that works no more; 409 when it works
+/// no more itself.
 pub async fn update<M: Mode>(
     tx: &mut TenantTx<M>,
     ground: &Ground,
@@ -55,7 +56,7 @@ pub async fn update<M: Mode>(
         ceiling
             .check_ceiling(&permissions(&key.scopes, &options.permissions))
             .map_err(|above| above_ceiling(&above))?;
-        maker::check(tx, &networks).await?;
+        maker::check(maker::acting(tx, ground.now()).await?.as_ref(), &networks)?;
     }
     if (&name, &networks) == (&key.name, &key.networks) {
         return Ok(key);

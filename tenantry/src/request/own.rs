@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::request::Parts as Head;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use tenantry_core::mode::Mode;
@@ -16,7 +17,9 @@ use tenantry_platform::problem::Problem;
 use tower::ServiceExt as _;
 
 use super::answer::Visit;
+use super::arrival::arrived;
 use super::guard::{bearer, foreign, key, management_key, management_key_needed};
+use super::host;
 use crate::app::App;
 use crate::routes::{Access, OwnRoute, Routers};
 
@@ -28,20 +31,23 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Problem> {
     let Some(site) = visit.site.clone() else { return Err(Problem::not_found()) };
-    let path = request.uri().path().to_owned();
-    let route = find(app, visit, site.surface, request.method(), &path)?;
+    let (head, body) = request.into_parts();
+    let route = find(app, visit, site.surface, &head.method, head.uri.path())?;
     visit.take_own_route(route);
-    let session = match admit(app, visit, route, &request, &path).await {
+    let session = match admit(app, visit, route, &head).await {
         Err(problem) if let Some(known) = visit.principal.clone() => {
             return visit.spend_refused(app, Some(&known)).and(Err(problem));
         }
         admitted => admitted?,
     };
     visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
+    let (session, body) = match visit.principal.is_some() && changes_something(&head.method) {
+        true => judge_again(app, visit, route, &head, body).await?,
+        false => (session, axum::body::Body::new(body)),
+    };
     let mode = visit.principal.as_ref().and_then(|principal| principal.parts().mode).or_else(|| visit.mode());
-    let caller = visit.caller(&site, session.as_deref().map(workspaces).unwrap_or_default());
-    let mut request = request.map(axum::body::Body::new);
-    request.extensions_mut().insert(caller);
+    let mut request = Request::from_parts(head, body);
+    request.extensions_mut().insert(visit.caller(&site, session.as_deref().map(workspaces).unwrap_or_default()));
     if let Some(session) = session {
         request.extensions_mut().insert(session);
     }
@@ -52,6 +58,25 @@ pub(super) async fn answer(
         visit.charge_failure(app);
     }
     Ok(answer.map(Body::from))
+}
+
+/// Waits for the body of whoever was let in, and judges again by what is true then: no handler acts for a credential
+/// that was taken away while its request was held open.
+async fn judge_again(
+    app: &App,
+    visit: &mut Visit,
+    route: &OwnRoute,
+    head: &Head,
+    body: Incoming,
+) -> Result<(Option<Arc<StaffSession>>, axum::body::Body), Problem> {
+    let body = arrived(body).await;
+    visit.site = Some(host::site(app, &head.headers, &head.uri).await?);
+    Ok((admit(app, visit, route, head).await?, body))
+}
+
+/// What only reads never waits for a body.
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn find<'a>(
@@ -74,10 +99,8 @@ async fn admit(
     app: &App,
     visit: &mut Visit,
     route: &OwnRoute,
-    request: &Request<Incoming>,
-    path: &str,
+    Head { method, headers, uri, .. }: &Head,
 ) -> Result<Option<Arc<StaffSession>>, Problem> {
-    let headers = request.headers();
     if let Access::Key(permission) = route.access {
         let token = bearer(headers)?.ok_or_else(Problem::unauthorized)?;
         let key = key(app, visit, token).await?;
@@ -90,10 +113,10 @@ async fn admit(
         return holds(&principal, Some(scope)).map(|()| None);
     }
     let is_exempt = route.is_told_by_strangers() || (route.is_for_programs() && origin::is_unsaid(headers));
-    if !is_exempt && origin::is_needed(request.method(), headers) {
+    if !is_exempt && origin::is_needed(method, headers) {
         origin::judge(headers, visit.own(), &[]).map_err(foreign)?;
     }
-    let session = match session(app, visit, request.method(), headers).await {
+    let session = match session(app, visit, method, headers).await {
         // A stale cookie is no reason to refuse a page that needs none.
         Err(_) if matches!(route.access, Access::Public(_)) => None,
         found => found?,
@@ -105,7 +128,7 @@ async fn admit(
         (Access::SignedIn, session) => Ok(session),
         (Access::Operator, Some(session)) if session.person().operator => Ok(Some(session)),
         (Access::Workspace(permission), Some(session)) => {
-            admit_workspace(visit, &session, path, permission).map(|()| Some(session))
+            admit_workspace(visit, &session, uri.path(), permission).map(|()| Some(session))
         }
         (Access::Operator | Access::Key(_) | Access::Management(_), Some(_)) => Err(Problem::not_found()),
     }

@@ -142,6 +142,12 @@ impl TestApp {
         self.server.app.custody.observer.flush(&self.db.ground).await;
     }
 
+    /// The id of whoever has this address.
+    pub(crate) async fn person(&self, email: &str) -> String {
+        let sql = "select person_id::text from control.emails where email_lower = $1";
+        self.db.administrator().await.query_one(sql, &[&email]).await.unwrap().get(0)
+    }
+
     /// Rows of a table, seen from outside every wall.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let row = self.db.administrator().await.query_one(&format!("select count(*) from {table}"), &[]).await;

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tenantry_platform::config::TierId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Error as Fault;
@@ -44,6 +45,12 @@ pub(crate) struct Answer {
 
 /// A connection that is used again.
 pub(crate) struct Line(SendRequest<Full<Bytes>>);
+
+/// A request whose guard has let it in, and half of whose body is still to come.
+pub(crate) struct Held {
+    stream: TcpStream,
+    rest: Bytes,
+}
 
 impl TestApp {
     /// A request to `host`, which is a label under `localhost`.
@@ -77,6 +84,19 @@ impl TestApp {
 }
 
 impl TestApp {
+    /// What the test's clients may still ask for, of all routes of ours.
+    fn budget(&self) -> u32 {
+        let (limiter, now_ms) = (&self.server.app.limiter, self.db.ground.clock.now_ms());
+        let mut tiers: Vec<TierId> = Vec::new();
+        for tier in self.server.app.own.routes.iter().flat_map(|route| route.tiers) {
+            if !tiers.contains(tier) {
+                tiers.push(*tier);
+            }
+        }
+        let charges = limiter.charges_of(&tiers, self.client, None);
+        limiter.ask(now_ms, &charges).lines().iter().map(|line| line.standing.remaining).sum()
+    }
+
     async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((self.client, 0).into()).unwrap();
@@ -133,6 +153,28 @@ impl Call<'_> {
         self.send_on(&mut line).await
     }
 
+    /// Sends the head and half of the body, and answers once the guard has let it in: what it costs is charged then.
+    pub(crate) async fn hold_open(self) -> Held {
+        let app = self.app;
+        let (before, mut stream) = (app.budget(), app.connect().await);
+        let mut bytes = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        let (first, rest) = (self.body.slice(..self.body.len() / 2), self.body.slice(self.body.len() / 2..));
+        bytes.extend(format!("content-length: {}\r\n\r\n", self.body.len()).into_bytes());
+        bytes.extend(first);
+        stream.write_all(&bytes).await.unwrap();
+        let mut early = [0; 1024];
+        while app.budget() == before {
+            if let Ok(n) = stream.try_read(&mut early) {
+                panic!("{}", String::from_utf8_lossy(&early[..n]));
+            }
+            tokio::task::yield_now().await;
+        }
+        Held { stream, rest }
+    }
+
     /// Opens a WebSocket, as the library of a client does; or the status of the refusal.
     pub(crate) async fn open(self) -> Result<WebSocketStream<TcpStream>, u16> {
         let uri = format!("ws://{}{}", self.headers[header::HOST].to_str().unwrap(), self.path);
@@ -153,6 +195,19 @@ impl Call<'_> {
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
         Answer { status: head.status.as_u16(), headers: head.headers, body }
+    }
+}
+
+impl Held {
+    /// Sends the rest.
+    pub(crate) async fn finish(mut self) -> Answer {
+        self.stream.write_all(&self.rest).await.unwrap();
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer");
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, headers: HeaderMap::new(), body: body.to_owned() }
     }
 }
 

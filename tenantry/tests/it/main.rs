@@ -19,6 +19,7 @@ mod echo;
 mod events;
 mod examples;
 mod forward_auth;
+mod held_open;
 mod house;
 mod idempotency;
 mod input;

@@ -1,5 +1,6 @@
 //! Keys from their making to their end: scopes, digests, ends, one tenant and mode (KEY-1, KEY-2, KEY-3, KEY-4, KEY-5).
 
+mod maker;
 mod pages;
 mod rotation;
 mod warnings;
