@@ -13,8 +13,10 @@ use tenantry_platform::page::Field;
 use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, PersonRef, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
 
+use super::backing::backing;
 use super::invitations::{self, Invitation};
 use super::join::join;
+use super::role::Authority;
 use super::token::Token;
 use super::{refusal, store};
 use crate::authn::person_by_email;
@@ -99,6 +101,12 @@ struct Offered {
     email: EmailAddress,
 }
 
+/// An invitation that is used, and how far whoever sent it may go.
+struct Taken {
+    invitation: Invitation,
+    backing: Authority,
+}
+
 impl Identity {
     /// Looks at an invitation and changes nothing.
     pub(super) async fn look_at_invitation(
@@ -130,12 +138,12 @@ impl Identity {
             Next::Join | Next::SignUp | Next::SignIn => {}
         }
         let mut tx = offered.permit(session.person(), origin).begin(&self.ground);
-        let invitation = self.take(&mut tx, &offered, session.person().id).await?;
+        let taken = self.take(&mut tx, &offered, session.person().id).await?;
         // The row is held now: an address that was changed meanwhile shows here.
         if store::proven_address(&mut tx).await?.as_deref() != Some(offered.email.lookup()) {
             return Err(other_address());
         }
-        self.settle(&mut tx, session.person().id, &invitation).await?;
+        self.settle(&mut tx, session.person().id, &taken).await?;
         tx.commit_and_fence(&self.ground).await?;
         Ok(Joined { tenant: offered.tenant, cookies: Vec::new() })
     }
@@ -162,9 +170,9 @@ impl Identity {
     async fn enrol_invited(&self, offered: Offered, new: NewPerson, origin: Origin) -> Result<Joined, Problem> {
         let person = new.reference(&offered.email);
         let mut tx = offered.permit(&person, origin).begin(&self.ground);
-        let invitation = self.take(&mut tx, &offered, person.id).await?;
+        let taken = self.take(&mut tx, &offered, person.id).await?;
         self.enrol_person(&mut tx, &offered.email, &new).await?;
-        self.settle(&mut tx, person.id, &invitation).await?;
+        self.settle(&mut tx, person.id, &taken).await?;
         let opened = self.sessions.open_root(&mut tx, person.id, BY_PASSWORD).await?.ok_or_else(refusal::gone)?;
         created(opened.key, &self.options.central_origin()).note(&mut tx, &self.ground).await?;
         tx.commit_and_fence(&self.ground).await?;
@@ -219,26 +227,20 @@ impl Identity {
         }
     }
 
-    /// Uses the invitation: of several that try at once, one goes on.
-    async fn take(
-        &self,
-        tx: &mut TenantTx<Control>,
-        offered: &Offered,
-        person: PersonId,
-    ) -> Result<Invitation, Problem> {
-        let taken = invitations::accept(tx, &offered.token.digest(), person, self.ground.now()).await?;
-        taken.ok_or_else(refusal::gone)
+    /// Uses the invitation: of several that try at once, one goes on. Whoever sent it is held first, as those do who
+    /// remove them and what they sent.
+    async fn take(&self, tx: &mut TenantTx<Control>, offered: &Offered, person: PersonId) -> Result<Taken, Problem> {
+        let now = self.ground.now();
+        let backing = backing(tx, &self.options.roles, &offered.invitation, now).await?.ok_or_else(refusal::gone)?;
+        let invitation = invitations::accept(tx, &offered.token.digest(), person, now).await?;
+        Ok(Taken { invitation: invitation.ok_or_else(refusal::gone)?, backing })
     }
 
-    async fn settle(
-        &self,
-        tx: &mut TenantTx<Control>,
-        person: PersonId,
-        invitation: &Invitation,
-    ) -> Result<(), Problem> {
+    async fn settle(&self, tx: &mut TenantTx<Control>, person: PersonId, taken: &Taken) -> Result<(), Problem> {
         let book = RoleBook::load(tx, &self.options.roles).await?;
-        let role = book.hold(tx, &invitation.role).await?.ok_or_else(role_gone)?;
-        let joined = join(tx, &self.ground, person, &role, Some(invitation.id)).await?;
+        let role = book.hold(tx, &taken.invitation.role).await?.ok_or_else(role_gone)?;
+        taken.backing.check(&role).map_err(|_| refusal::gone())?;
+        let joined = join(tx, &self.ground, person, &role, Some(taken.invitation.id)).await?;
         if joined { Ok(()) } else { Err(refusal::already_member()) }
     }
 }

@@ -3,11 +3,13 @@
 use jiff::SignedDuration;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::{LinkId, PersonId};
+use tenantry_core::ids::{KeyId, LinkId, PersonId};
 use tenantry_platform::db::{Context, Control, DbFault, Jobs, Row, TenantTx};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Actor, Origin, Permission, Permit, ReadMembers, RunJobs};
 use uuid::Uuid;
+
+use super::role::Granter;
 
 tenantry_platform::sql! {
     // Two that count at once would both find room; the lock ends with the transaction.
@@ -16,34 +18,36 @@ tenantry_platform::sql! {
         select count(*) from invitations
         where tenant_id = $1 and accepted_at is null and revoked_at is null and expires_at > $2";
     AsTenant OnlyControl INSERT = "
-        insert into invitations (tenant_id, id, digest, email, email_lower, role, invited_by, created_at, sent_at, expires_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+        insert into invitations (tenant_id, id, digest, email, email_lower, role, invited_by, invited_by_key, created_at,
+            sent_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
         on conflict (tenant_id, email_lower) where accepted_at is null and revoked_at is null do nothing
-        returning id, email, role, invited_by, created_at, sent_at, expires_at";
+        returning id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at";
     AsTenant OnlyControl LIST = "
-        select id, email, role, invited_by, created_at, sent_at, expires_at from invitations
+        select id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at from invitations
         where tenant_id = $1 and id < $2 and accepted_at is null and revoked_at is null order by id desc limit $3";
     AsTenant OnlyControl HOLD = "
-        select id, email, role, invited_by, created_at, sent_at, expires_at from invitations
+        select id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at from invitations
         where tenant_id = $1 and id = $2 and accepted_at is null and revoked_at is null for update";
     AsTenant OnlyControl HOLD_OF = "
-        select id, email, role, invited_by, created_at, sent_at, expires_at from invitations
+        select id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at from invitations
         where tenant_id = $1 and email_lower = $2 and accepted_at is null and revoked_at is null for update";
     AsTenant OnlyControl RENEW = "
-        update invitations set digest = $3, email = $4, role = $5, invited_by = $6, sent_at = $7, expires_at = $8
+        update invitations set digest = $3, email = $4, role = $5, invited_by = $6, invited_by_key = $7, sent_at = $8,
+            expires_at = $9
         where tenant_id = $1 and id = $2
-        returning id, email, role, invited_by, created_at, sent_at, expires_at";
+        returning id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at";
     AsTenant OnlyControl REVOKE = "update invitations set revoked_at = $3 where tenant_id = $1 and id = $2";
     AsTenant OnlyControl REVOKE_ALL_OF = "
         update invitations set revoked_at = $3
         where tenant_id = $1 and invited_by = $2 and accepted_at is null and revoked_at is null returning id";
     AsTenant OnlyControl BY_DIGEST = "
-        select id, email, role, invited_by, created_at, sent_at, expires_at from invitations
+        select id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at from invitations
         where tenant_id = $1 and digest = $2 and accepted_at is null and revoked_at is null and expires_at > $3";
     AsTenant OnlyControl ACCEPT = "
         update invitations set accepted_at = $3, accepted_by = $4
         where tenant_id = $1 and digest = $2 and accepted_at is null and revoked_at is null and expires_at > $3
-        returning id, email, role, invited_by, created_at, sent_at, expires_at";
+        returning id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at";
     AsQueue JobsOnly SWEEP = "select doors.sweep_invitations($1)";
 }
 
@@ -61,6 +65,8 @@ pub struct Invitation {
     pub role: String,
     /// The person who sent it last; none when a key did.
     pub invited_by: Option<PersonId>,
+    /// The key, when one did.
+    pub invited_by_key: Option<KeyId>,
     /// When the address was invited first.
     pub created_at: Timestamp,
     /// When the newest mail went out.
@@ -91,9 +97,16 @@ pub(super) struct Letter<'a> {
     pub(super) digest: [u8; 32],
     pub(super) email: &'a EmailAddress,
     pub(super) role: &'a str,
-    pub(super) invited_by: Option<PersonId>,
+    pub(super) granter: &'a Granter,
     pub(super) now: Timestamp,
     pub(super) until: Timestamp,
+}
+
+impl Letter<'_> {
+    /// The person or the key, as their columns have them.
+    fn senders(&self) -> (Option<Uuid>, Option<Uuid>) {
+        (self.granter.person().map(PersonId::uuid), self.granter.key().map(KeyId::uuid))
+    }
 }
 
 /// Open invitations, newest first, also those whose time is over.
@@ -132,19 +145,18 @@ pub(super) async fn count(tx: &mut TenantTx<Control>, now: Timestamp) -> Result<
 
 /// `None`: the address has an open one.
 pub(super) async fn insert(tx: &mut TenantTx<Control>, new: &Letter<'_>) -> Result<Option<Invitation>, DbFault> {
-    let by = new.invited_by.map(PersonId::uuid);
+    let ((by, by_key), id) = (new.senders(), new.id.uuid());
     let (digest, email, lookup) = (new.digest.as_slice(), new.email.as_str(), new.email.lookup());
-    let row = tx
-        .query_opt(&INSERT, &[&new.id.uuid(), &digest, &email, &lookup, &new.role, &by, &new.now, &new.until])
-        .await?;
+    let row =
+        tx.query_opt(&INSERT, &[&id, &digest, &email, &lookup, &new.role, &by, &by_key, &new.now, &new.until]).await?;
     Ok(row.as_ref().map(read))
 }
 
 /// A new token, a new time, and perhaps another role: what was mailed before opens nothing any more.
 pub(super) async fn renew(tx: &mut TenantTx<Control>, new: &Letter<'_>) -> Result<Invitation, DbFault> {
-    let by = new.invited_by.map(PersonId::uuid);
+    let ((by, by_key), id) = (new.senders(), new.id.uuid());
     let (digest, email) = (new.digest.as_slice(), new.email.as_str());
-    let row = tx.query_one(&RENEW, &[&new.id.uuid(), &digest, &email, &new.role, &by, &new.now, &new.until]).await?;
+    let row = tx.query_one(&RENEW, &[&id, &digest, &email, &new.role, &by, &by_key, &new.now, &new.until]).await?;
     Ok(read(&row))
 }
 
@@ -196,6 +208,7 @@ fn read(row: &Row) -> Invitation {
         email: row.get("email"),
         role: row.get("role"),
         invited_by: row.get::<_, Option<Uuid>>("invited_by").map(PersonId::from_uuid),
+        invited_by_key: row.get::<_, Option<Uuid>>("invited_by_key").map(KeyId::from_uuid),
         created_at: row.get("created_at"),
         sent_at: row.get("sent_at"),
         expires_at: row.get("expires_at"),

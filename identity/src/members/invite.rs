@@ -146,7 +146,7 @@ async fn write(
     let (ground, now) = (&identity.ground, identity.ground.now());
     let token = Token::fresh(tenant_of(tx)?, &ground.entropy);
     let until = now.checked_add(identity.options.invitations.lifetime).unwrap_or(now);
-    let letter = Letter { id, digest: token.digest(), email, role, invited_by: granter.person(), now, until };
+    let letter = Letter { id, digest: token.digest(), email, role, granter, now, until };
     let written = match &present {
         Some(_) => invitations::renew(tx, &letter).await?,
         None => invitations::insert(tx, &letter).await?.ok_or_else(|| {

@@ -9,12 +9,14 @@
 //!   of its own. The database keeps at least one active owner of each tenant, whoever is taken away, also of two that
 //!   are taken away at once.
 //! - An invitation is accepted by whoever has both its token, of which only the digest is kept, and the proven address
-//!   that it names. It works once, ends, and is open once an address.
+//!   that it names. It works once, ends, and is open once an address. It gives what whoever sent it may give when it is
+//!   accepted, and nothing once they may invite nobody any more.
 //! - Every verb that takes something away announces the person, so that no cached session keeps it.
 //! - Every change has its audit row and its event in its own transaction. Names and addresses of people are shown only
 //!   to members of the tenant that they belong to, through a door that reads the tenant of the transaction (AC-5).
 
 pub mod accept;
+mod backing;
 mod change_role;
 pub mod console;
 pub mod http;
@@ -88,7 +90,7 @@ async fn held<'a>(
     let book = RoleBook::load(tx, roles).await?;
     let of = |person: PersonId| found.iter().find(|held| held.person == person);
     let authority = match granter {
-        Granter::Key(scopes) => Some(Authority::Scopes(std::sync::Arc::clone(scopes))),
+        Granter::Key(_, scopes) => Some(Authority::Scopes(std::sync::Arc::clone(scopes))),
         Granter::Person(own) => of(*own).and_then(|own| book.named(&own.role)).and_then(Authority::of_role),
     };
     let authority = authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))?;

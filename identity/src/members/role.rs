@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tenantry_core::ids::PersonId;
+use tenantry_core::ids::{KeyId, PersonId};
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::{AboveCeiling, PermissionSet};
 use tenantry_platform::config::Roles;
@@ -19,7 +19,7 @@ pub enum Granter {
     /// A person, as far as their own role goes at that moment.
     Person(PersonId),
     /// A key, as far as its scopes go. It has no rank, and never makes an owner.
-    Key(Arc<PermissionSet>),
+    Key(KeyId, Arc<PermissionSet>),
 }
 
 impl Granter {
@@ -32,8 +32,8 @@ impl Granter {
         let parts = principal.parts();
         match (&parts.credential, &parts.person) {
             (_, Some(person)) => Ok(Self::Person(person.id)),
-            (Credential::Key(_), None) if parts.mode == Some(Mode::Live) => {
-                Ok(Self::Key(Arc::clone(&parts.permissions)))
+            (Credential::Key(key), None) if parts.mode == Some(Mode::Live) => {
+                Ok(Self::Key(*key, Arc::clone(&parts.permissions)))
             }
             (Credential::Key(_), None) => Err(live_only()),
             _ => Err(Problem::unauthorized()),
@@ -44,14 +44,22 @@ impl Granter {
     pub const fn person(&self) -> Option<PersonId> {
         match self {
             Self::Person(person) => Some(*person),
-            Self::Key(_) => None,
+            Self::Key(..) => None,
+        }
+    }
+
+    /// The key, if it is one.
+    pub const fn key(&self) -> Option<KeyId> {
+        match self {
+            Self::Person(_) => None,
+            Self::Key(key, _) => Some(*key),
         }
     }
 
     /// What they may give, read in the transaction that gives it: a role that was taken away meanwhile gives nothing.
     pub(super) async fn authority(&self, tx: &mut TenantTx<Control>, roles: &Roles) -> Result<Authority, Problem> {
         let authority = match self {
-            Self::Key(scopes) => Some(Authority::Scopes(Arc::clone(scopes))),
+            Self::Key(_, scopes) => Some(Authority::Scopes(Arc::clone(scopes))),
             Self::Person(person) => own_role(tx, roles, *person).await?.and_then(Authority::of_role),
         };
         authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))
@@ -60,7 +68,7 @@ impl Granter {
     /// What they hold themselves, read in the transaction that asks.
     pub(crate) async fn held(&self, tx: &mut TenantTx<Control>, roles: &Roles) -> Result<PermissionSet, DbFault> {
         match self {
-            Self::Key(scopes) => Ok(PermissionSet::clone(scopes)),
+            Self::Key(_, scopes) => Ok(PermissionSet::clone(scopes)),
             Self::Person(person) => {
                 Ok(own_role(tx, roles, *person).await?.map(|own| own.role.permissions).unwrap_or_default())
             }
@@ -69,7 +77,11 @@ impl Granter {
 }
 
 /// The role of a person, who keeps it until the end of the transaction.
-async fn own_role(tx: &mut TenantTx<Control>, roles: &Roles, person: PersonId) -> Result<Option<KnownRole>, DbFault> {
+pub(super) async fn own_role(
+    tx: &mut TenantTx<Control>,
+    roles: &Roles,
+    person: PersonId,
+) -> Result<Option<KnownRole>, DbFault> {
     let Some(held) = store::lock(tx, &[person]).await?.pop() else { return Ok(None) };
     Ok(RoleBook::load(tx, roles).await?.named(&held.role))
 }

@@ -2,7 +2,7 @@
 
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::PersonId;
+use tenantry_core::ids::{KeyId, PersonId};
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permission, Permit, ReadMembers};
@@ -27,6 +27,7 @@ tenantry_platform::sql! {
     AsPerson OnlyControl PROVEN = "
         select email_lower from persons
         where person_id = $1 and status = 'active' and verified_at is not null for share";
+    AsDoor OnlyControl KEY = "select scopes, expires_at, revoked_at from doors.key_that_acts($1)";
     AsTenant OnlyControl COUNT = "select count(*) from memberships where tenant_id = $1";
 }
 
@@ -52,6 +53,17 @@ pub struct Member {
     pub is_owner: bool,
     /// Counts the changes of the role.
     pub version: i64,
+}
+
+/// The status of a person who can sign in.
+pub(super) const ACTIVE: &str = "active";
+
+/// A live key of the tenant, held until the end of the transaction.
+#[derive(Clone, Debug)]
+pub(super) struct ActingKey {
+    pub(super) scopes: Vec<String>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) revoked_at: Option<Timestamp>,
 }
 
 /// A membership, held until the end of the transaction.
@@ -124,6 +136,16 @@ pub(super) async fn is_member(tx: &mut TenantTx<Control>, email: &EmailAddress) 
 /// The proven address of the transaction's person, in the form that addresses are compared in.
 pub(super) async fn proven_address(tx: &mut TenantTx<Control>) -> Result<Option<String>, DbFault> {
     Ok(tx.query_opt(&PROVEN, &[]).await?.map(|row| row.get(0)))
+}
+
+/// `None`: the tenant has no such live key.
+pub(super) async fn key_that_acts(tx: &mut TenantTx<Control>, id: KeyId) -> Result<Option<ActingKey>, DbFault> {
+    let read = |row: Row| ActingKey {
+        scopes: row.get("scopes"),
+        expires_at: row.get("expires_at"),
+        revoked_at: row.get("revoked_at"),
+    };
+    Ok(tx.query_opt(&KEY, &[&id.uuid()]).await?.map(read))
 }
 
 fn held(row: &Row) -> Held {

@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("0013_directory", include_str!("migrations/0013_directory.sql")),
     ("0014_hand_off", include_str!("migrations/0014_hand_off.sql")),
     ("0015_sent_mails", include_str!("migrations/0015_sent_mails.sql")),
+    ("0014_invitations", include_str!("migrations/0014_invitations.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

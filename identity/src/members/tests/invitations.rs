@@ -12,7 +12,7 @@ use tenantry_core::permission::PermissionSet;
 use tenantry_core::slug::Slug;
 use tenantry_identity::members::{self, Granter, INVITATIONS_OPEN_MOST};
 use tenantry_identity::tenants::{self, Reason};
-
+use tenantry_platform::db::Live;
 use tenantry_platform::permit::Origin;
 
 use super::{Team, code};
@@ -24,13 +24,13 @@ fn token_of(link: &str) -> String {
     link.split_once("token=").expect("a token").1.to_owned()
 }
 
-async fn accept(browser: &mut Browser<'_>, link: &str, more: &[(&str, &str)]) -> Answer {
+pub(super) async fn accept(browser: &mut Browser<'_>, link: &str, more: &[(&str, &str)]) -> Answer {
     let token = token_of(link);
     let form: Vec<(&str, &str)> = [("token", token.as_str())].into_iter().chain(more.iter().copied()).collect();
     browser.post(&format!("{CENTRAL}/-/invitation"), &form).await
 }
 
-const NEW: &[(&str, &str)] = &[("name", "Grace Example"), ("password", PASSWORD)];
+pub(super) const NEW: &[(&str, &str)] = &[("name", "Grace Example"), ("password", PASSWORD)];
 
 #[tokio::test]
 async fn whoever_has_no_account_makes_one_by_the_link_and_is_signed_in() {
@@ -214,17 +214,18 @@ async fn nobody_invites_above_their_own_role() {
 async fn a_key_invites_as_far_as_its_scopes_and_never_an_owner() {
     let house = House::new().await;
     let team = Team::new(&house).await;
+    let (key, _) = house.key_with::<Live>(&team.of, &["members:manage"]).await;
     let scopes = |words: &[&str]| -> Granter {
         let set: PermissionSet = words.iter().map(|word| word.parse().expect("a word")).collect();
-        Granter::Key(Arc::new(set))
+        Granter::Key(key.id, Arc::new(set))
     };
     let few = scopes(&["members:manage", "members:read"]);
-    let all = Granter::Key(Arc::new(crate::calls::all(&house.identity)));
+    let all = Granter::Key(key.id, Arc::new(crate::calls::all(&house.identity)));
     assert_eq!(code(team.invite_as(&team.ada(), &few, GRACE, "ADMIN").await), "above_ceiling");
     assert_eq!(code(team.invite_as(&team.ada(), &all, GRACE, "OWNER").await), "above_ceiling");
     team.invite_as(&team.ada(), &few, GRACE, "MEMBER").await.expect("within its scopes");
     let made = team.invite_as(&team.ada(), &all, GRACE, "ADMIN").await.expect("within its scopes");
-    assert_eq!(made.invited_by, None);
+    assert_eq!((made.invited_by, made.invited_by_key), (None, Some(key.id)));
 }
 
 #[tokio::test]

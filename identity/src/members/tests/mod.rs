@@ -1,5 +1,6 @@
 //! Stories of members (AC-2, AC-3, AC-16).
 
+mod backing;
 mod invitations;
 mod ownership;
 mod roles;
