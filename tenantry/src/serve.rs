@@ -40,7 +40,8 @@ use crate::identity_token::IdentityTokens;
 use crate::request::{Seat, Served};
 use crate::routes::OwnRoutes;
 
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+/// Why nothing is served: one sentence for whoever starts it.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// How often the growing tables get their next months.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -170,8 +171,9 @@ async fn asked_again() {
     }
 }
 
-/// Starts everything: refuses powerful logins and a foreign root key before the first request.
+/// Starts everything: refuses another schema, powerful logins and a foreign root key before the first request.
 pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<Server, Fault> {
+    ground.db.refuse_other_schema().await?;
     ground.db.refuse_power().await?;
     vault::ensure_canary(&ground).await?;
     let schedule = vault::Schedule::of(&config);
@@ -330,6 +332,7 @@ fn probe(app: &App, urls: &Urls) -> Arc<Probe> {
 async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
     let version = ground.db.server_version().await?;
     let Some(advisory) = rls_advisory(version) else { return Ok(()) };
+    ground.db.refuse_other_schema().await?;
     if vault::is_planted(ground).await? {
         tracing::error!(%advisory, "this PostgreSQL has a known hole in row level security; upgrade it: its control is red until then");
         return Ok(());

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tenantry_core::token::PublicJwk;
 use tenantry_edge::csp;
 use tenantry_identity::{authn, sessions};
+use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{Caller, Json, Surface, see_other};
 use tenantry_platform::page::{Disclosure, SecurityTxt, render};
 use tenantry_platform::problem::{Kind, Problem};
@@ -93,16 +94,21 @@ pub(crate) async fn live() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
-/// Whether requests can be served: signing keys are there and the database answers.
+/// Whether requests can be served: signing keys are there, the database answers, and its schema is this binary's.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let has_keys = !app.ground.signing.jwks(Purpose::Identity, app.ground.now()).is_empty();
     if !has_keys {
         return Err(Problem::unavailable("no signing key is loaded"));
     }
-    let canary = tenantry_custody::vault::ensure_canary(&app.ground);
     let late = |_| Problem::unavailable("the database did not answer a health check in time");
-    tokio::time::timeout(READY_WITHIN, canary).await.map_err(late)?.map_err(Problem::unavailable)?;
+    tokio::time::timeout(READY_WITHIN, own_database(&app.ground)).await.map_err(late)??;
     Ok(Json(Health { status: "ok" }).into_response())
+}
+
+/// The database has this binary's schema, and this root key sealed it.
+async fn own_database(ground: &Ground) -> Result<(), Problem> {
+    ground.db.refuse_other_schema().await.map_err(Problem::unavailable)?;
+    tenantry_custody::vault::ensure_canary(ground).await.map_err(Problem::unavailable)
 }
 
 /// A browser's report of a violated policy (WEB-1).

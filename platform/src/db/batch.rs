@@ -83,10 +83,10 @@ impl<M: Plane> TenantBatch<M> {
 }
 
 /// A connection that is closed unless it was brought to a clean end.
-struct Unclean(Option<deadpool_postgres::Object>);
+pub(super) struct Unclean(pub(super) Option<deadpool_postgres::Object>);
 
 impl Unclean {
-    fn connection(&self) -> Result<&deadpool_postgres::Object, DbFault> {
+    pub(super) fn connection(&self) -> Result<&deadpool_postgres::Object, DbFault> {
         self.0.as_ref().ok_or(DbFault::Over)
     }
 
@@ -115,7 +115,7 @@ impl Unclean {
         Ok(written.err().map(DbFault::from))
     }
 
-    fn keep(mut self) {
+    pub(super) fn keep(mut self) {
         drop(self.0.take());
     }
 }

@@ -1,6 +1,14 @@
 //! Migrations: numbered SQL files, each in one transaction, under one lock for all nodes.
+//!
+//! What must always hold: a process serves on exactly the schema that it was made for. An older one answers requests with
+//! faults that nobody can act on, and a newer one may mean something else by the same names.
 
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::batch::Unclean;
+use super::fault::{DbFault, answered};
+use super::store::Database;
 
 /// The files, in order. A released file never changes: its digest is compared.
 const FILES: &[(&str, &str)] = &[
@@ -19,6 +27,7 @@ const FILES: &[(&str, &str)] = &[
     ("0014_hand_off", include_str!("migrations/0014_hand_off.sql")),
     ("0015_sent_mails", include_str!("migrations/0015_sent_mails.sql")),
     ("0014_invitations", include_str!("migrations/0014_invitations.sql")),
+    ("0020_schema", include_str!("migrations/0020_schema.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.
@@ -27,7 +36,7 @@ const MONTHS_AHEAD: i32 = 3;
 /// The lock that lets one node migrate while the others wait. A constant of ours, spelled "tenantry".
 const LOCK: i64 = 0x7465_6e61_6e74_7279;
 
-/// Why a migration did not run.
+/// Why a migration did not run, or why nothing can be served on the schema that is there.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateFault {
     /// The database said no.
@@ -52,6 +61,15 @@ pub enum MigrateFault {
         /// The name in the database.
         name: String,
     },
+    /// The database was migrated by an older binary, or by none.
+    #[error("the database has an older schema: it lacks migration {name}. Run `tenantry migrate`.")]
+    Older {
+        /// The first file that it lacks.
+        name: &'static str,
+    },
+    /// Nobody can say which schema it is.
+    #[error("the database does not tell its schema: {0}")]
+    Untold(DbFault),
     /// The login is not the one that migrates.
     #[error("cannot migrate: {0}. Use the URL of tenantry_migrate, made by the SQL of `tenantry database plan`.")]
     Login(String),
@@ -78,20 +96,12 @@ async fn apply_all(client: &mut Client, now: jiff::Timestamp) -> Result<Vec<&'st
     let login = |error: tokio_postgres::Error| MigrateFault::Login(text(&error));
     client.batch_execute(LEDGER).await.map_err(login)?;
     let known = client.query("select name, digest from migrations.applied order by name", &[]).await.map_err(login)?;
-    refuse_newer(&known)?;
-    let mut done = Vec::new();
-    for &(name, sql) in FILES {
-        match known.iter().find(|row| row.get::<_, &str>(0) == name) {
-            Some(row) if row.get::<_, &str>(1) == digest(sql) => {}
-            Some(_) => return Err(MigrateFault::Altered { name }),
-            None => {
-                apply(client, name, sql).await.map_err(|error| MigrateFault::Failed { name, cause: text(&error) })?;
-                done.push(name);
-            }
-        }
+    let lacking = lacking(&known)?;
+    for &(name, sql) in &lacking {
+        apply(client, name, sql).await.map_err(|error| MigrateFault::Failed { name, cause: text(&error) })?;
     }
     client.query("select doors.ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await.map_err(login)?;
-    Ok(done)
+    Ok(lacking.into_iter().map(|(name, _)| name).collect())
 }
 
 async fn apply(client: &mut Client, name: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
@@ -101,10 +111,46 @@ async fn apply(client: &mut Client, name: &str, sql: &str) -> Result<(), tokio_p
     tx.commit().await
 }
 
-fn refuse_newer(known: &[tokio_postgres::Row]) -> Result<(), MigrateFault> {
-    let unknown =
-        known.iter().map(|row| row.get::<_, String>(0)).find(|name| FILES.iter().all(|(file, _)| file != name));
-    unknown.map_or(Ok(()), |name| Err(MigrateFault::Newer { name }))
+impl Database {
+    /// Refuses a schema that is not this binary's. To be called before the first request, and whenever somebody asks
+    /// whether requests can be served: another binary may have migrated meanwhile.
+    ///
+    /// # Errors
+    /// A sentence that says which command, or which binary, is needed.
+    pub async fn refuse_other_schema(&self) -> Result<(), MigrateFault> {
+        let known = self.applied().await.map_err(MigrateFault::Untold)?;
+        lacking(&known)?.first().map_or(Ok(()), |&(name, _)| Err(MigrateFault::Older { name }))
+    }
+
+    async fn applied(&self) -> Result<Vec<tokio_postgres::Row>, DbFault> {
+        let held = Unclean(Some(self.control.connection().await?));
+        let known = match answered(held.connection()?.query(APPLIED, &[])).await? {
+            Err(error) if is_before_the_door(&error) => Vec::new(),
+            known => known?,
+        };
+        held.keep();
+        Ok(known)
+    }
+}
+
+const APPLIED: &str = "select name, digest from doors.applied_migrations()";
+
+/// The schema is older than the door that tells of it, or there is none.
+fn is_before_the_door(error: &tokio_postgres::Error) -> bool {
+    matches!(error.code(), Some(&SqlState::UNDEFINED_FUNCTION | &SqlState::INVALID_SCHEMA_NAME))
+}
+
+/// The files that are not applied yet. What is applied must be this binary's, to the letter.
+fn lacking(known: &[tokio_postgres::Row]) -> Result<Vec<(&'static str, &'static str)>, MigrateFault> {
+    let applied: Vec<(&str, &str)> = known.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if let Some((name, _)) = applied.iter().find(|(name, _)| FILES.iter().all(|(file, _)| file != name)) {
+        return Err(MigrateFault::Newer { name: (*name).to_owned() });
+    }
+    let of = |file: &str| applied.iter().find(|(name, _)| *name == file).map(|(_, digest)| *digest);
+    if let Some(&(name, _)) = FILES.iter().find(|(file, sql)| of(file).is_some_and(|found| found != digest(sql))) {
+        return Err(MigrateFault::Altered { name });
+    }
+    Ok(FILES.iter().filter(|(file, _)| of(file).is_none()).copied().collect())
 }
 
 fn digest(sql: &str) -> String {

@@ -67,7 +67,12 @@ impl TestApp {
     }
 
     pub(crate) async fn with(wanted: Wanted) -> Self {
-        let (db, place, (port, held)) = (TestDb::new().await, TempDir::new().unwrap(), free_port());
+        Self::on(TestDb::new().await, wanted).await.unwrap()
+    }
+
+    /// On a database that may be unlike what a start expects.
+    pub(crate) async fn on(db: TestDb, wanted: Wanted) -> Result<Self, serve::Fault> {
+        let (place, (port, held)) = (TempDir::new().unwrap(), free_port());
         let socket = place.path().join("app.sock");
         let config = Arc::new(config(&wanted, port, Upstream::Unix(socket.clone())));
         let mail = Sink::start(db.ground.clock.clone()).await.unwrap();
@@ -77,12 +82,18 @@ impl TestApp {
             cron: vec![SecretString::from(CRON_SECRET.to_owned())],
             dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox(), team: None }),
         };
-        let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await.unwrap();
+        let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await?;
         match wanted.shop {
             true => open_shop(socket, &config, &server, &db).await,
             false => echo::serve(&socket),
         }
-        Self { db, server, mail, client: client::address(), port, _port: held, _place: place }
+        Ok(Self { db, server, mail, client: client::address(), port, _port: held, _place: place })
+    }
+
+    /// What the start on this database says, which does not come to pass.
+    pub(crate) async fn refused(db: TestDb) -> String {
+        let refused = Self::on(db, Wanted::default()).await.err().expect("the start is refused");
+        refused.to_string()
     }
 
     /// The host of a label, as a `Host` header names it.

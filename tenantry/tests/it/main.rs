@@ -35,6 +35,7 @@ mod presets;
 mod proofs;
 mod request;
 mod roles;
+mod schema;
 mod schemathesis;
 mod serve;
 mod sessions;

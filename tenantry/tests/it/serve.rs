@@ -24,6 +24,7 @@ const CRON_SECRET: &str = "only-the-scheduler-knows-this-one";
 #[tokio::test]
 async fn an_empty_database_is_planned_migrated_and_served() {
     let site = Site::planned().await;
+    nothing_is_served_before_the_migration(&site).await;
     three_nodes_migrate_at_once(&site).await;
     powerful_logins_are_refused(&site).await;
     let mut served = site.serve().await;
@@ -34,6 +35,11 @@ async fn an_empty_database_is_planned_migrated_and_served() {
     let served = site.serve().await;
     answers_in_flight_are_finished(&site, served, &app).await;
     another_root_key_is_refused(&site).await;
+}
+
+async fn nothing_is_served_before_the_migration(site: &Site) {
+    let said = site.run(&["serve", "--config", &site.file]).await.refused();
+    assert!(said.contains("it lacks migration 0001_ground. Run `tenantry migrate`."), "{said}");
 }
 
 async fn three_nodes_migrate_at_once(site: &Site) {
