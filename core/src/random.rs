@@ -1,6 +1,7 @@
 //! Chance as an argument: the operating system's, or a seeded stream in tests.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -38,6 +39,12 @@ impl Entropy {
             Source::Seeded(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut out),
         }
         out
+    }
+
+    /// A time from `least` to `most`, each as likely as another: what began together does not go on together.
+    pub fn between(&self, least: Duration, most: Duration) -> Duration {
+        let part = f64::from(u32::from_be_bytes(self.bytes())) / f64::from(u32::MAX);
+        least + most.saturating_sub(least).mul_f64(part)
     }
 }
 

@@ -49,7 +49,6 @@ crate::sql! {
     AsQueue JobsOnly AGAIN = "update jobs set claimed_until = null, due_at = $2, last_error = $3 where id = $1";
     AsQueue JobsOnly FAILED = "update jobs set claimed_until = null, failed_at = $2, last_error = $3 where id = $1";
     AsQueue JobsOnly FORGET = "delete from jobs where failed_at < $1";
-    AsQueue JobsOnly PARTITIONS = "select doors.ensure_partitions($1, $2)";
 }
 
 /// Why a job did not succeed.
@@ -203,14 +202,6 @@ impl Runner {
         }
         tx.commit().await
     }
-}
-
-/// Makes the months ahead of the growing tables. Run daily; safe on every node.
-pub async fn make_partitions(ground: &Ground, months_ahead: i32) -> Result<i32, DbFault> {
-    let mut tx = permit("partitions").begin(ground);
-    let made = tx.query_one(&PARTITIONS, &[&ground.now(), &months_ahead]).await?.get(0);
-    tx.commit().await?;
-    Ok(made)
 }
 
 /// Deletes what failed for good some time ago: a payload may be a mail to somebody.

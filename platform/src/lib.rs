@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod kit;
 pub mod log;
 pub mod mail;
+pub mod months;
 pub mod page;
 pub mod permit;
 pub mod postgres;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use tenantry_core::random::Entropy;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -15,20 +16,22 @@ use crate::serve::Fault;
 
 /// After a panic: one that comes again at once must not fill the log.
 const REST: Duration = Duration::from_secs(1);
-/// After a turn of a schedule that failed, where the next one is further away.
-const RETRY: Duration = Duration::from_secs(60);
+/// After a turn of a schedule that failed, where the next one is further away: from, and until, so that nodes do not
+/// try again all at once.
+const RETRY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(120));
 
 /// Tasks that end together.
 #[derive(Debug)]
 pub(crate) struct Background {
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
+    entropy: Entropy,
 }
 
 impl Background {
     /// Nothing yet. To be filled within a runtime.
-    pub(crate) fn new() -> Self {
-        Self { tasks: JoinSet::new(), stop: watch::Sender::new(false) }
+    pub(crate) fn new(entropy: Entropy) -> Self {
+        Self { tasks: JoinSet::new(), stop: watch::Sender::new(false), entropy }
     }
 
     /// Runs what ends by itself when `stop` says so, and begins it anew when it panics.
@@ -57,8 +60,8 @@ impl Background {
     ) where
         F: Future<Output = Result<(), Fault>> + Send,
     {
-        let work = Arc::new(work);
-        self.keep(name, move |stopped| turns(name, period, Arc::clone(&work), stopped));
+        let (work, entropy) = (Arc::new(work), self.entropy.clone());
+        self.keep(name, move |stopped| turns(name, period, Arc::clone(&work), entropy.clone(), stopped));
     }
 
     /// Asks all of it to end. What is under way is finished; what takes longer than `patience` is cut off.
@@ -71,8 +74,13 @@ impl Background {
     }
 }
 
-async fn turns<F>(name: &'static str, period: Duration, work: Arc<impl Fn() -> F>, mut stopped: watch::Receiver<bool>)
-where
+async fn turns<F>(
+    name: &'static str,
+    period: Duration,
+    work: Arc<impl Fn() -> F>,
+    entropy: Entropy,
+    mut stopped: watch::Receiver<bool>,
+) where
     F: Future<Output = Result<(), Fault>>,
 {
     let mut pause = period;
@@ -85,7 +93,7 @@ where
             Ok(()) => period,
             Err(fault) => {
                 tracing::warn!(task = name, %fault, "a scheduled task failed and is tried again soon");
-                period.min(RETRY)
+                period.min(entropy.between(RETRY.0, RETRY.1))
             }
         };
     }
@@ -102,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_panics_begins_anew_and_ends_when_it_is_asked_to() {
         let (begun, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let mut background = Background::new();
+        let mut background = Background::new(Entropy::seeded(1));
         let (count, ring) = (Arc::clone(&begun), Arc::clone(&again));
         background.keep("follower", move |mut stopped| {
             let (is_first, ring) = (count.fetch_add(1, Ordering::SeqCst) == 0, Arc::clone(&ring));

@@ -27,6 +27,7 @@ use tenantry_platform::idempotency;
 use tenantry_platform::jobs::{self, Runner};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail;
+use tenantry_platform::months;
 use tenantry_platform::postgres::rls_advisory;
 use tenantry_platform::usage;
 use tokio::runtime::Handle;
@@ -178,7 +179,7 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     vault::ensure_canary(&ground).await?;
     let schedule = vault::Schedule::of(&config);
     vault::signing_keys::ensure(&ground, &schedule).await?;
-    jobs::make_partitions(&ground, MONTHS_AHEAD).await?;
+    make_months(&ground).await?;
     raise_open_files(config.listen.max_connections);
     let app = app(&config, &ground, &parts, Upgrades::default()).await?;
     app.identity.decoys.refresh(&ground).await?;
@@ -191,6 +192,17 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
         move |request, peer| Box::pin(seat.thread().live(request, peer))
     })?;
     Ok(Server { app, served, parts, gateway, background })
+}
+
+/// Makes the months ahead. Who holds a lock on one of the tables does not prevent the start, as long as this month and
+/// the next can be written: it is tried again.
+async fn make_months(ground: &Ground) -> Result<(), Fault> {
+    let Err(fault) = months::make_ahead(ground, MONTHS_AHEAD).await else { return Ok(()) };
+    let Some(missing) = months::missing(ground, 1).await?.into_iter().next() else {
+        tracing::warn!(%fault, "the months ahead were not made at the start; it is tried again");
+        return Ok(());
+    };
+    Err(format!("{missing} cannot be written, and its partition was not made: {fault}. End the session that holds a lock on the table (pg_locks), then start again.").into())
 }
 
 /// Lets this process open as many files as its administrator allows: the soft limit is often 1,024, whatever the
@@ -240,7 +252,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
 
 /// Starts what runs beside the requests.
 fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Result<Background, Fault> {
-    let mut background = Background::new();
+    let mut background = Background::new(app.ground.entropy.clone());
     let mut runner = Runner::new(app.ground.clone());
     app.identity.ring(runner.bell());
     mail::attend(&mut runner, mail::Postman::new(&app.config.mail, &parts.smtp_url)?);
@@ -283,7 +295,7 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
     let ground = app.ground.clone();
     background.every("months ahead", PARTITIONS_EVERY, move || {
         let ground = ground.clone();
-        async move { jobs::make_partitions(&ground, MONTHS_AHEAD).await.map(drop).map_err(Fault::from) }
+        async move { months::make_ahead(&ground, MONTHS_AHEAD).await.map(drop).map_err(Fault::from) }
     });
     if let Some(months) = app.config.audit.retention_months {
         let ground = app.ground.clone();

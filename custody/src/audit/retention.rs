@@ -19,14 +19,16 @@ pub use super::store::Month;
 /// The schemas that have a log.
 const PLANES: [&str; 3] = ["control", "live", "test"];
 
-/// Drops the months that ended `months` ago or earlier, and answers them.
+/// Drops the months that ended `months` ago or earlier, one a transaction, and answers them.
 ///
 /// # Errors
-/// When the database does not answer, or `months` is below its floor.
+/// When the database does not answer, `months` is below its floor, or somebody reads what is to be dropped: it stays
+/// until the next time. What was dropped until then is dropped.
 pub async fn drop_expired(ground: &Ground, months: i32) -> Result<Vec<Month>, DbFault> {
-    let dropped = store::drop_months(ground, &permit("audit retention"), months).await?;
-    for month in &dropped {
+    let (permit, mut dropped) = (permit("audit retention"), Vec::new());
+    while let Some(month) = store::drop_month(ground, &permit, months).await? {
         tracing::info!(plane = %month.plane, from = %month.low, until = %month.high, kept_months = months, "a month of audit rows was dropped");
+        dropped.push(month);
     }
     Ok(dropped)
 }

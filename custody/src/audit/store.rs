@@ -59,7 +59,7 @@ tenantry_platform::sql! {
         select id from api_keys where tenant_id = $1 and lower(name) = lower($2) order by id desc limit $3";
     AsTenant Modes KEY_NAMES = "select id, name from api_keys where tenant_id = $1 and id = any($2)";
     AsDoor OnlyControl MEMBER_NAMES = "select person_id, name, email from doors.member_names($1)";
-    AsDoor JobsOnly DROP_MONTHS = "select plane, low, high from doors.drop_audit_months($1, $2)";
+    AsDoor JobsOnly DROP_MONTH = "select plane, low, high from doors.drop_audit_months($1, $2)";
     AsDoor JobsOnly MONTHS = "select plane, low, high from doors.audit_months() where low is not null";
 }
 
@@ -246,14 +246,14 @@ pub struct Month {
     pub high: Uuid,
 }
 
-/// Drops the months that ended `months` ago, and answers them. The floor is the door's.
-pub(super) async fn drop_months(
+/// Drops the oldest month that ended `months` ago or earlier, and answers it. The floor is the door's.
+pub(super) async fn drop_month(
     ground: &Ground,
     permit: &Permit<RunJobs, Jobs>,
     months: i32,
-) -> Result<Vec<Month>, DbFault> {
+) -> Result<Option<Month>, DbFault> {
     let mut tx = permit.begin(ground);
-    let dropped = tx.query(&DROP_MONTHS, &[&ground.now(), &months]).await?.iter().map(month).collect();
+    let dropped = tx.query_opt(&DROP_MONTH, &[&ground.now(), &months]).await?.as_ref().map(month);
     tx.commit().await?;
     Ok(dropped)
 }

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     ("0015_sent_mails", include_str!("migrations/0015_sent_mails.sql")),
     ("0014_invitations", include_str!("migrations/0014_invitations.sql")),
     ("0020_schema", include_str!("migrations/0020_schema.sql")),
+    ("0021_months", include_str!("migrations/0021_months.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.
@@ -67,6 +68,9 @@ pub enum MigrateFault {
         /// The first file that it lacks.
         name: &'static str,
     },
+    /// Somebody holds a lock on a table that grows.
+    #[error("the schema is up to date, but the months ahead could not be made: {0}. Run `tenantry migrate` again.")]
+    Months(String),
     /// Nobody can say which schema it is.
     #[error("the database does not tell its schema: {0}")]
     Untold(DbFault),
@@ -100,7 +104,8 @@ async fn apply_all(client: &mut Client, now: jiff::Timestamp) -> Result<Vec<&'st
     for &(name, sql) in &lacking {
         apply(client, name, sql).await.map_err(|error| MigrateFault::Failed { name, cause: text(&error) })?;
     }
-    client.query("select doors.ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await.map_err(login)?;
+    let made = client.query("select doors.ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await;
+    made.map_err(|error| MigrateFault::Months(text(&error)))?;
     Ok(lacking.into_iter().map(|(name, _)| name).collect())
 }
 

@@ -27,6 +27,7 @@ mod judge;
 mod limits;
 mod logs;
 mod members;
+mod months;
 mod networks;
 mod openapi;
 mod operator;
