@@ -18,9 +18,11 @@ tenantry_platform::events! {
         must id: Id "The session.";
         must person_id: Id "Whose.";
     }
-    SESSION_REVOKED "session.revoked" "Somebody ended one of their own sessions from the list, with all that came from it on other hosts." {
-        must id: Id "The session.";
+    SESSION_REVOKED "session.revoked" "Sessions were ended that nobody signed out of, with all that came from them on other hosts." {
+        may id: Id "The session; null where several ended together.";
         must person_id: Id "Whose.";
+        must count: Number "How many sessions.";
+        must reason: Text "`revoked`, by their person from the list; `too_many`, by a sign-in that was one too many: those ended that were not used for the longest time.";
     }
     USER_PASSWORD_CHANGED "user.password_changed" "A member has another password. Their other sessions have ended." {
         must id: Id "The person.";

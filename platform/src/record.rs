@@ -9,6 +9,8 @@
 //! - To be found by its address, a row has a mark of 16 bits under a key of the tenant's log. It is no part of the
 //!   hash, and what it tells of an erased person is shared by 65,536 addresses of IPv4.
 
+mod each;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,15 +18,19 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{AuditId, EventId, TenantId};
 use tenantry_core::leaf::{ActorKind, Leaf, Personal, Salt};
 use tenantry_core::seal::{DataKey, Place, SealFault};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::db::{DbFault, Everywhere, In, Plane, TenantTx};
+pub use each::{Note, append_each};
+
+use crate::db::{DbFault, Everywhere, In, Plane, TenantTx, ToSql};
 use crate::events::EventKind;
 use crate::ground::Ground;
+use crate::permit::Acting;
 
 /// The layout of the row and its leaf.
 const VERSION: i16 = 1;
@@ -97,60 +103,100 @@ pub async fn append<M: Plane + In<Everywhere>>(
     act: Act,
 ) -> Result<AuditId, DbFault> {
     let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
-    let id = AuditId::new(&ground.clock, &ground.entropy);
     let acting = tx.acting().clone();
-    let personal = personal_fields(ground, &acting);
-    let digests = digests(&personal);
-    let ip_mark = make_mark(tx, ground, tenant, acting.origin.ip).await?;
-    let sealed = seal(tx, ground, tenant, acting.actor.subject, id, &personal).await?;
-    let at = ground.now();
-    let kind = if acting.actor.system { ActorKind::System } else { ActorKind::User };
-    let leaf = Leaf {
-        id,
-        tenant: Some(tenant),
-        plane: M::SCHEMA,
-        at,
-        actor_kind: kind,
-        actor_type: acting.actor.kind,
-        actor_id: Some(&acting.actor.id),
-        action: act.action,
-        entity_type: act.entity_type,
-        entity_id: Some(&act.entity_id),
-        request_id: acting.origin.request_id.as_deref(),
-        metadata: &act.metadata,
-        changes: &act.changes,
-        personal: &digests.iter().map(|(field, digest)| Personal { field, digest: *digest }).collect::<Vec<_>>(),
+    // The log's own key first, so that two that both make it wait for each other in one order.
+    let marks = match acting.origin.ip {
+        Some(_) => Some(held_key(tx, ground, tenant, MARKS).await?),
+        None => None,
     };
-    let hash = leaf.hash();
-    let stored: Value = digests
-        .iter()
-        .map(|(field, digest)| (field.clone(), Value::from(hex(digest))))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
-    tx.execute(
-        &INSERT_AUDIT,
-        &[
-            &id.uuid(),
+    let subject = held_key(tx, ground, tenant, acting.actor.subject).await?;
+    let row = AuditRow::new::<M>(ground, tenant, &acting, act, &Keys { marks, subject });
+    tx.execute(&INSERT_AUDIT, &row.values()).await?;
+    Ok(AuditId::from_uuid(row.id))
+}
+
+/// The keys that a row is sealed under.
+struct Keys {
+    /// Of the log itself; only an address needs it.
+    marks: Option<Arc<DataKey>>,
+    /// Of whoever acts.
+    subject: Arc<DataKey>,
+}
+
+/// A row as it is stored.
+struct AuditRow {
+    id: Uuid,
+    at: Timestamp,
+    actor_type: &'static str,
+    acting: Acting,
+    act: Act,
+    sealed: Vec<u8>,
+    digests: Value,
+    hash: Vec<u8>,
+    ip_mark: Option<i32>,
+}
+
+impl AuditRow {
+    fn new<M: Plane>(ground: &Ground, tenant: TenantId, acting: &Acting, act: Act, keys: &Keys) -> Self {
+        let id = AuditId::new(&ground.clock, &ground.entropy);
+        let personal = personal_fields(ground, acting);
+        let digests = digests(&personal);
+        let at = ground.now();
+        let kind = if acting.actor.system { ActorKind::System } else { ActorKind::User };
+        let leaf = Leaf {
+            id,
+            tenant: Some(tenant),
+            plane: M::SCHEMA,
+            at,
+            actor_kind: kind,
+            actor_type: acting.actor.kind,
+            actor_id: Some(&acting.actor.id),
+            action: act.action,
+            entity_type: act.entity_type,
+            entity_id: Some(&act.entity_id),
+            request_id: acting.origin.request_id.as_deref(),
+            metadata: &act.metadata,
+            changes: &act.changes,
+            personal: &digests.iter().map(|(field, digest)| Personal { field, digest: *digest }).collect::<Vec<_>>(),
+        };
+        let hash = leaf.hash();
+        let stored = digests.iter().map(|(field, digest)| (field.clone(), Value::from(hex(digest))));
+        Self {
+            id: id.uuid(),
+            at,
+            actor_type: kind.as_str(),
+            acting: acting.clone(),
+            act,
+            sealed: seal(ground, &keys.subject, tenant, id, &personal),
+            digests: stored.collect::<serde_json::Map<_, _>>().into(),
+            hash: hash.to_vec(),
+            ip_mark: keys.marks.as_ref().zip(acting.origin.ip).map(|(key, ip)| mark(key, ip)),
+        }
+    }
+
+    /// From `$2` on.
+    fn values(&self) -> [&(dyn ToSql + Sync); 17] {
+        let Acting { actor, origin } = &self.acting;
+        [
+            &self.id,
             &VERSION,
-            &at,
-            &kind.as_str(),
-            &acting.actor.kind,
-            &acting.actor.id,
-            &acting.actor.subject,
-            &act.action,
-            &act.entity_type,
-            &act.entity_id,
-            &acting.origin.request_id,
-            &act.metadata,
-            &act.changes,
-            &sealed,
-            &stored,
-            &hash.as_slice(),
-            &ip_mark,
-        ],
-    )
-    .await?;
-    Ok(id)
+            &self.at,
+            &self.actor_type,
+            &actor.kind,
+            &actor.id,
+            &actor.subject,
+            &self.act.action,
+            &self.act.entity_type,
+            &self.act.entity_id,
+            &origin.request_id,
+            &self.act.metadata,
+            &self.act.changes,
+            &self.sealed,
+            &self.digests,
+            &self.hash,
+            &self.ip_mark,
+        ]
+    }
 }
 
 /// Emits an event for the app, in the same transaction. Its kind is declared with [`events!`](crate::events!), in the
@@ -161,14 +207,34 @@ pub async fn emit<M: Plane + In<Everywhere>>(
     kind: &'static EventKind,
     data: Value,
 ) -> Result<EventId, DbFault> {
-    let id = EventId::new(&ground.clock, &ground.entropy);
-    if let Some(fault) = kind.fault(&data) {
-        // A test of the verb finds it. Where it was not found, the change is worth more than the documentation.
-        debug_assert!(fault.is_empty(), "{fault}");
-        tracing::error!(fault, "an event is not as it is documented");
+    let row = EventRow::new(ground, kind, data);
+    tx.execute(&INSERT_EVENT, &row.values()).await?;
+    Ok(EventId::from_uuid(row.id))
+}
+
+/// An event as it is stored.
+struct EventRow {
+    id: Uuid,
+    at: Timestamp,
+    word: &'static str,
+    data: Value,
+}
+
+impl EventRow {
+    fn new(ground: &Ground, kind: &'static EventKind, data: Value) -> Self {
+        if let Some(fault) = kind.fault(&data) {
+            // A test of the verb finds it. Where it was not found, the change is worth more than the documentation.
+            debug_assert!(fault.is_empty(), "{fault}");
+            tracing::error!(fault, "an event is not as it is documented");
+        }
+        let id = EventId::new(&ground.clock, &ground.entropy).uuid();
+        Self { id, at: ground.now(), word: kind.word, data }
     }
-    tx.execute(&INSERT_EVENT, &[&id.uuid(), &ground.now(), &kind.word, &data]).await?;
-    Ok(id)
+
+    /// From `$2` on.
+    fn values(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.id, &self.at, &self.word, &self.data]
+    }
 }
 
 /// What became of the personal fields of a row.
@@ -220,7 +286,7 @@ pub async fn find_mark<M: Plane + In<Everywhere>>(
 
 /// The keys of people in tenants' logs, opened.
 #[derive(Default)]
-pub(crate) struct SubjectKeys(DashMap<(&'static str, TenantId, Uuid), Arc<DataKey>>);
+pub(crate) struct SubjectKeys(DashMap<Whose, Arc<DataKey>>);
 
 impl std::fmt::Debug for SubjectKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -228,7 +294,7 @@ impl std::fmt::Debug for SubjectKeys {
     }
 }
 
-fn personal_fields(ground: &Ground, acting: &crate::permit::Acting) -> PersonalFields {
+fn personal_fields(ground: &Ground, acting: &Acting) -> PersonalFields {
     let ip = acting.origin.ip.map(|ip| ip.to_string());
     let found = [
         ("actor_name", acting.actor.name.as_ref()),
@@ -241,21 +307,6 @@ fn personal_fields(ground: &Ground, acting: &crate::permit::Acting) -> PersonalF
         value.map(|value| (field.to_owned(), (value.clone(), salt)))
     });
     PersonalFields { fields: fields.collect() }
-}
-
-/// First of what an append locks, so that two that both make it wait for each other in one order.
-async fn make_mark<M: Plane + In<Everywhere>>(
-    tx: &mut TenantTx<M>,
-    ground: &Ground,
-    tenant: TenantId,
-    ip: Option<IpAddr>,
-) -> Result<Option<i32>, DbFault> {
-    let Some(ip) = ip else { return Ok(None) };
-    let key = match find_key(tx, ground, tenant, MARKS).await? {
-        Some(key) => key,
-        None => make_key(tx, ground, tenant, MARKS).await?,
-    };
-    Ok(Some(mark(&key, ip)))
 }
 
 /// Sixteen bits: enough to find by, too few to tell an address of the 65,536 of IPv4 that share them.
@@ -274,21 +325,22 @@ fn digests(personal: &PersonalFields) -> Vec<(String, [u8; 32])> {
     personal.fields.iter().map(digest).collect()
 }
 
-async fn seal<M: Plane + In<Everywhere>>(
+fn seal(ground: &Ground, key: &DataKey, tenant: TenantId, id: AuditId, personal: &PersonalFields) -> Vec<u8> {
+    let plain = Zeroizing::new(serde_json::to_vec(personal).unwrap_or_default());
+    let scope = tenant.to_string();
+    key.seal(&row_place(&scope, id.uuid().as_bytes()), &plain, &ground.entropy)
+}
+
+async fn held_key<M: Plane + In<Everywhere>>(
     tx: &mut TenantTx<M>,
     ground: &Ground,
     tenant: TenantId,
     subject: Uuid,
-    id: AuditId,
-    personal: &PersonalFields,
-) -> Result<Vec<u8>, DbFault> {
-    let key = match find_key(tx, ground, tenant, subject).await? {
-        Some(key) => key,
-        None => make_key(tx, ground, tenant, subject).await?,
-    };
-    let plain = Zeroizing::new(serde_json::to_vec(personal).unwrap_or_default());
-    let scope = tenant.to_string();
-    Ok(key.seal(&row_place(&scope, id.uuid().as_bytes()), &plain, &ground.entropy))
+) -> Result<Arc<DataKey>, DbFault> {
+    match find_key(tx, ground, tenant, subject).await? {
+        Some(key) => Ok(key),
+        None => make_key(tx, ground, tenant, subject).await,
+    }
 }
 
 async fn find_key<M: Plane + In<Everywhere>>(
@@ -297,21 +349,12 @@ async fn find_key<M: Plane + In<Everywhere>>(
     tenant: TenantId,
     subject: Uuid,
 ) -> Result<Option<Arc<DataKey>>, DbFault> {
-    let cached = ground.subject_keys.0.get(&(M::SCHEMA, tenant, subject)).map(|key| Arc::clone(&key));
-    if cached.is_some() {
-        return Ok(cached);
+    let whose = (M::SCHEMA, tenant, subject);
+    if let Some(key) = remembered(ground, whose) {
+        return Ok(Some(key));
     }
     let Some(row) = tx.query_opt(&FIND_SUBJECT_KEY, &[&subject]).await? else { return Ok(None) };
-    let scope = tenant.to_string();
-    let bytes = ground
-        .sealer
-        .open(&key_place(&scope, M::SCHEMA, subject.as_bytes()), row.get(0))
-        .map_err(|fault| DbFault::Refused(fault.to_string()))?;
-    let key = Arc::new(DataKey::from_bytes(&Zeroizing::new(array(&bytes))));
-    if !tx.new_subjects().contains(&subject) {
-        remember(ground, (M::SCHEMA, tenant, subject), &key);
-    }
-    Ok(Some(key))
+    open_key(tx, ground, whose, row.get(0)).map(Some)
 }
 
 async fn make_key<M: Plane + In<Everywhere>>(
@@ -320,26 +363,59 @@ async fn make_key<M: Plane + In<Everywhere>>(
     tenant: TenantId,
     subject: Uuid,
 ) -> Result<Arc<DataKey>, DbFault> {
-    let key = DataKey::generate(&ground.entropy);
-    let scope = tenant.to_string();
-    let place = key_place(&scope, M::SCHEMA, subject.as_bytes());
-    let sealed = ground.sealer.seal(&place, key.expose_bytes(), &ground.entropy);
+    let (key, sealed) = new_key(ground, (M::SCHEMA, tenant, subject));
     let made = tx.query_opt(&INSERT_SUBJECT_KEY, &[&subject, &sealed, &ground.now()]).await?;
     if made.is_some() {
         tx.new_subjects().push(subject);
         return Ok(Arc::new(key));
     }
     // Another transaction was faster: its key is there now.
-    find_key(tx, ground, tenant, subject)
-        .await?
-        .ok_or_else(|| DbFault::Retry("the subject's key was erased meanwhile".to_owned()))
+    find_key(tx, ground, tenant, subject).await?.ok_or_else(erased_meanwhile)
 }
 
-fn remember(ground: &Ground, at: (&'static str, TenantId, Uuid), key: &Arc<DataKey>) {
+/// In which plane, in whose log, of whom.
+type Whose = (&'static str, TenantId, Uuid);
+
+fn remembered(ground: &Ground, whose: Whose) -> Option<Arc<DataKey>> {
+    ground.subject_keys.0.get(&whose).map(|key| Arc::clone(&key))
+}
+
+/// Opens a stored key, and remembers it unless this transaction made it: then it may still be rolled back.
+fn open_key<M: Plane>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    whose: Whose,
+    sealed: &[u8],
+) -> Result<Arc<DataKey>, DbFault> {
+    let (schema, tenant, subject) = whose;
+    let scope = tenant.to_string();
+    let place = key_place(&scope, schema, subject.as_bytes());
+    let bytes = ground.sealer.open(&place, sealed).map_err(|fault| DbFault::Refused(fault.to_string()))?;
+    let key = Arc::new(DataKey::from_bytes(&Zeroizing::new(array(&bytes))));
+    if !tx.new_subjects().contains(&subject) {
+        remember(ground, whose, &key);
+    }
+    Ok(key)
+}
+
+/// A key, and how it is stored.
+fn new_key(ground: &Ground, (schema, tenant, subject): Whose) -> (DataKey, Vec<u8>) {
+    let key = DataKey::generate(&ground.entropy);
+    let scope = tenant.to_string();
+    let place = key_place(&scope, schema, subject.as_bytes());
+    let sealed = ground.sealer.seal(&place, key.expose_bytes(), &ground.entropy);
+    (key, sealed)
+}
+
+fn erased_meanwhile() -> DbFault {
+    DbFault::Retry("the subject's key was erased meanwhile".to_owned())
+}
+
+fn remember(ground: &Ground, whose: Whose, key: &Arc<DataKey>) {
     if ground.subject_keys.0.len() >= SUBJECT_KEYS_MOST {
         ground.subject_keys.0.clear();
     }
-    ground.subject_keys.0.insert(at, Arc::clone(key));
+    ground.subject_keys.0.insert(whose, Arc::clone(key));
 }
 
 fn key_place<'a>(scope: &'a str, schema: &'static str, subject: &'a [u8; 16]) -> Place<'a> {

@@ -8,7 +8,7 @@ use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::mail::{self, AccountLetter};
 use tenantry_platform::permit::{Actor, Authenticate, Origin, OwnAccount, Permit, PersonRef};
 use tenantry_platform::problem::Problem;
-use tenantry_platform::record::{self, Act};
+use tenantry_platform::record::{self, Act, Note};
 
 use super::link::permit as permit_for;
 use super::password::NotChanged;
@@ -58,19 +58,20 @@ impl Identity {
 
     /// Each workspace's log and app hear of it, and the membership ends, in that workspace's own context.
     async fn leave_everything(&self, tx: &mut TenantTx<Control>, person: &PersonRef) -> Result<(), Problem> {
-        for membership in memberships_of(tx).await? {
-            turn(tx, Some(membership.tenant.id)).await?;
-            record::append(tx, &self.ground, Act::new("user.deleted", "person", person.id)).await?;
-            record::emit(tx, &self.ground, &events::USER_DELETED, json!({ "id": person.id })).await?;
-            members::leave(tx, &self.ground, person.id).await?;
-        }
-        Ok(turn(tx, None).await?)
+        let memberships = memberships_of(tx).await?;
+        let workspaces: Vec<_> = memberships.iter().map(|membership| at(tx, membership.tenant.id)).collect();
+        let deleted = Note {
+            act: Act::new("user.deleted", "person", person.id),
+            event: Some((&events::USER_DELETED, json!({ "id": person.id }))),
+        };
+        let left = members::leave_each(tx, person.id, &workspaces).await?;
+        let logs: Vec<_> = left.into_iter().map(|(there, left)| (there, vec![deleted.clone(), left])).collect();
+        Ok(record::append_each(tx, &self.ground, &logs).await?)
     }
 }
 
-/// Goes on in a tenant's context, or in the person's alone. Who acts stays the same.
-async fn turn(tx: &mut TenantTx<Control>, tenant: Option<TenantId>) -> Result<(), DbFault> {
-    let (context, acting) = (Context { tenant, ..tx.context() }, tx.acting().clone());
-    let there = Permit::<Authenticate, Control>::system(context, acting.actor, acting.origin);
-    tx.turn_to(&there).await
+/// The same actor, in a workspace's context.
+fn at(tx: &TenantTx<Control>, tenant: TenantId) -> Permit<Authenticate, Control> {
+    let (context, acting) = (Context { tenant: Some(tenant), ..tx.context() }, tx.acting().clone());
+    Permit::system(context, acting.actor, acting.origin)
 }

@@ -92,7 +92,7 @@ impl Identity {
         }
         let told = created(opened.key, &self.options.central_origin());
         let tenants = tell_everywhere(&self.ground, &mut tx, &told).await?;
-        tx.commit().await?;
+        tx.commit_and_fence(&self.ground).await?;
         count(&self.ground, &tenants, Kind::SignIns);
         let session = self.sessions.find(opened.key).await?.ok_or_else(refused)?;
         Ok(Proven { session, cookies: opened.cookies })

@@ -37,6 +37,7 @@ pub use change_role::change_role;
 pub use invitations::{Invitation, InvitationState, list_invitations, sweep};
 pub use invite::{INVITATIONS_OPEN_MOST, Invite, MEMBERS_MOST, invite, resend, revoke_invitation};
 pub(crate) use join::{note, place};
+pub(crate) use remove::leave_each;
 pub use remove::{leave, remove};
 pub use role::{Authority, Granter};
 pub(crate) use store::KEEP_AN_OWNER;

@@ -7,8 +7,9 @@ use tenantry_platform::db::{Control, DbFault, TenantTx};
 use tenantry_platform::events::EventKind;
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{Authenticate, Permit};
 use tenantry_platform::problem::{OnConstraint as _, Problem};
-use tenantry_platform::record::{self, Act};
+use tenantry_platform::record::{self, Act, Note};
 
 use super::role::Granter;
 use super::store::{self, Held, Member};
@@ -52,6 +53,27 @@ pub async fn leave(tx: &mut TenantTx<Control>, ground: &Ground, person: PersonId
     end(tx, ground, &present, (act, &events::MEMBER_LEFT)).await
 }
 
+/// Leaves many workspaces at once, each under its own permit, without an end of sessions: for somebody who is going
+/// altogether. Answers which ones, and what to note in each; who was removed from one meanwhile does not leave it. The
+/// caller announces the person.
+///
+/// # Errors
+/// 409 for the last owner.
+pub(crate) async fn leave_each<'p>(
+    tx: &mut TenantTx<Control>,
+    person: PersonId,
+    workspaces: &'p [Permit<Authenticate, Control>],
+) -> Result<Vec<(&'p Permit<Authenticate, Control>, Note)>, Problem> {
+    let roles = store::leave_each(tx, person, workspaces).await;
+    let roles = roles.on_constraint(store::KEEP_AN_OWNER, refusal::last_owner)?;
+    let left = workspaces.iter().zip(roles).filter_map(|(permit, role)| Some((permit, role?)));
+    let note = |role: &str| {
+        let (act, event) = told(person, role, (Act::new("member.left", "person", person), &events::MEMBER_LEFT));
+        Note { act, event: Some(event) }
+    };
+    Ok(left.map(|(permit, role)| (permit, note(&role))).collect())
+}
+
 type Told = (Act, &'static EventKind);
 
 async fn end(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, told: Told) -> Result<(), Problem> {
@@ -60,9 +82,14 @@ async fn end(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, told: 
     Ok(note(tx, ground, present, told).await?)
 }
 
-async fn note(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, (act, event): Told) -> Result<(), DbFault> {
+fn told(person: PersonId, role: &str, (act, event): Told) -> (Act, (&'static EventKind, Value)) {
+    (act.changed("role", role, Value::Null), (event, json!({ "person_id": person, "role_before": role })))
+}
+
+async fn note(tx: &mut TenantTx<Control>, ground: &Ground, present: &Held, told: Told) -> Result<(), DbFault> {
     let person = present.person;
-    record::append(tx, ground, act.changed("role", present.role.as_str(), Value::Null)).await?;
-    record::emit(tx, ground, event, json!({ "person_id": person, "role_before": present.role })).await?;
+    let (act, (event, data)) = self::told(person, &present.role, told);
+    record::append(tx, ground, act).await?;
+    record::emit(tx, ground, event, data).await?;
     tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await
 }

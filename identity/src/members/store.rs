@@ -3,9 +3,9 @@
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{KeyId, PersonId};
-use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
+use tenantry_platform::db::{Control, DbFault, Row, Step, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Permission, Permit, ReadMembers};
+use tenantry_platform::permit::{Authenticate, Permission, Permit, ReadMembers};
 use uuid::Uuid;
 
 tenantry_platform::sql! {
@@ -23,6 +23,7 @@ tenantry_platform::sql! {
     AsTenant OnlyControl CHANGE = "
         update memberships set role = $3, owner = $4, version = version + 1 where tenant_id = $1 and person_id = $2";
     AsTenant OnlyControl REMOVE = "delete from memberships where tenant_id = $1 and person_id = $2";
+    AsTenant OnlyControl LEAVE = "delete from memberships where tenant_id = $1 and person_id = $2 returning role";
     AsDoor OnlyControl PERSON_BY_EMAIL = "select person_id from doors.person_by_email($1)";
     AsPerson OnlyControl PROVEN = "
         select email_lower from persons
@@ -121,6 +122,18 @@ pub(super) async fn change(
 
 pub(super) async fn remove(tx: &mut TenantTx<Control>, person: PersonId) -> Result<(), DbFault> {
     tx.execute(&REMOVE, &[&person.uuid()]).await
+}
+
+/// Takes a person out of many workspaces, each under its own permit, and answers the roles that they had.
+pub(super) async fn leave_each(
+    tx: &mut TenantTx<Control>,
+    person: PersonId,
+    workspaces: &[Permit<Authenticate, Control>],
+) -> Result<Vec<Option<String>>, DbFault> {
+    let person = person.uuid();
+    let steps = workspaces.iter().map(|permit| Step::new(permit, &LEAVE, &[&person]));
+    let roles = tx.each(&steps.collect::<Result<Vec<_>, _>>()?).await?;
+    Ok(roles.iter().map(|rows| rows.first().map(|row| row.get(0))).collect())
 }
 
 pub(super) async fn count(tx: &mut TenantTx<Control>) -> Result<i64, DbFault> {

@@ -18,6 +18,13 @@ use super::staff::Key;
 use super::store::{self, Living};
 use crate::events;
 
+/// How often somebody can be signed in at a time. Browsers that nobody uses any more go first.
+const TREES_MOST: i64 = 100;
+/// Why trees end that are ended from the list.
+const REVOKED: &str = "revoked";
+/// Why trees end that are more than [`TREES_MOST`].
+const TOO_MANY: &str = "too_many";
+
 /// What one sign-in opened: the central session and its children on tenants' hosts.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -78,36 +85,58 @@ impl Tree {
     }
 }
 
-/// Ends one tree of the transaction's person, with its rows in each log. `false`: they have no such session, or it
+/// Ends one tree of the transaction's person, with its row in each log. `false`: they have no such session, or it
 /// was over. The caller commits and fences.
 ///
 /// # Errors
 /// What the database says.
 pub(crate) async fn end_tree(tx: &mut TenantTx<Control>, ground: &Ground, root: SessionId) -> Result<bool, DbFault> {
-    if !store::end_tree(tx, root, ground.now(), "revoked").await? {
+    if !store::end_tree(tx, root, ground.now(), REVOKED).await? {
         return Ok(false);
     }
-    tell_revoked(tx, ground, root).await?;
+    tell_ended(tx, ground, &[root], REVOKED).await?;
     tx.announce(ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
     Ok(true)
 }
 
-/// Ends every tree of the transaction's person but one, each with its rows. The caller commits and fences.
+/// Ends every tree of the transaction's person but one, with one row in each log however many they were. The caller
+/// commits and fences.
 ///
 /// # Errors
 /// What the database says.
 pub(crate) async fn end_other_trees(tx: &mut TenantTx<Control>, ground: &Ground, keep: Key) -> Result<(), DbFault> {
-    for root in end_others(tx, ground, keep, "revoked").await? {
-        tell_revoked(tx, ground, root).await?;
-    }
-    Ok(())
+    let ended = end_others(tx, ground, keep, REVOKED).await?;
+    tell_ended(tx, ground, &ended, REVOKED).await
 }
 
-async fn tell_revoked(tx: &mut TenantTx<Control>, ground: &Ground, root: SessionId) -> Result<(), DbFault> {
-    let told = Told {
-        act: Act::new("session.ended", "session", root).with(json!({ "reason": "revoked" })),
-        kind: &events::SESSION_REVOKED,
-        data: json!({ "id": root, "person_id": tx.context().person }),
+/// Ends the trees of the transaction's person that are more than [`TREES_MOST`]: those that were not used for the
+/// longest time. Two who sign in at once may each see one too few; the next one ends it. The caller commits and
+/// fences.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn end_beyond_most(tx: &mut TenantTx<Control>, ground: &Ground) -> Result<(), DbFault> {
+    let ended = store::end_beyond(tx, TREES_MOST, ground.now(), TOO_MANY).await?;
+    let (false, Some(person)) = (ended.is_empty(), tx.context().person) else { return Ok(()) };
+    tx.announce(ground, Change { kind: ChangeKind::Person, subject: person.uuid() }).await?;
+    tell_ended(tx, ground, &ended, TOO_MANY).await
+}
+
+async fn tell_ended(
+    tx: &mut TenantTx<Control>,
+    ground: &Ground,
+    roots: &[SessionId],
+    reason: &'static str,
+) -> Result<(), DbFault> {
+    let (person, count) = (tx.context().person, roots.len());
+    let (act, id) = match roots {
+        [] => return Ok(()),
+        [root] => (Act::new("session.ended", "session", root).with(json!({ "reason": reason })), Some(root)),
+        _ => {
+            let whose = person.map(|person| person.to_string()).unwrap_or_default();
+            (Act::new("session.ended", "person", whose).with(json!({ "reason": reason, "count": count })), None)
+        }
     };
-    tell_everywhere(ground, tx, &told).await.map(drop)
+    let data = json!({ "id": id, "person_id": person, "count": count, "reason": reason });
+    tell_everywhere(ground, tx, &Told { act, kind: &events::SESSION_REVOKED, data }).await.map(drop)
 }

@@ -11,9 +11,10 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{clear_cookie, set_cookie};
 use tenantry_platform::permit::{Authenticate, Permit};
 use tenantry_platform::problem::Problem;
-use tenantry_platform::record::{self, Act};
+use tenantry_platform::record::{self, Act, Note};
 
 use super::access::AccessClaims;
+use super::list::end_beyond_most;
 use super::refresh_token::RefreshToken;
 use super::staff::Key;
 use super::store::{self, NewSession, Rotation};
@@ -35,6 +36,7 @@ pub struct Opened {
 impl Sessions {
     /// Opens a central session in the caller's transaction, which names the person. `None`: the person is not
     /// active. The person's row is held until the commit, so whoever deactivates them meanwhile ends this one too.
+    /// Whoever is signed in too often is signed out where they were not for the longest time, so the caller fences.
     pub(crate) async fn open_root(
         &self,
         tx: &mut TenantTx<Control>,
@@ -49,6 +51,7 @@ impl Sessions {
         let proof = store::Parent { root: id, auth_time: now, amr: vec![amr.to_owned()], expires_at };
         let host = self.access.issuer().to_owned();
         self.insert(tx, id, None, &proof, &host, None).await?;
+        end_beyond_most(tx, &self.ground).await?;
         let first = Rotation { root: id, tenant: None, expires_at, counter: 0 };
         Ok(Some(self.cookies(Key { person, session: id }, &first, &host)?))
     }
@@ -145,7 +148,7 @@ impl Told {
 }
 
 /// Writes an act into the log of each tenant that the person of the transaction is a member of, in that same
-/// transaction, and comes back to the person's context. Answers which tenants these are.
+/// transaction. Answers which tenants these are.
 pub(crate) async fn record_everywhere(
     ground: &Ground,
     tx: &mut TenantTx<Control>,
@@ -169,18 +172,12 @@ async fn everywhere(
     act: &Act,
     event: Option<(&'static EventKind, &Value)>,
 ) -> Result<Vec<TenantId>, DbFault> {
-    let home = tx.context();
     let tenants: Vec<TenantId> = store::memberships(tx).await?.into_iter().map(|found| found.tenant.id).collect();
-    for tenant in &tenants {
-        let there = Context { tenant: Some(*tenant), ..home };
-        tx.turn_to(&system(there, tx)).await?;
-        record::append(tx, ground, act.clone()).await?;
-        if let Some((kind, data)) = event {
-            record::emit(tx, ground, kind, data.clone()).await?;
-        }
-    }
-    let back = system(home, tx);
-    tx.turn_to(&back).await?;
+    let note = Note { act: act.clone(), event: event.map(|(kind, data)| (kind, data.clone())) };
+    let there = |tenant: &TenantId| system(Context { tenant: Some(*tenant), ..tx.context() }, tx);
+    let there: Vec<_> = tenants.iter().map(there).collect();
+    let logs: Vec<_> = there.iter().map(|permit| (permit, vec![note.clone()])).collect();
+    record::append_each(tx, ground, &logs).await?;
     Ok(tenants)
 }
 

@@ -43,12 +43,19 @@ sql! {
         update sessions set ended_at = $3, end_reason = $4
         where person_id = $1 and root_id = $2 and ended_at is null";
     AsPerson OnlyControl END_ALL = "
-        update sessions set ended_at = $2, end_reason = $3 where person_id = $1 and ended_at is null";
+        update sessions set ended_at = $2, end_reason = $3
+        where person_id = $1 and ended_at is null and expires_at > $2";
     AsPerson OnlyControl END_OF_TENANT = "
         update sessions set ended_at = $3, end_reason = $4 where person_id = $1 and tenant_id = $2 and ended_at is null";
     AsPerson OnlyControl END_OTHERS = "
         update sessions set ended_at = $3, end_reason = $4
-        where person_id = $1 and root_id <> $2 and ended_at is null returning id, root_id";
+        where person_id = $1 and root_id <> $2 and ended_at is null and expires_at > $3 returning id, root_id";
+    AsPerson OnlyControl END_BEYOND = "
+        with beyond as (
+            select root_id from sessions where person_id = $1 and ended_at is null and expires_at > $3
+            group by root_id order by max(last_seen_at) desc, root_id desc offset $2)
+        update sessions s set ended_at = $3, end_reason = $4 from beyond b
+        where s.person_id = $1 and s.root_id = b.root_id and s.ended_at is null returning s.id, s.root_id";
     AsPerson OnlyControl LIVING = "
         select id, root_id, host, ip, user_agent, created_at, last_seen_at from sessions
         where person_id = $1 and ended_at is null and expires_at > $2 and last_seen_at > $3
@@ -256,16 +263,24 @@ pub(super) async fn end_of_tenant(
     tx.execute(&END_OF_TENANT, &[&tenant.uuid(), &at, &reason]).await
 }
 
-/// Ends all trees but one, and answers which.
+/// Ends all living trees but one, and answers which.
 pub(super) async fn end_others(
     tx: &mut TenantTx<Control>,
     keep: SessionId,
     at: Timestamp,
     reason: &str,
 ) -> Result<Vec<SessionId>, DbFault> {
-    let rows = tx.query(&END_OTHERS, &[&keep.uuid(), &at, &reason]).await?;
-    let roots = rows.iter().filter(|row| row.get::<_, uuid::Uuid>(0) == row.get::<_, uuid::Uuid>(1));
-    Ok(roots.map(|row| SessionId::from_uuid(row.get(0))).collect())
+    Ok(roots(&tx.query(&END_OTHERS, &[&keep.uuid(), &at, &reason]).await?))
+}
+
+/// Ends the living trees that were not used for the longest time, beyond so many, and answers which.
+pub(super) async fn end_beyond(
+    tx: &mut TenantTx<Control>,
+    most: i64,
+    at: Timestamp,
+    reason: &str,
+) -> Result<Vec<SessionId>, DbFault> {
+    Ok(roots(&tx.query(&END_BEYOND, &[&most, &at, &reason]).await?))
 }
 
 /// A session that may still be used, as its person sees it.
@@ -345,6 +360,12 @@ pub(super) async fn sweep(
     sessions_before: Timestamp,
 ) -> Result<i64, DbFault> {
     Ok(tx.query_one(&SWEEP, &[&now, &sessions_before]).await?.get(0))
+}
+
+/// Of the sessions that ended, the roots.
+fn roots(ended: &[Row]) -> Vec<SessionId> {
+    let roots = ended.iter().filter(|row| row.get::<_, uuid::Uuid>(0) == row.get::<_, uuid::Uuid>(1));
+    roots.map(|row| SessionId::from_uuid(row.get(0))).collect()
 }
 
 fn rotation_of(row: &Row) -> Rotation {

@@ -140,6 +140,11 @@ impl House {
         (self.db.ground.db.control.statements(), self.identity.hasher.computed())
     }
 
+    /// Statements that the control login sent, and how often it waited for answers, so far.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        (self.db.ground.db.control.statements(), self.db.ground.db.control.flushes())
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.db.ground.clock.advance(std::time::Duration::from_secs(seconds));
     }

@@ -13,6 +13,7 @@
 
 mod batch;
 mod fault;
+mod flush;
 pub mod logins;
 mod migrate;
 mod plane;
@@ -31,7 +32,7 @@ pub use plane::{
 pub use provision::{ProvisionFault, provision, provision_clone};
 pub use statement::{AsDoor, AsOperator, AsPerson, AsQueue, AsTenant, Binds, Registered, Scope, Sql, registered};
 pub use store::{Database, HasStore, PoolOptions, Store, StoreFault, Urls};
-pub use tx::{Args, Context, TenantTx};
+pub use tx::{Args, Context, Step, TenantTx};
 
 #[doc(hidden)]
 pub use inventory;

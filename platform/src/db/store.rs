@@ -81,13 +81,20 @@ pub enum StoreFault {
 /// The pool of a plane.
 pub struct Store<P> {
     pool: Pool,
-    statements: Arc<AtomicU64>,
+    sent: Arc<Sent>,
     of: PhantomData<fn() -> P>,
+}
+
+/// What the transactions of a pool have sent.
+#[derive(Default)]
+struct Sent {
+    statements: AtomicU64,
+    flushes: AtomicU64,
 }
 
 impl<P> Clone for Store<P> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), statements: Arc::clone(&self.statements), of: PhantomData }
+        Self { pool: self.pool.clone(), sent: Arc::clone(&self.sent), of: PhantomData }
     }
 }
 
@@ -111,7 +118,7 @@ impl<P: Plane> Store<P> {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreFault::Pool { login: P::LOGIN, cause: error.to_string() })?;
-        Ok(Self { pool, statements: Arc::default(), of: PhantomData })
+        Ok(Self { pool, sent: Arc::default(), of: PhantomData })
     }
 
     /// A connection. Only transactions ask for one.
@@ -119,13 +126,21 @@ impl<P: Plane> Store<P> {
         Ok(self.pool.get().await?)
     }
 
-    pub(super) fn count_statement(&self) {
-        self.statements.fetch_add(1, Ordering::Relaxed);
+    /// Statements that are sent together, and whose answers are waited for together.
+    pub(super) fn count_flush(&self, statements: usize) {
+        self.sent.statements.fetch_add(statements as u64, Ordering::Relaxed);
+        self.sent.flushes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Statements of rooms sent so far: what a test counts where two answers must cost the same (ID-4).
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.sent.statements.load(Ordering::Relaxed)
+    }
+
+    /// How often a transaction waited for answers so far: what a test counts where an act of many rows must not take
+    /// longer for each.
+    pub fn flushes(&self) -> u64 {
+        self.sent.flushes.load(Ordering::Relaxed)
     }
 
     /// Closes every connection: used before the database goes away.

@@ -6,6 +6,8 @@ mod cancel;
 mod catalogue;
 #[path = "tests/compile_fail.rs"]
 mod compile_fail;
+#[path = "tests/each.rs"]
+mod each;
 #[path = "tests/lost.rs"]
 mod lost;
 #[path = "tests/walls.rs"]

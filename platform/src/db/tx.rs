@@ -1,5 +1,9 @@
 //! A transaction of one permit: context first, in the same flush as the first statement.
 
+mod each;
+
+pub use each::Step;
+
 use deadpool_postgres::Object;
 use tenantry_core::ids::{PersonId, TenantId};
 use tokio_postgres::types::ToSql;
@@ -224,7 +228,7 @@ impl<M: Plane> TenantTx<M> {
         if fresh {
             return self.open("begin", &both, params, None).await?.rows();
         }
-        self.store.count_statement();
+        self.store.count_flush(1);
         Ok(answered(self.open_connection()?.query(&both.1, params)).await??)
     }
 
@@ -236,7 +240,7 @@ impl<M: Plane> TenantTx<M> {
         params: Args<'_>,
         end: Option<&'static str>,
     ) -> Result<Answers, DbFault> {
-        self.store.count_statement();
+        self.store.count_flush(1);
         let connection = self.open_connection()?;
         let (tenant, person) = self.context.settings();
         let settings: [&(dyn ToSql + Sync); 2] = [&tenant, &person];

@@ -61,3 +61,21 @@ async fn without_the_present_password_an_account_stays() {
     assert!(refused.status == StatusCode::UNPROCESSABLE_ENTITY && refused.body.contains("current-error"));
     assert!(browser.is_signed_in(CENTRAL).await);
 }
+
+#[tokio::test]
+async fn whoever_leaves_many_workspaces_is_waited_for_no_longer() {
+    let mut waits = Vec::new();
+    for many in [1, 30] {
+        let house = House::new().await;
+        let mut browser = bob(&house).await;
+        join_more(&house, many, BOB).await;
+        let before = house.sent().1;
+        assert_eq!(delete(&mut browser, NEW_PASSWORD).await.status, StatusCode::OK);
+        waits.push(house.sent().1 - before);
+        let (told, left) = (events(&house, "user.deleted").await, events(&house, "member.left").await);
+        assert_eq!((told, left), (i64::from(many) + 1, i64::from(many) + 1));
+        let rows = house.actions().await;
+        assert_eq!((rows["user.deleted"], rows["member.left"]), (told, left));
+    }
+    assert_eq!(waits[0], waits[1]);
+}

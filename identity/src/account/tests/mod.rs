@@ -89,3 +89,19 @@ async fn bob(house: &House) -> Browser<'_> {
 async fn events(house: &House, kind: &str) -> i64 {
     house.one(&format!("select count(*) from control.events where type = '{kind}'")).await
 }
+
+/// Somebody as a member of so many more workspaces, which they do not own.
+async fn join_more(house: &House, many: i32, email: &str) {
+    let sql = format!(
+        "with made as (
+             insert into control.tenants (tenant_id, slug, name, status, status_at, plan, created_at)
+             select gen_random_uuid(), 'more' || n, 'More ' || n, t.status, t.status_at, t.plan, t.created_at
+             from control.tenants t cross join generate_series(1, {many}) n where t.slug = 'acme' returning tenant_id)
+         insert into control.memberships (tenant_id, person_id, role, owner, created_at)
+         select made.tenant_id, m.person_id, 'MEMBER', false, m.created_at
+         from made cross join (
+             select m.* from control.memberships m join control.persons p using (person_id)
+             where p.email = '{email}' limit 1) m"
+    );
+    house.db.administrator().await.batch_execute(&sql).await.expect("more workspaces");
+}

@@ -1,4 +1,5 @@
 use http::StatusCode;
+use serde_json::{Value, json};
 use tenantry_identity::account::{Place, Reach, device};
 use tenantry_identity::sessions::Known;
 
@@ -68,7 +69,87 @@ async fn all_others_end_together_and_none_twice() {
         assert!(!other.is_signed_in(CENTRAL).await);
     }
     assert!(here.is_signed_in(CENTRAL).await);
-    assert_eq!(events(&house, "session.revoked").await, 2);
+    assert_eq!(told(&house, "session.revoked").await, [json!({ "count": 2, "reason": "revoked" })]);
+}
+
+#[tokio::test]
+async fn all_others_end_for_the_same_work_however_many_and_each_workspace_hears_of_it_once() {
+    let (few, few_told) = end_all_others(1, 2).await;
+    let (many, many_told) = end_all_others(90, 2).await;
+    assert_eq!(few, many, "statements and waits do not depend on sessions");
+    assert_eq!(few_told, vec![json!({ "count": 2, "reason": "revoked" }); 3]);
+    assert_eq!(many_told, vec![json!({ "count": 91, "reason": "revoked" }); 3]);
+    let (of_many_workspaces, told) = end_all_others(1, 40).await;
+    assert_eq!((few.1, 41), (of_many_workspaces.1, told.len()), "waits do not depend on workspaces either");
+}
+
+/// Statements and waits of "sign out everywhere else", and what the apps were told: of somebody who signed in so often,
+/// in so many more workspaces.
+async fn end_all_others(sign_ins: i32, workspaces: i32) -> ((u64, u64), Vec<Value>) {
+    let house = House::new().await;
+    let mut here = ada(&house).await;
+    join_more(&house, workspaces, EMAIL).await;
+    sign_in_more(&house, sign_ins, "1 hour").await;
+    signed_in(&house).await;
+    sign_in_more(&house, 3, "-1 hour").await;
+    // Each log's keys are in memory from the first act on: the second one is measured.
+    let id: uuid::Uuid = house.one(ONE_MORE).await;
+    revoke(&mut here, &id.to_string()).await.location();
+    sign_in_more(&house, 1, "1 hour").await;
+    clear_events(&house).await;
+    let before = house.sent();
+    here.post::<&str>(&at("/-/account/sessions/revoke-others"), &[]).await.location();
+    let after = house.sent();
+    assert_eq!(house.one::<i64>(OVER_BUT_NOT_ENDED).await, 3, "what is over by the clock is not ended once more");
+    ((after.0 - before.0, after.1 - before.1), told(&house, "session.revoked").await)
+}
+
+const ONE_MORE: &str = "
+    select id from control.sessions where user_agent = 'more' and expires_at > last_seen_at limit 1";
+const OVER_BUT_NOT_ENDED: &str = "
+    select count(*) from control.sessions where user_agent = 'more' and ended_at is null and expires_at < last_seen_at";
+
+#[tokio::test]
+async fn one_sign_in_too_many_ends_the_session_that_was_not_used_for_the_longest_time() {
+    let house = House::new().await;
+    ada(&house).await;
+    sign_in_more(&house, 99, "1 hour").await;
+    let oldest = "update control.sessions set last_seen_at = last_seen_at - interval '1 day' where id = (
+        select id from control.sessions where user_agent = 'more' limit 1) returning id";
+    let oldest: uuid::Uuid = house.one(oldest).await;
+    assert_eq!(house.one::<i64>(LIVING).await, 100);
+    let here = signed_in(&house).await;
+    assert!(here.is_signed_in(CENTRAL).await);
+    assert_eq!(house.one::<i64>(LIVING).await, 100);
+    assert_eq!(house.one::<uuid::Uuid>("select id from control.sessions where end_reason = 'too_many'").await, oldest);
+    assert_eq!(told(&house, "session.revoked").await, [json!({ "count": 1, "reason": "too_many" })]);
+    assert_eq!(house.actions().await["session.ended"], 1);
+}
+
+const LIVING: &str = "select count(*) from control.sessions where ended_at is null";
+
+/// So many more sessions of whoever is signed in, that live so long from now.
+async fn sign_in_more(house: &House, many: i32, live: &str) {
+    let sql = format!(
+        "insert into control.sessions (person_id, id, root_id, realm, host, rotated_at, auth_time, amr, user_agent,
+             created_at, last_seen_at, expires_at)
+         select s.person_id, u.id, u.id, 'staff', s.host, s.rotated_at, s.auth_time, s.amr, 'more',
+             s.created_at, s.last_seen_at, s.last_seen_at + interval '{live}'
+         from (select * from control.sessions where parent_id is null and user_agent is distinct from 'more' limit 1) s
+         cross join lateral (select gen_random_uuid() as id, n from generate_series(1, {many}) n where s.id is not null) u"
+    );
+    house.db.administrator().await.batch_execute(&sql).await.expect("more sessions");
+}
+
+/// What apps were told, without whom it is about.
+async fn told(house: &House, kind: &str) -> Vec<Value> {
+    let sql = "select data - 'id' - 'person_id' from control.events where type = $1 order by id";
+    let rows = house.db.administrator().await.query(sql, &[&kind]).await.expect("rows");
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn clear_events(house: &House) {
+    house.db.administrator().await.batch_execute("delete from control.events").await.expect("cleared");
 }
 
 #[tokio::test]
