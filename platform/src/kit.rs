@@ -9,7 +9,7 @@ use tenantry_core::seal::{RootKey, Sealer};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::db::{Database, PoolOptions, Urls, logins, provision, provision_clone};
+use crate::db::{Database, PoolOptions, Urls, provision, provision_clone};
 use crate::ground::Ground;
 use crate::postgres::{PrivateCluster, shared_for_tests};
 
@@ -94,11 +94,7 @@ async fn make_template(cluster: &PrivateCluster) {
 }
 
 fn urls(cluster: &PrivateCluster, database: &str) -> Urls {
-    let of = |login: usize| {
-        let login = logins::SERVING[login].0;
-        cluster.config(login, &password(login), database)
-    };
-    Urls { control: of(0), live: of(1), test: of(2), jobs: of(3), operator: of(4) }
+    Urls::of(|login| cluster.config(login, &password(login), database))
 }
 
 async fn connect(config: &Config) -> Client {

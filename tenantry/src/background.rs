@@ -12,7 +12,7 @@ use tenantry_core::random::Entropy;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::serve::Fault;
+use crate::Fault;
 
 /// After a panic: one that comes again at once must not fill the log.
 const REST: Duration = Duration::from_secs(1);

@@ -14,3 +14,6 @@ pub mod request;
 pub mod routes;
 pub mod serve;
 mod site;
+
+/// Why a command ends: a sentence for whoever typed it.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -34,15 +34,13 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::Fault;
 use crate::app::{App, DevTools};
 use crate::background::Background;
 use crate::cli::{self, Outcome};
 use crate::identity_token::IdentityTokens;
 use crate::request::{Seat, Served};
 use crate::routes::OwnRoutes;
-
-/// Why nothing is served: one sentence for whoever starts it.
-pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// How often the growing tables get their next months.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -79,10 +77,10 @@ pub fn run(path: &Path) -> Outcome {
         let stop = stop_signal()?;
         let sealer = vault::root::sealer(&secrets).await?;
         let config = Arc::new(config);
-        let ground = cli::ground(cli::urls(&secrets.logins), &config, sealer)?;
+        let ground = cli::ground(secrets.logins.serving.clone(), &config, sealer)?;
         refuse_holes(&ground).await?;
         let parts = Parts {
-            urls: cli::urls(&secrets.logins),
+            urls: secrets.logins.serving.clone(),
             smtp_url: secrets.smtp_url.clone(),
             cron: secrets.cron.clone(),
             dev: None,

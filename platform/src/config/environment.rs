@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::Config;
 use super::fault::{Fault, Faults, Place, nearest};
 use super::routes::Guard;
+use crate::db::Urls;
 
 /// A secret is a line, not a document.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -130,11 +131,7 @@ pub struct Secrets {
 /// A login's connection each; none of them owns anything. `Debug` hides the passwords.
 #[derive(Clone, Debug)]
 pub struct Logins {
-    pub control: tokio_postgres::Config,
-    pub live: tokio_postgres::Config,
-    pub test: tokio_postgres::Config,
-    pub jobs: tokio_postgres::Config,
-    pub operator: tokio_postgres::Config,
+    pub serving: Urls,
     /// Direct, never through a pooler: for `LISTEN`.
     pub listen: tokio_postgres::Config,
 }
@@ -227,10 +224,9 @@ impl Gather<'_> {
     fn logins(&mut self) -> Option<Logins> {
         let (control, live, test) = (self.login("CONTROL"), self.login("LIVE"), self.login("TEST"));
         let (jobs, operator, listen) = (self.login("JOBS"), self.login("OPERATOR"), self.login("LISTEN"));
-        let logins =
-            Logins { control: control?, live: live?, test: test?, jobs: jobs?, operator: operator?, listen: listen? };
-        self.refuse_shared(&logins);
-        Some(logins)
+        let serving = Urls { control: control?, live: live?, test: test?, jobs: jobs?, operator: operator? };
+        self.refuse_shared(&serving);
+        Some(Logins { serving, listen: listen? })
     }
 
     fn login(&mut self, plane: &str) -> Option<tokio_postgres::Config> {
@@ -250,7 +246,7 @@ impl Gather<'_> {
     }
 
     /// One login for two planes would be one wall fewer [AC-7].
-    fn refuse_shared(&mut self, logins: &Logins) {
+    fn refuse_shared(&mut self, logins: &Urls) {
         let planes = [
             ("CONTROL", &logins.control),
             ("LIVE", &logins.live),

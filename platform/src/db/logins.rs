@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-/// The serving logins, in the order of [`Urls`](super::Urls), with the schema that each sees first.
-pub const SERVING: [(&str, &str); 5] = [
-    ("tenantry_control", "control"),
-    ("tenantry_live", "live"),
-    ("tenantry_test", "test"),
-    ("tenantry_jobs", "control"),
-    ("tenantry_operator", "control"),
-];
+use super::plane::{Control, Jobs, Live, Operator, Plane, Test};
+
+/// The serving logins, with the schema that each sees first.
+pub const SERVING: [(&str, &str); 5] = [of::<Control>(), of::<Live>(), of::<Test>(), of::<Jobs>(), of::<Operator>()];
+
+const fn of<P: Plane>() -> (&'static str, &'static str) {
+    (P::LOGIN, P::SCHEMA)
+}
 
 /// The login that migrates. It is a member of the owner and inherits nothing until it says `set role`.
 pub const MIGRATE: &str = "tenantry_migrate";

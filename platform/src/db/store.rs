@@ -26,6 +26,19 @@ pub struct Urls {
     pub operator: Config,
 }
 
+impl Urls {
+    /// Each serving login's, by its name.
+    pub fn of(mut login: impl FnMut(&'static str) -> Config) -> Self {
+        Self {
+            control: login(Control::LOGIN),
+            live: login(Live::LOGIN),
+            test: login(Test::LOGIN),
+            jobs: login(Jobs::LOGIN),
+            operator: login(Operator::LOGIN),
+        }
+    }
+}
+
 /// How many connections, and how long a request waits for one.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolOptions {

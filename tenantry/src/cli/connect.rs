@@ -8,15 +8,14 @@ use secrecy::ExposeSecret as _;
 use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_core::seal::{RootKey, Sealer};
-use tenantry_platform::config::{Config, Environment, Logins};
-use tenantry_platform::db::{Database, PoolOptions, Urls, logins};
+use tenantry_platform::config::{Config, Environment};
+use tenantry_platform::db::{Database, PoolOptions, Urls};
 use tenantry_platform::ground::Ground;
 
 use tokio_postgres::{Client, NoTls};
 
+use crate::Fault;
 use crate::dev::{self, Place, Ready};
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which installation a command is about.
 #[derive(Clone, Debug, Args)]
@@ -69,18 +68,11 @@ impl Installation {
         })?;
         let secrets = place.secrets(&Entropy::system())?;
         let administrator: tokio_postgres::Config = ready.database_url.parse()?;
-        let login = |name: &str| {
+        let urls = Urls::of(|login| {
             let mut config = administrator.clone();
-            config.user(name).password(secrets.logins.get(name).map(String::as_str).unwrap_or_default());
+            config.user(login).password(secrets.logins.get(login).map(String::as_str).unwrap_or_default());
             config
-        };
-        let urls = Urls {
-            control: login(logins::SERVING[0].0),
-            live: login(logins::SERVING[1].0),
-            test: login(logins::SERVING[2].0),
-            jobs: login(logins::SERVING[3].0),
-            operator: login(logins::SERVING[4].0),
-        };
+        });
         let port = dev::port_of(&ready)?;
         let config = Arc::new(dev::configuration(place.config_in_use().as_deref(), port, None)?);
         let sealer = Sealer::new(&RootKey::parse(&secrets.root_key)?);
@@ -90,19 +82,8 @@ impl Installation {
     async fn of_serve(path: &std::path::Path) -> Result<Self, Fault> {
         let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
         let sealer = tenantry_custody::vault::root::sealer(&secrets).await?;
-        let (config, urls) = (Arc::new(config), urls(&secrets.logins));
+        let (config, urls) = (Arc::new(config), secrets.logins.serving);
         Ok(Self { ground: ground(urls.clone(), &config, sealer)?, config, urls, ready: None })
-    }
-}
-
-/// The pools' URLs.
-pub fn urls(logins: &Logins) -> Urls {
-    Urls {
-        control: logins.control.clone(),
-        live: logins.live.clone(),
-        test: logins.test.clone(),
-        jobs: logins.jobs.clone(),
-        operator: logins.operator.clone(),
     }
 }
 

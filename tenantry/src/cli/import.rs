@@ -13,6 +13,7 @@ use tenantry_platform::problem::Problem;
 
 use super::connect::Installation;
 use super::{Outcome, Where, say, say_error};
+use crate::Fault;
 
 /// Lines whose faults are told one by one; the rest are counted.
 const FAULTS_TOLD_MOST: u64 = 100;
@@ -60,7 +61,7 @@ pub(super) async fn run(args: ImportArgs) -> Outcome {
     Ok(if report.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn open(args: &ImportArgs) -> Result<Box<dyn BufRead>, Box<dyn std::error::Error + Send + Sync>> {
+fn open(args: &ImportArgs) -> Result<Box<dyn BufRead>, Fault> {
     if args.file.as_os_str() == "-" {
         return Ok(Box::new(BufReader::new(std::io::stdin())));
     }

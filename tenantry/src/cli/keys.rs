@@ -10,6 +10,7 @@ use tenantry_custody::vault;
 
 use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
+use crate::Fault;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
@@ -27,7 +28,7 @@ pub(super) fn run(command: KeysCommand) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn rotate(place: &Where) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn rotate(place: &Where) -> Result<(), Fault> {
     wait(async {
         let installation = Installation::open(place).await?;
         let schedule = vault::Schedule::of(&installation.config);

@@ -10,8 +10,7 @@ use tokio_postgres::Client;
 
 use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+use crate::Fault;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ManagementKeysCommand {

@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use connect::{Where, ground, ground_at, urls};
+use crate::Fault;
+
+pub use connect::{Where, ground, ground_at};
 
 /// The security layer of a multi-tenant SaaS.
 #[derive(Debug, Parser)]
@@ -109,7 +111,7 @@ pub enum Format {
 }
 
 /// What a command ends with: its own exit code, or one sentence for the terminal and 2.
-pub type Outcome = Result<ExitCode, Box<dyn std::error::Error + Send + Sync>>;
+pub type Outcome = Result<ExitCode, Fault>;
 
 /// Runs the command of the process's arguments.
 pub fn run() -> ExitCode {

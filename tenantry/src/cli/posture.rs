@@ -12,6 +12,7 @@ use tenantry_platform::page::words::Words;
 
 use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
+use crate::Fault;
 
 #[derive(Debug, Args)]
 pub(super) struct PostureArgs {
@@ -61,10 +62,7 @@ pub(super) fn run(args: PostureArgs) -> Outcome {
 }
 
 /// Times are those of the serving process, where it finds the same.
-async fn oscal(
-    installation: &Installation,
-    findings: Vec<Finding>,
-) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+async fn oscal(installation: &Installation, findings: Vec<Finding>) -> Result<String, Fault> {
     let held = beside_noted(&installation.ground, findings).await?;
     let config = &installation.config;
     let today = installation.ground.now().to_zoned(jiff::tz::TimeZone::UTC).date();

@@ -13,8 +13,7 @@ use tenantry_identity::{Identity, Options};
 
 use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+use crate::Fault;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TenantsCommand {

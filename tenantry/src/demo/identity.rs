@@ -13,6 +13,8 @@ use tenantry_core::token::{Expect, TokenFault, Verifier, VerifyingKey};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use crate::Fault;
+
 /// A key set is asked for again at most so often, however many unknown keys arrive.
 const REFETCH_S: u64 = 10;
 /// A key set of ten keys has about 2 KB.
@@ -149,7 +151,7 @@ struct Jwks {
     keys: Vec<serde_json::Value>,
 }
 
-async fn fetch(source: &JwksSource) -> Result<Verifier, Box<dyn std::error::Error + Send + Sync>> {
+async fn fetch(source: &JwksSource) -> Result<Verifier, Fault> {
     let stream = TcpStream::connect(source.address).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);

@@ -24,12 +24,13 @@ use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_core::seal::{RootKey, Sealer};
 use tenantry_platform::config::{Config, LogLevel, Upstream};
-use tenantry_platform::db::{self, Urls, logins};
+use tenantry_platform::db::{self, Urls};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::postgres::{self, PrivateCluster};
 use tokio::task::JoinHandle;
 
+use crate::Fault;
 use crate::app::{App, DevTools};
 use crate::cli::{DevArgs, Outcome, ground_at, say};
 use crate::demo;
@@ -48,8 +49,6 @@ pub(crate) use team::page as team_page;
 
 /// The database in the private cluster.
 const DATABASE: &str = "tenantry";
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs until SIGINT or SIGTERM.
 pub fn run(args: DevArgs) -> Outcome {
@@ -264,11 +263,8 @@ async fn run_demo(is_wanted: bool, socket: PathBuf, app: Arc<App>, address: std:
 }
 
 fn urls(cluster: &PrivateCluster, secrets: &Secrets) -> Urls {
-    let of = |at: usize| {
-        let login = logins::SERVING[at].0;
-        cluster.config(login, secrets.logins.get(login).map(String::as_str).unwrap_or_default(), DATABASE)
-    };
-    Urls { control: of(0), live: of(1), test: of(2), jobs: of(3), operator: of(4) }
+    let password = |login: &str| secrets.logins.get(login).map(String::as_str).unwrap_or_default();
+    Urls::of(|login| cluster.config(login, password(login), DATABASE))
 }
 
 fn warn_of_holes(cluster: &PrivateCluster) {

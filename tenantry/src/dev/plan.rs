@@ -17,8 +17,8 @@ use tenantry_platform::db::{self, Database, HasStore};
 use tenantry_platform::permit::{ManageKeys, Origin, Permit, Principal};
 use tenantry_platform::problem::Problem;
 
-use super::Fault;
 use super::place::Account;
+use crate::Fault;
 use crate::serve::Server;
 
 /// As the file writes it.

@@ -14,9 +14,8 @@ use tokio_postgres::NoTls;
 
 use super::place::{Account, Place, Ready, Secrets};
 use super::plan::Plan;
+use crate::Fault;
 use crate::serve::Server;
-
-type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// A workspace of the demo, and who owns it.
 pub(super) struct Cast {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tenantry_platform::config::{Config, Dev, Upstream};
 
-use super::Fault;
+use crate::Fault;
 use crate::cli::DevArgs;
 use crate::demo;
 

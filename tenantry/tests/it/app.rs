@@ -71,7 +71,7 @@ impl TestApp {
     }
 
     /// On a database that may be unlike what a start expects.
-    pub(crate) async fn on(db: TestDb, wanted: Wanted) -> Result<Self, serve::Fault> {
+    pub(crate) async fn on(db: TestDb, wanted: Wanted) -> Result<Self, tenantry::Fault> {
         let (place, (port, held)) = (TempDir::new().unwrap(), free_port());
         let socket = place.path().join("app.sock");
         let config = Arc::new(config(&wanted, port, Upstream::Unix(socket.clone())));
