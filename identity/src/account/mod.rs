@@ -13,24 +13,24 @@
 //!   away: whoever changed the address knew it.
 //! - Nobody leaves a workspace without an owner; the database says so.
 
+mod console;
 mod delete;
 mod device;
 mod email;
 pub mod http;
 mod link;
 pub mod page;
-mod pages;
 mod password;
 mod place;
 mod reset;
 mod store;
 mod strength;
 
-pub use device::device;
-pub use link::LinkKind;
-pub use pages::{
+pub use console::{
     change_email, change_password, delete, delete_form, email_form, overview, password_form, revoke, revoke_others,
     sessions,
 };
+pub use device::device;
+pub use link::LinkKind;
 pub use place::{Place, Reach};
 pub use strength::strength;
