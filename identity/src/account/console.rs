@@ -10,7 +10,7 @@ use tenantry_core::ids::SessionId;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::http::{Caller, Form, OwnPermit, Path, Query, see_other};
 use tenantry_platform::page::{Chrome, Field, FlashKind, console, render, render_asking, render_with};
-use tenantry_platform::permit::TenantRef;
+use tenantry_platform::permit::{Actor, TenantRef};
 use tenantry_platform::problem::Problem;
 
 use super::delete::LAST_OWNER;
@@ -294,7 +294,8 @@ async fn delete_page(
     status: StatusCode,
     current_error: String,
 ) -> Result<Response, Problem> {
-    let owned = identity.owned_alone(session.person(), &caller.origin()).await?;
+    let person = session.person();
+    let owned = identity.owned_alone(person.id, Actor::person(person), &caller.origin()).await?;
     let page = Delete {
         chrome: console(&identity.visit(caller), caller, Delete::TITLE, "account"),
         email: session.person().email.clone(),

@@ -1,7 +1,7 @@
 //! The end of an account, by its own person.
 
 use serde_json::json;
-use tenantry_core::ids::TenantId;
+use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::secret::SecretString;
 use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
@@ -20,12 +20,17 @@ use crate::members;
 use crate::sessions::memberships_of;
 
 /// The `code` where a workspace would be left without an owner, as members have it too.
-pub(super) const LAST_OWNER: &str = "last_owner";
+pub(crate) const LAST_OWNER: &str = "last_owner";
 
 impl Identity {
     /// The workspaces that this person alone owns: each needs another owner first.
-    pub(super) async fn owned_alone(&self, person: &PersonRef, origin: &Origin) -> Result<Vec<OwnedAlone>, DbFault> {
-        let mut tx = permit_for(Some(person.id), Actor::person(person), origin).begin(&self.ground);
+    pub(crate) async fn owned_alone(
+        &self,
+        person: PersonId,
+        by: Actor,
+        origin: &Origin,
+    ) -> Result<Vec<OwnedAlone>, DbFault> {
+        let mut tx = permit_for(Some(person), by, origin).begin(&self.ground);
         let found = store::owned_alone(&mut tx).await?;
         tx.commit().await?;
         Ok(found)

@@ -118,9 +118,9 @@ pub(super) async fn move_email(
 
 /// A workspace that nobody else owns who could sign in.
 #[derive(Clone, Debug)]
-pub(super) struct OwnedAlone {
-    pub(super) slug: String,
-    pub(super) name: String,
+pub(crate) struct OwnedAlone {
+    pub(crate) slug: String,
+    pub(crate) name: String,
 }
 
 /// The workspaces that the transaction's person alone owns.

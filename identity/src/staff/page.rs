@@ -57,13 +57,15 @@ pub struct Workspace {
     pub since: Timestamp,
 }
 
-/// Says what deactivating does, and asks for the reason and the address. [ID-11]
+/// Says what deactivating does, and asks for the reason and the address; or what has to be done first. [ID-11]
 #[derive(Debug, Template)]
 #[template(path = "staff/deactivate.html")]
 pub struct Deactivate {
     pub chrome: Chrome,
     pub name: String,
     pub email: String,
+    /// Workspaces that stand in the way, because nobody else owns them: name and where to go.
+    pub owned_alone: Vec<(String, String)>,
     pub sessions: usize,
     pub action: String,
     pub back_href: String,

@@ -114,6 +114,25 @@ async fn a_person_is_signed_out_and_kept_out_until_staff_lets_them_in_again() {
     assert_eq!(row, "operator Left the company");
 }
 
+/// [AC-3, ID-11]
+#[tokio::test]
+async fn of_a_sole_owner_staff_is_told_which_workspace_needs_another_one_and_what_to_do() {
+    let app = TestApp::new().await;
+    let (acme, mut staff) = (app.tenant("acme").await, app.operator().await);
+    let path = format!("/-/operator/people/{}/deactivate", acme.person().id);
+    let workspace = format!("href=\"/-/operator/tenants/{}\">acme Works<", acme.id());
+    let page = staff.get("app", &path).await.expect(200);
+    let form = [("reason", "Left the company"), ("confirm", "owner@acme.example")];
+    let refused = staff.post("app", &path, &form).await.expect(409);
+    for answer in [page, refused] {
+        for told in [workspace.as_str(), "handed to somebody else first", "suspend the workspace"] {
+            assert!(answer.body.contains(told), "{told}: {}", answer.body);
+        }
+        assert!(!answer.body.contains("name=\"reason\""), "no form that can only be refused");
+    }
+    acme.owner().await.get("app", "/-/account").await.expect(200);
+}
+
 #[tokio::test]
 async fn a_mail_that_failed_is_sent_again_or_discarded_and_its_text_is_never_shown() {
     let app = TestApp::new().await;

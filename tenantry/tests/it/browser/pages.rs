@@ -159,6 +159,7 @@ const STAFF: &[Example] = &[
     page("/-/operator/people", Operator, "{central}/-/operator/people?q=owner@acme.example"),
     page("/-/operator/people", Operator, "{central}/-/operator/people?q=nobody"),
     page("/-/operator/people/{id}/deactivate", Operator, "{central}/-/operator/people/{person}/deactivate"),
+    page("/-/operator/people/{id}/deactivate", Operator, "{central}/-/operator/people/{sole-owner}/deactivate"),
     page("/-/operator/jobs", Operator, "{central}/-/operator/jobs"),
     page("/-/operator/jobs", Operator, "{central}/-/operator/jobs?state=waiting"),
     page("/-/operator/jobs/{id}/discard", Operator, "{central}/-/operator/jobs/{job}/discard"),

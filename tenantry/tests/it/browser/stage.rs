@@ -223,8 +223,10 @@ impl Stage {
         let path = self.address("/-/operator/tenants/{stopped-id}/suspend");
         let form = [("reason", "Unpaid since May"), ("confirm", "globex")];
         self.hand(&staff).post(&path, &form).await.expect(303);
-        let found = self.hand(&staff).get("/-/operator/people?q=ines@acme.example").await.body;
-        self.name("person", id(&found, "/-/operator/people/", "/deactivate"));
+        for (name, email) in [("person", "ines@acme.example"), ("sole-owner", "owner@acme.example")] {
+            let found = self.hand(&staff).get(&format!("/-/operator/people?q={email}")).await.body;
+            self.name(name, id(&found, "/-/operator/people/", "/deactivate"));
+        }
     }
 
     /// Two jobs that were given up. What they were to do was never sealed, so nobody can read it.
