@@ -193,6 +193,59 @@ async fn suspends_a_tenant(browser: &Chromium, ready: &Ready) {
     browser.arrive(&ready.console).await;
 }
 
+/// Pages that only a form brings.
+#[tokio::test]
+async fn somebody_forgets_their_password_and_signs_in_with_another() {
+    let Some(browser) = Chromium::start().await else { return };
+    let dir = data_dir();
+    let dev = Dev::start(dir.path(), FIRST_START).await;
+    browser.goto(&at(&dev.ready, "/-/sign-in")).await;
+    browser.fill("email", &dev.ready.owner.email).await;
+    browser.fill("password", "not the password at all").await;
+    browser.submit().await;
+    browser.find(".alert-danger").await;
+    browser.is_sound("a wrong password").await;
+    browser.click("a[href='/-/forgot-password']").await;
+    browser.find("form[action='/-/forgot-password']").await;
+    browser.fill("email", &dev.ready.owner.email).await;
+    browser.submit().await;
+    browser.find("main a[href$='/-/dev/mail']").await;
+    browser.is_sound("look into your inbox").await;
+    chooses_another(&browser, &dev.ready).await;
+    browser.goto(&dev.ready.tenant).await;
+    browser.fill("email", &dev.ready.owner.email).await;
+    browser.fill("password", PASSWORD).await;
+    browser.submit().await;
+    browser.find("#claims").await;
+    let sign_out = "const form = document.body.appendChild(document.createElement('form'));
+        Object.assign(form, { method: 'post', action: '/-/sign-out' }).submit()";
+    browser.evaluate(sign_out).await;
+    browser.find("main a[href='/-/sign-in']").await;
+    browser.is_sound("signed out of the app").await;
+    browser.close().await;
+}
+
+async fn chooses_another(browser: &Chromium, ready: &Ready) {
+    let mailbox = at(ready, &format!("/-/dev/mail?to={}", ready.owner.email));
+    crate::dev::process::until("the mail comes", async || {
+        browser.goto(&mailbox).await;
+        browser.text().await.contains("Choose a new password").then_some(())
+    })
+    .await;
+    browser.click("main a[href^='/-/dev/mail/']").await;
+    browser.click("main a[href*='/-/reset-password?token=']").await;
+    browser.fill("password", "too short").await;
+    browser.submit().await;
+    browser.find("#password-error").await;
+    browser.is_sound("a password that is too short").await;
+    browser.fill("password", PASSWORD).await;
+    browser.find(".strength:not([hidden]) meter").await;
+    browser.is_sound("how hard it is to guess").await;
+    browser.submit().await;
+    browser.find("main a[href='/-/sign-in']").await;
+    browser.is_sound("a password is set").await;
+}
+
 #[tokio::test]
 async fn without_javascript_a_button_hands_off() {
     let Some(browser) = Chromium::without_javascript().await else { return };
