@@ -137,11 +137,16 @@ impl Role {
     /// [`AboveCeiling`] says whether permissions or rank stand in the way.
     pub fn check_grant(&self, granted: &Self) -> Result<(), AboveCeiling> {
         self.permissions.check_ceiling(&granted.permissions)?;
-        match (self.rank, granted.rank) {
-            (Some(own), Some(other)) if other > own => Err(AboveCeiling::Rank(granted.name.clone())),
-            (None, Some(_)) => Err(AboveCeiling::Rank(granted.name.clone())),
-            _ => Ok(()),
-        }
+        granted.check_rank(self.rank)
+    }
+
+    /// Refuses to let whoever has this rank give, change or take this role. Without a rank they reach no role that has one.
+    ///
+    /// # Errors
+    /// [`AboveCeiling::Rank`] with this role.
+    pub fn check_rank(&self, own: Option<u16>) -> Result<(), AboveCeiling> {
+        // None is below every rank.
+        if self.rank <= own { Ok(()) } else { Err(AboveCeiling::Rank(self.name.clone())) }
     }
 }
 

@@ -11,7 +11,7 @@ use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::draft::{KEYS_MOST, NewKey};
-use super::maker;
+use super::maker::{self, Behind};
 use super::rotate::replaced_meanwhile;
 use super::store::{self, Key, ONE_SUCCESSOR};
 use crate::events;
@@ -42,6 +42,7 @@ pub async fn create<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, new: &NewKey
         scopes: new.scopes().iter().map(|scope| scope.as_str().to_owned()).collect(),
         networks,
         expires_at: new.expires_at(),
+        behind: Behind::of(acting.as_ref(), tx.context().person, new.role()),
         rotated_from: None,
     };
     draw(tx, ground, draft).await
@@ -53,6 +54,7 @@ pub(super) struct Making<'a> {
     pub(super) scopes: Vec<String>,
     pub(super) networks: AllowList,
     pub(super) expires_at: Option<Timestamp>,
+    pub(super) behind: Behind,
     pub(super) rotated_from: Option<KeyId>,
 }
 
@@ -72,6 +74,7 @@ pub(super) async fn draw<M: Mode>(
         networks: making.networks,
         created_by: tx.context().person,
         created_by_key: maker::key_of(tx.acting()),
+        behind: making.behind,
         created_at: ground.now(),
         expires_at: making.expires_at,
         revoked_at: None,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tenantry_core::allow_list::{AllowList, NETWORKS_MOST};
 use tenantry_core::clock::Timestamp;
-use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet};
+use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet, RoleName};
 use tenantry_platform::config::{self, Permissions};
+use tenantry_platform::permit::Principal;
 use tenantry_platform::problem::{FieldFault, Kind, Problem};
 
 use crate::Options;
@@ -33,11 +34,29 @@ pub struct Draft {
     pub allowed_networks: Vec<String>,
 }
 
+/// How far a key may go that somebody makes: as far as they go themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct Ceiling<'a> {
+    /// What they may do.
+    pub permissions: &'a PermissionSet,
+    /// A person's role. A key has none: it passes on the role of whoever is behind it.
+    pub role: Option<&'a RoleName>,
+}
+
+impl<'a> Ceiling<'a> {
+    /// That of whoever a guard verified.
+    pub fn of(principal: &'a Principal) -> Self {
+        let parts = principal.parts();
+        Self { permissions: &parts.permissions, role: parts.roles.first() }
+    }
+}
+
 /// What may be made.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     name: String,
     scopes: PermissionSet,
+    role: Option<RoleName>,
     expires_at: Option<Timestamp>,
     networks: AllowList,
 }
@@ -47,7 +66,7 @@ impl NewKey {
     ///
     /// # Errors
     /// 422 with every field that is wrong; 403 when the scopes are more than the maker may do.
-    pub fn check(draft: &Draft, ceiling: &PermissionSet, options: &Options, now: Timestamp) -> Result<Self, Problem> {
+    pub fn check(draft: &Draft, ceiling: Ceiling<'_>, options: &Options, now: Timestamp) -> Result<Self, Problem> {
         let mut problem = Problem::new(Kind::Invalid, MEND);
         let mut fault = |field: String, message: String| problem.fields.push(FieldFault { field, message });
         let name = draft.name.trim();
@@ -62,8 +81,9 @@ impl NewKey {
         if !problem.fields.is_empty() {
             return Err(problem);
         }
-        ceiling.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
-        Ok(Self { name: name.to_owned(), scopes, expires_at: draft.expires_at, networks })
+        ceiling.permissions.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
+        let role = ceiling.role.cloned();
+        Ok(Self { name: name.to_owned(), scopes, role, expires_at: draft.expires_at, networks })
     }
 
     /// What people will call it.
@@ -74,6 +94,11 @@ impl NewKey {
     /// What it may do.
     pub const fn scopes(&self) -> &PermissionSet {
         &self.scopes
+    }
+
+    /// The role of the person who makes it.
+    pub const fn role(&self) -> Option<&RoleName> {
+        self.role.as_ref()
     }
 
     /// When it ends.

@@ -18,7 +18,7 @@ use super::documents::{
     ChangedKey, CreateKey, CreatedDocument, KeyDocument, KeyPage, ListQuery, RotateKey, RotatedDocument, SHOWN_BEFORE,
     UpdateKey,
 };
-use super::{Draft, KEYS_A_PAGE, KEYS_A_PAGE_MOST, KeyEdit, NewKey, Overlap};
+use super::{Ceiling, Draft, KEYS_A_PAGE, KEYS_A_PAGE_MOST, KeyEdit, NewKey, Overlap};
 use crate::Identity;
 
 /// The keys of the mode that the credential acts in, newest first.
@@ -84,7 +84,7 @@ pub async fn create<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let ceiling = &caller.principal()?.parts().permissions;
+    let ceiling = Ceiling::of(caller.principal()?);
     let now = identity.ground.now();
     let mut tx = permit.begin(&identity.ground);
     // Before any check: what was fine when it was first asked for may be past by now.
@@ -127,7 +127,7 @@ pub async fn update<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let ceiling = &caller.principal()?.parts().permissions;
+    let ceiling = Ceiling::of(caller.principal()?);
     let mut tx = permit.begin(&identity.ground);
     if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
         return Ok(answer);
@@ -162,7 +162,7 @@ pub async fn rotate<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let (ceiling, now) = (&caller.principal()?.parts().permissions, identity.ground.now());
+    let (ceiling, now) = (Ceiling::of(caller.principal()?), identity.ground.now());
     let overlap = Overlap::of(asked.overlap_s)?;
     let mut tx = permit.begin(&identity.ground);
     if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {

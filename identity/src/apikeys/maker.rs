@@ -1,8 +1,11 @@
-//! What a key may pass on: never more than it has itself, neither scopes (see [`NewKey`](super::NewKey)) nor places.
+//! What a key may pass on: never more than it has itself, neither scopes (see [`NewKey`](super::NewKey)) nor places, nor
+//! the rank of whoever is behind it.
 
 use tenantry_core::allow_list::AllowList;
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::KeyId;
+use tenantry_core::ids::{KeyId, PersonId};
+use tenantry_core::permission::RoleName;
+use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Mode, TenantTx};
 use tenantry_platform::permit::Acting;
 use tenantry_platform::problem::{Kind, Problem};
@@ -23,6 +26,32 @@ pub(super) async fn acting<M: Mode>(tx: &mut TenantTx<M>, now: Timestamp) -> Res
     let Some(id) = key_of(tx.acting()) else { return Ok(None) };
     let held = store::hold(tx, id).await?.filter(|key| key.state(now) == KeyState::Active);
     held.map(Some).ok_or_else(refused)
+}
+
+/// Whose power a key carries: a person's, in the role that they had when it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// They are not changed or removed by the key.
+    pub person: Option<PersonId>,
+    /// The key reaches no higher role. None: it gives and takes no role that has a rank.
+    pub role: Option<String>,
+}
+
+impl Behind {
+    /// Who is behind whoever acts: a key passes on who is behind it.
+    pub(super) fn of(acting: Option<&Key>, person: Option<PersonId>, role: Option<&RoleName>) -> Self {
+        match acting {
+            Some(acting) => acting.behind.clone(),
+            None => Self { person, role: role.map(|role| role.as_str().to_owned()) },
+        }
+    }
+
+    /// The same person in the lower one of two roles, as the configuration ranks them now.
+    pub(super) fn no_higher_than(self, role: Option<&str>, roles: &Roles) -> Self {
+        let rank = |role: Option<&str>| role.and_then(|role| roles.find(role)?.role.rank);
+        let is_higher = rank(self.role.as_deref()) > rank(role);
+        if is_higher { Self { role: role.map(str::to_owned), ..self } } else { self }
+    }
 }
 
 /// The networks that a key gets from whoever acts. A key that works from some networks alone gives just these when

@@ -5,7 +5,8 @@
 //! - Only the SHA-256 of a key and the first eight characters of its random part are kept (KEY-2). The
 //!   plaintext leaves in one answer and nowhere else: no log, no `Debug`, no audit row.
 //! - A key never does more than its maker could when it was made, and never a word that the configuration
-//!   no longer knows (KEY-1).
+//!   no longer knows (KEY-1). It keeps who is behind it and in which role they were: it gives and takes no role above
+//!   that one, and never their own (AC-3). A successor has the lower one of two roles.
 //! - A key works in the one tenant and mode that it names (AC-7, AC-14).
 //! - A key works from its own networks alone, judged on every request from memory, by the client's address as trusted
 //!   proxies tell it (KEY-1). It never passes on more than it has: neither scopes nor networks.
@@ -36,7 +37,8 @@ mod warn;
 
 pub use create::{CreatedKey, create};
 pub use delete::delete;
-pub use draft::{Draft, KEY_NAME_CHARS_MOST, KEYS_MOST, NewKey, usual_end};
+pub use draft::{Ceiling, Draft, KEY_NAME_CHARS_MOST, KEYS_MOST, NewKey, usual_end};
+pub use maker::Behind;
 pub use revoke::revoke;
 pub use rotate::{OVERLAP_MOST, OVERLAP_USUAL, Overlap, Rotated, rotate};
 pub use store::{Key, KeyState};

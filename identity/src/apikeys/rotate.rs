@@ -13,8 +13,8 @@ use tenantry_platform::problem::{Kind, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::create::{CreatedKey, Making, draw, event};
-use super::draft::{KEYS_MOST, above_ceiling, after};
-use super::maker;
+use super::draft::{Ceiling, KEYS_MOST, above_ceiling, after};
+use super::maker::{self, Behind};
 use super::store::{self, Key, KeyState};
 use super::verify::permissions;
 use crate::Options;
@@ -65,7 +65,7 @@ pub async fn rotate<M: Mode>(
     ground: &Ground,
     id: KeyId,
     overlap: Overlap,
-    (ceiling, options): (&PermissionSet, &Options),
+    (ceiling, options): (Ceiling<'_>, &Options),
 ) -> Result<Rotated, Problem> {
     let now = ground.now();
     // Counting takes the tenant's lock: of two who rotate at once, the second reads what the first has done.
@@ -73,17 +73,19 @@ pub async fn rotate<M: Mode>(
     let acting = maker::acting(tx, now).await?;
     let key = store::find_in(tx, id).await?.ok_or_else(Problem::not_found)?;
     let scopes = permissions(&key.scopes, &options.permissions);
-    ceiling.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
+    ceiling.permissions.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
     maker::check(acting.as_ref(), &key.networks)?;
     check(&key, &scopes, now)?;
     if held >= KEYS_MOST && !overlap.0.is_zero() {
         return Err(no_room());
     }
+    let behind = Behind::of(acting.as_ref(), tx.context().person, ceiling.role);
     let making = Making {
         name: &key.name,
         scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
         networks: key.networks.clone(),
         expires_at: next_end(&key, options, now),
+        behind: behind.no_higher_than(key.behind.role.as_deref(), &options.roles),
         rotated_from: Some(id),
     };
     let successor = draw(tx, ground, making).await?;

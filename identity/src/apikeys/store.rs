@@ -11,14 +11,15 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permission, Permit, ReadMembers, RunJobs};
 use uuid::Uuid;
 
+use super::maker::Behind;
 use super::uses::Use;
 use super::warn::Ending;
 
 /// Every column of a key that people may see.
 macro_rules! columns {
     () => {
-        "id, name, start, scopes, allowed_networks, created_by, created_by_key, created_at, expires_at, revoked_at, \
-         last_used_at, rotated_from, replaced_by, version"
+        "id, name, start, scopes, allowed_networks, created_by, created_by_key, person_behind, role_behind, created_at, \
+         expires_at, revoked_at, last_used_at, rotated_from, replaced_by, version"
     };
 }
 
@@ -30,8 +31,8 @@ tenantry_platform::sql! {
         where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
     AsTenant Modes INSERT = "
         insert into api_keys (tenant_id, id, name, digest, start, scopes, allowed_networks, created_by, created_by_key,
-            created_at, expires_at, rotated_from)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            person_behind, role_behind, created_at, expires_at, rotated_from)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     AsTenant Modes LIST = concat!(
         "select ", columns!(), " from api_keys where tenant_id = $1 and id < $2 order by id desc limit $3");
     AsTenant Modes FIND = concat!("select ", columns!(), " from api_keys where tenant_id = $1 and id = $2");
@@ -88,6 +89,8 @@ pub struct Key {
     pub created_by: Option<PersonId>,
     /// The key that made it.
     pub created_by_key: Option<KeyId>,
+    /// Whose power it carries.
+    pub behind: Behind,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -181,6 +184,8 @@ pub(super) async fn insert<M: Mode>(tx: &mut TenantTx<M>, key: &Key, digest: &Ke
             &key.networks.lines(),
             &by_person,
             &by_key,
+            &key.behind.person.map(PersonId::uuid),
+            &key.behind.role,
             &key.created_at,
             &key.expires_at,
             &key.rotated_from.map(KeyId::uuid),
@@ -355,6 +360,10 @@ fn read(row: &Row) -> Key {
         networks: networks(row),
         created_by: row.get::<_, Option<Uuid>>("created_by").map(PersonId::from_uuid),
         created_by_key: key_id(row, "created_by_key"),
+        behind: Behind {
+            person: row.get::<_, Option<Uuid>>("person_behind").map(PersonId::from_uuid),
+            role: row.get("role_behind"),
+        },
         created_at: row.get("created_at"),
         expires_at: row.get("expires_at"),
         revoked_at: row.get("revoked_at"),

@@ -2,7 +2,6 @@
 
 use tenantry_core::allow_list::AllowList;
 use tenantry_core::ids::KeyId;
-use tenantry_core::permission::PermissionSet;
 use tenantry_platform::db::{DbFault, Mode, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
@@ -10,7 +9,7 @@ use tenantry_platform::problem::{FieldFault, Kind, Problem};
 use tenantry_platform::record::{self, Act};
 
 use super::create::event;
-use super::draft::{MEND, above_ceiling, check_name, check_networks};
+use super::draft::{Ceiling, MEND, above_ceiling, check_name, check_networks};
 use super::maker;
 use super::rotate::works_no_more;
 use super::store::{self, Key};
@@ -41,7 +40,7 @@ pub async fn update<M: Mode>(
     ground: &Ground,
     id: KeyId,
     edit: &KeyEdit,
-    (ceiling, options): (&PermissionSet, &Options),
+    (ceiling, options): (Ceiling<'_>, &Options),
 ) -> Result<Key, Problem> {
     let (name, networks) = read(edit)?;
     let key = store::find_in(tx, id).await?.ok_or_else(Problem::not_found)?;
@@ -54,6 +53,7 @@ pub async fn update<M: Mode>(
     let (name, networks) = (name.unwrap_or_else(|| key.name.clone()), networks.unwrap_or_else(|| key.networks.clone()));
     if !networks.is_within(&key.networks) {
         ceiling
+            .permissions
             .check_ceiling(&permissions(&key.scopes, &options.permissions))
             .map_err(|above| above_ceiling(&above))?;
         maker::check(maker::acting(tx, ground.now()).await?.as_ref(), &networks)?;

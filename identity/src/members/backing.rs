@@ -3,17 +3,13 @@
 //! A link lives for days. Whoever sent it may have been demoted, removed or shut out meanwhile, have handed the workspace
 //! over or lost their key; what they cannot give any more, their links do not give either.
 
-use std::sync::Arc;
-
 use tenantry_core::clock::Timestamp;
-use tenantry_core::permission::Permission;
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Control, DbFault, TenantTx};
-use tenantry_platform::permit::{ManageMembers, Permission as _};
 
 use super::invitations::Invitation;
-use super::role::{Authority, own_role};
-use super::store::{self, ActingKey};
+use super::role::{Authority, key_authority, own_role};
+use super::store;
 
 /// How far whoever sent it may go now, and until the end of the transaction. `None`: they invite nobody any more, or
 /// nobody knows who it was.
@@ -30,14 +26,7 @@ pub(super) async fn backing(
             let is_active = store::find_in(tx, person).await?.is_some_and(|member| member.status == store::ACTIVE);
             Ok(role.filter(|_| is_active).and_then(Authority::of_role))
         }
-        (None, Some(key)) => Ok(store::key_that_acts(tx, key).await?.and_then(|key| of_key(&key, now))),
+        (None, Some(key)) => key_authority(tx, roles, key, now).await,
         (None, None) => Ok(None),
     }
-}
-
-fn of_key(key: &ActingKey, now: Timestamp) -> Option<Authority> {
-    let is_active = key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
-    let manages = key.scopes.iter().any(|scope| scope == ManageMembers::WORD);
-    let scopes = || key.scopes.iter().filter_map(|scope| Permission::parse(scope).ok()).collect();
-    (is_active && manages).then(|| Authority::Scopes(Arc::new(scopes())))
 }

@@ -31,9 +31,12 @@ pub async fn change_role(
     if granter.person() == Some(person) {
         return Err(refusal::own_role());
     }
-    let (present, authority, book) = held(tx, roles, granter, person).await?;
+    let (present, authority, book) = held(tx, (ground, roles), granter, person).await?;
     if present.is_owner {
         return Err(refusal::owner_protected());
+    }
+    if authority.is_key_of(person) {
+        return Err(refusal::own_role());
     }
     authority.check_present(&book, &present.role)?;
     let wanted = grantable(tx, &book, &authority, role).await?;

@@ -46,7 +46,8 @@ pub struct MemberDocument {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeMember {
-    /// A role's name. None above the caller's own; a key goes as far as its scopes, and never makes an owner.
+    /// A role's name. None above the caller's own; a key goes as far as its scopes and the role of whoever made
+    /// it, and never makes an owner.
     role: String,
 }
 

@@ -83,7 +83,8 @@ pub struct InvitationQuery {
 pub struct CreateInvitation {
     /// Where the link goes. Only an account of this address can accept.
     email: String,
-    /// A role's name. None above the caller's own; a key goes as far as its scopes, and never makes an owner.
+    /// A role's name. None above the caller's own; a key goes as far as its scopes and the role of whoever made
+    /// it, and never makes an owner.
     role: String,
 }
 

@@ -48,7 +48,7 @@ pub async fn invite(
     let email = EmailAddress::parse(&draft.email)
         .map_err(|_| Problem::invalid("email", "Write an e-mail address, such as name@example.com."))?;
     let roles = &identity.options.roles;
-    let authority = granter.authority(tx, roles).await?;
+    let authority = granter.authority(tx, (&identity.ground, roles)).await?;
     let book = RoleBook::load(tx, roles).await?;
     grantable(tx, &book, &authority, &draft.role).await?;
     if store::is_member(tx, &email).await? {
@@ -77,7 +77,7 @@ pub async fn resend(
     id: LinkId,
 ) -> Result<Invitation, Problem> {
     let roles = &identity.options.roles;
-    let authority = granter.authority(tx, roles).await?;
+    let authority = granter.authority(tx, (&identity.ground, roles)).await?;
     let open = invitations::count(tx, identity.ground.now()).await?;
     let present = invitations::hold(tx, id).await?.ok_or_else(Problem::not_found)?;
     let book = RoleBook::load(tx, roles).await?;
@@ -99,7 +99,7 @@ pub async fn revoke_invitation(
     id: LinkId,
 ) -> Result<Invitation, Problem> {
     let (ground, roles) = (&identity.ground, &identity.options.roles);
-    let authority = granter.authority(tx, roles).await?;
+    let authority = granter.authority(tx, (&identity.ground, roles)).await?;
     let book = RoleBook::load(tx, roles).await?;
     let present = invitations::hold(tx, id).await?.ok_or_else(Problem::not_found)?;
     authority.check_present(&book, &present.role)?;

@@ -4,9 +4,9 @@
 //!
 //! - What a role means, [`RoleBook`] alone says; a role that nobody knows any more permits nothing.
 //! - Nobody gives, changes or takes away a role above their own, measured in the very transaction; a key goes as far
-//!   as its scopes and never makes an owner.
-//! - An owner is neither demoted nor removed by anybody else. Nobody changes or removes themselves; leaving is a verb
-//!   of its own. The database keeps at least one active owner of each tenant, whoever is taken away, also of two that
+//!   as its scopes and the rank of whoever is behind it, and never makes an owner.
+//! - An owner is neither demoted nor removed by anybody else. Nobody changes or removes themselves, with a key of theirs
+//!   neither; leaving is a verb of its own. The database keeps at least one active owner of each tenant, whoever is taken away, also of two that
 //!   are taken away at once.
 //! - An invitation is accepted by whoever has both its token, of which only the digest is kept, and the proven address
 //!   that it names. It works once, ends, and is open once an address. It gives what whoever sent it may give when it is
@@ -81,7 +81,7 @@ pub async fn find(permit: &Permit<ReadMembers, Control>, ground: &Ground, person
 /// statement locks both, so that of two who act on one another one waits.
 async fn held<'a>(
     tx: &mut TenantTx<Control>,
-    roles: &'a Roles,
+    (ground, roles): (&Ground, &'a Roles),
     granter: &Granter,
     person: PersonId,
 ) -> Result<(store::Held, Authority, RoleBook<'a>), Problem> {
@@ -91,7 +91,7 @@ async fn held<'a>(
     let book = RoleBook::load(tx, roles).await?;
     let of = |person: PersonId| found.iter().find(|held| held.person == person);
     let authority = match granter {
-        Granter::Key(_, scopes) => Some(Authority::Scopes(std::sync::Arc::clone(scopes))),
+        Granter::Key(key, _) => role::key_authority(tx, roles, *key, ground.now()).await?,
         Granter::Person(own) => of(*own).and_then(|own| book.named(&own.role)).and_then(Authority::of_role),
     };
     let authority = authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))?;

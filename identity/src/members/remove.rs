@@ -31,9 +31,12 @@ pub async fn remove(
     if granter.person() == Some(person) {
         return Err(refusal::not_oneself());
     }
-    let (present, authority, book) = held(tx, roles, granter, person).await?;
+    let (present, authority, book) = held(tx, (ground, roles), granter, person).await?;
     if present.is_owner {
         return Err(refusal::owner_protected());
+    }
+    if authority.is_key_of(person) {
+        return Err(refusal::not_oneself());
     }
     authority.check_present(&book, &present.role)?;
     let member = store::find_in(tx, person).await?.ok_or_else(Problem::not_found)?;

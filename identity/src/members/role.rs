@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};
 use tenantry_core::mode::Mode;
-use tenantry_core::permission::{AboveCeiling, PermissionSet};
+use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet};
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Control, DbFault, TenantTx};
+use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Credential, ManageMembers, Permission as _, Principal};
 use tenantry_platform::problem::{Kind, Problem};
 
@@ -18,7 +20,7 @@ use crate::roles::{KnownRole, RoleBook};
 pub enum Granter {
     /// A person, as far as their own role goes at that moment.
     Person(PersonId),
-    /// A key, as far as its scopes go. It has no rank, and never makes an owner.
+    /// A key, as far as its scopes and the role of whoever is behind it go. It never makes an owner.
     Key(KeyId, Arc<PermissionSet>),
 }
 
@@ -56,10 +58,15 @@ impl Granter {
         }
     }
 
-    /// What they may give, read in the transaction that gives it: a role that was taken away meanwhile gives nothing.
-    pub(super) async fn authority(&self, tx: &mut TenantTx<Control>, roles: &Roles) -> Result<Authority, Problem> {
+    /// What they may give, read in the transaction that gives it: a role that was taken away meanwhile gives nothing,
+    /// nor does a key that works no more.
+    pub(super) async fn authority(
+        &self,
+        tx: &mut TenantTx<Control>,
+        (ground, roles): (&Ground, &Roles),
+    ) -> Result<Authority, Problem> {
         let authority = match self {
-            Self::Key(_, scopes) => Some(Authority::Scopes(Arc::clone(scopes))),
+            Self::Key(key, _) => key_authority(tx, roles, *key, ground.now()).await?,
             Self::Person(person) => own_role(tx, roles, *person).await?.and_then(Authority::of_role),
         };
         authority.ok_or_else(|| Problem::missing_permission(ManageMembers::WORD))
@@ -86,19 +93,47 @@ pub(super) async fn own_role(
     Ok(RoleBook::load(tx, roles).await?.named(&held.role))
 }
 
+/// How far a key of the tenant goes, which stays as it is until the end of the transaction. `None`: it works no more, or
+/// manages no members.
+pub(super) async fn key_authority(
+    tx: &mut TenantTx<Control>,
+    roles: &Roles,
+    id: KeyId,
+    now: Timestamp,
+) -> Result<Option<Authority>, DbFault> {
+    let Some(key) = store::key_that_acts(tx, id).await? else { return Ok(None) };
+    let is_active = key.revoked_at.is_none() && key.expires_at.is_none_or(|end| now < end);
+    let scopes: PermissionSet = key.scopes.iter().filter_map(|scope| Permission::parse(scope).ok()).collect();
+    let rank = key.role.and_then(|role| roles.find(&role)?.role.rank);
+    let manages = is_active && scopes.contains(ManageMembers::WORD);
+    Ok(manages.then_some(Authority::Key { scopes, rank, behind: key.person }))
+}
+
 /// How far somebody may go now.
 #[derive(Clone, Debug)]
 pub enum Authority {
     /// Up to this role.
     Role(KnownRole),
-    /// Up to these scopes.
-    Scopes(Arc<PermissionSet>),
+    /// A key.
+    Key {
+        /// Up to these scopes.
+        scopes: PermissionSet,
+        /// Up to this rank; without one, to no role that has one.
+        rank: Option<u16>,
+        /// Whose power it is: nobody changes themselves, with a key neither.
+        behind: Option<PersonId>,
+    },
 }
 
 impl Authority {
     /// That of a role which manages members.
     pub(super) fn of_role(role: KnownRole) -> Option<Self> {
         role.role.permissions.contains(ManageMembers::WORD).then_some(Self::Role(role))
+    }
+
+    /// Whether it is a key of this very person.
+    pub(super) fn is_key_of(&self, person: PersonId) -> bool {
+        matches!(self, Self::Key { behind: Some(behind), .. } if *behind == person)
     }
 
     /// Refuses what stands above.
@@ -108,8 +143,10 @@ impl Authority {
     pub fn check(&self, role: &KnownRole) -> Result<(), Problem> {
         let judged = match self {
             Self::Role(own) => own.role.check_grant(&role.role),
-            Self::Scopes(_) if role.is_owner => Err(AboveCeiling::Rank(role.role.name.clone())),
-            Self::Scopes(scopes) => scopes.check_ceiling(&role.role.permissions),
+            Self::Key { .. } if role.is_owner => Err(AboveCeiling::Rank(role.role.name.clone())),
+            Self::Key { scopes, rank, .. } => {
+                scopes.check_ceiling(&role.role.permissions).and_then(|()| role.role.check_rank(*rank))
+            }
         };
         judged.map_err(|above| above_ceiling(&above))
     }

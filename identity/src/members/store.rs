@@ -28,7 +28,8 @@ tenantry_platform::sql! {
     AsPerson OnlyControl PROVEN = "
         select email_lower from persons
         where person_id = $1 and status = 'active' and verified_at is not null for share";
-    AsDoor OnlyControl KEY = "select scopes, expires_at, revoked_at from doors.key_that_acts($1)";
+    AsDoor OnlyControl KEY = "
+        select scopes, expires_at, revoked_at, person_behind, role_behind from doors.key_that_acts($1)";
     AsTenant OnlyControl COUNT = "select count(*) from memberships where tenant_id = $1";
 }
 
@@ -65,6 +66,8 @@ pub(super) struct ActingKey {
     pub(super) scopes: Vec<String>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) revoked_at: Option<Timestamp>,
+    pub(super) person: Option<PersonId>,
+    pub(super) role: Option<String>,
 }
 
 /// A membership, held until the end of the transaction.
@@ -157,6 +160,8 @@ pub(super) async fn key_that_acts(tx: &mut TenantTx<Control>, id: KeyId) -> Resu
         scopes: row.get("scopes"),
         expires_at: row.get("expires_at"),
         revoked_at: row.get("revoked_at"),
+        person: row.get::<_, Option<Uuid>>("person_behind").map(PersonId::from_uuid),
+        role: row.get("role_behind"),
     };
     Ok(tx.query_opt(&KEY, &[&id.uuid()]).await?.map(read))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -14,7 +14,7 @@ use tenantry_core::keyformat::ApiKey;
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::PermissionSet;
 use tenantry_core::secret::ExposeSecret as _;
-use tenantry_identity::apikeys::{self, Draft, Key, NewKey, Presented};
+use tenantry_identity::apikeys::{self, Ceiling, Draft, Key, NewKey, Presented};
 use tenantry_identity::sessions::Known;
 use tenantry_identity::users::Enrolled;
 use tenantry_identity::{Identity, members, tenants};
@@ -66,7 +66,7 @@ impl House {
         Permit::minted(context, Actor::person(&of.person))
     }
 
-    /// A key by the verb, with `orders:read`.
+    /// A key by the verb, made by an owner, with `orders:read`.
     pub(crate) async fn key<M: Mode>(&self, of: &Enrolled) -> (Key, String)
     where
         Database: HasStore<M>,
@@ -123,8 +123,9 @@ impl House {
         Database: HasStore<M>,
     {
         let ground = &self.db.ground;
-        let new =
-            NewKey::check(draft, &all(&self.identity), &self.identity.options, ground.now()).expect("a good draft");
+        let (permissions, roles) = (all(&self.identity), &self.identity.options.roles);
+        let ceiling = Ceiling { permissions: &permissions, role: roles.iter().next().map(|owner| &owner.role.name) };
+        let new = NewKey::check(draft, ceiling, &self.identity.options, ground.now()).expect("a good draft");
         let mut tx = self.permit::<ManageKeys, M>(of).begin(ground);
         let made = apikeys::create(&mut tx, ground, &new).await.expect("a key");
         tx.commit().await.expect("committed");
@@ -286,6 +287,8 @@ where
         .route("/-/api/v1/keys/{id}/rotate", post(http::rotate::<M>))
         .route("/-/api/v1/keys/{id}/delete", post(http::delete::<M>))
         .route("/-/api/v1/members", get(members::http::list))
+        .route("/-/api/v1/members/{id}", patch(members::http::change).delete(members::http::remove))
+        .route("/-/api/v1/invitations", post(members::invitation_api::create))
         .route("/-/api/v1/tenant", get(tenants::http::read))
         .route("/-/api/v1/whoami", get(members::http::whoami))
         .route("/-/console/{slug}/{mode}/keys", get(console::list::<M>))

@@ -10,7 +10,7 @@ use tenantry_core::mode::Mode;
 use tenantry_core::random::Entropy;
 use tenantry_core::slug::Slug;
 use tenantry_identity::Options;
-use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
+use tenantry_identity::apikeys::{self, Ceiling, Draft as KeyDraft, NewKey};
 use tenantry_identity::users::page::SignUpForm;
 use tenantry_identity::users::{Account as Checked, Draft};
 use tenantry_platform::db::{self, Database, HasStore};
@@ -256,7 +256,7 @@ where
     let (identity, ground) = (&server.app.identity, &server.app.ground);
     let permit: Permit<ManageKeys, M> = principal.permit(&Origin::default())?;
     let draft = KeyDraft { name: key.name.clone(), scopes: key.scopes.clone(), ..KeyDraft::default() };
-    let new = NewKey::check(&draft, &principal.parts().permissions, &identity.options, ground.now())?;
+    let new = NewKey::check(&draft, Ceiling::of(principal), &identity.options, ground.now())?;
     let mut tx = permit.begin(ground);
     let made = apikeys::create(&mut tx, ground, &new).await?;
     tx.commit().await.map_err(Problem::from)?;

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tenantry_core::email::EmailAddress;
 use tenantry_core::mode::Mode;
 use tenantry_core::slug::Slug;
-use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
+use tenantry_identity::apikeys::{self, Ceiling, Draft as KeyDraft, NewKey};
 use tenantry_identity::users::Draft;
 use tenantry_platform::cache::Known;
 use tenantry_platform::db::Test;
@@ -142,7 +142,7 @@ async fn make_key(server: &Server, password: &str) -> Result<SecretString, Fault
         expires_at: apikeys::usual_end(&identity.options, ground.now()).filter(|_| must_end),
         ..KeyDraft::default()
     };
-    let new = NewKey::check(&draft, &principal.parts().permissions, &identity.options, ground.now())?;
+    let new = NewKey::check(&draft, Ceiling::of(&principal), &identity.options, ground.now())?;
     let mut tx = permit.begin(ground);
     let made = apikeys::create(&mut tx, ground, &new).await?;
     tx.commit().await.map_err(Problem::from)?;

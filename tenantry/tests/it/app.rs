@@ -15,7 +15,7 @@ use tenantry_core::ids::{KeyId, TenantId};
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::PermissionSet;
 use tenantry_core::slug::Slug;
-use tenantry_identity::apikeys::{self, Draft as KeyDraft, NewKey};
+use tenantry_identity::apikeys::{self, Ceiling, Draft as KeyDraft, NewKey};
 use tenantry_identity::directory::{self, cli::Scope};
 use tenantry_identity::tenants::{self, Reason};
 use tenantry_identity::users::{Draft, Enrolled};
@@ -291,8 +291,10 @@ impl<'a> Tenant<'a> {
             scopes: scopes.iter().map(|word| (*word).to_owned()).collect(),
             ..KeyDraft::default()
         };
-        let ceiling: PermissionSet = app.config.permissions.iter().map(|(word, _)| word.clone()).collect();
-        let new = NewKey::check(&draft, &ceiling, &app.identity.options, ground.now()).unwrap();
+        let permissions: PermissionSet = app.config.permissions.iter().map(|(word, _)| word.clone()).collect();
+        let role = app.config.roles.iter().next().map(|owner| &owner.role.name);
+        let ceiling = Ceiling { permissions: &permissions, role };
+        let new = NewKey::check(&draft, ceiling, &app.identity.options, ground.now()).unwrap();
         let context = Context { tenant: Some(self.id()), person: Some(self.of.person.id) };
         let permit: Permit<ManageKeys, M> = Permit::minted(context, Actor::person(&self.of.person));
         let mut tx = permit.begin(ground);

@@ -14,7 +14,7 @@ use tenantry_platform::permit::{ManageKeys, Permit, ReadKeys};
 use tenantry_platform::problem::Problem;
 
 use super::super::page::Edit;
-use super::super::{Key, KeyEdit, find, update};
+use super::super::{Ceiling, Key, KeyEdit, find, update};
 use super::{base, frame, lines, networks_field};
 use crate::Identity;
 
@@ -60,7 +60,7 @@ where
         allowed_networks: Some(lines(&filled.networks)),
         version: Some(filled.version),
     };
-    let ceiling = &caller.principal()?.parts().permissions;
+    let ceiling = Ceiling::of(caller.principal()?);
     let mut tx = permit.begin(&identity.ground);
     match update(&mut tx, &identity.ground, id, &edit, (ceiling, &identity.options)).await {
         Ok(_) => tx.commit_and_fence(&identity.ground).await.map(drop)?,

@@ -13,7 +13,7 @@ use tenantry_platform::permit::{ManageKeys, Permit};
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::super::page::Create;
-use super::super::{Draft, NewKey, create as make};
+use super::super::{Ceiling, Draft, NewKey, create as make};
 use super::{DAY, base, choice, count, frame, lines, networks_field, show_once};
 use crate::Identity;
 
@@ -53,7 +53,7 @@ where
     let filled = Filled::read(sent)?;
     let now = identity.ground.now();
     let checked = filled.draft(&identity, now).and_then(|draft| {
-        let ceiling = &caller.principal()?.parts().permissions;
+        let ceiling = Ceiling::of(caller.principal()?);
         NewKey::check(&draft, ceiling, &identity.options, now)
     });
     let new = match checked {

@@ -14,7 +14,7 @@ use tenantry_platform::permit::{ManageKeys, Permit, ReadKeys};
 use tenantry_platform::problem::Problem;
 
 use super::super::page::Rotate;
-use super::super::{OVERLAP_MOST, OVERLAP_USUAL, Overlap, find, rotate as follow};
+use super::super::{Ceiling, OVERLAP_MOST, OVERLAP_USUAL, Overlap, find, rotate as follow};
 use super::{DAY, Drawing, HOUR, base, choice, count, frame, show_once};
 use crate::Identity;
 
@@ -63,7 +63,7 @@ pub async fn rotate<M: Mode>(
 where
     Database: HasStore<M>,
 {
-    let ceiling = &caller.principal()?.parts().permissions;
+    let ceiling = Ceiling::of(caller.principal()?);
     let overlap = Overlap::of(Some(filled.overlap_s))?;
     let mut tx = permit.begin(&identity.ground);
     let rotated = follow(&mut tx, &identity.ground, id, overlap, (ceiling, &identity.options)).await?;

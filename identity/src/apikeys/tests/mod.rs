@@ -14,7 +14,7 @@ use tenantry_core::ids::KeyId;
 use tenantry_core::keyformat::ApiKey;
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::PermissionSet;
-use tenantry_identity::apikeys::{self, ApiKeys, Draft, KEYS_MOST, NewKey, Presented, Refusal};
+use tenantry_identity::apikeys::{self, ApiKeys, Ceiling, Draft, KEYS_MOST, NewKey, Presented, Refusal};
 use tenantry_identity::users::Enrolled;
 use tenantry_platform::db::{Live, Test};
 use tenantry_platform::permit::{ManageKeys, ReadKeys};
@@ -28,6 +28,11 @@ async fn house() -> (House, Enrolled) {
     let house = House::with(WORDS).await;
     let acme = house.account("acme").await;
     (house, acme)
+}
+
+/// Everything of a set, and no rank.
+fn unranked(permissions: &PermissionSet) -> Ceiling<'_> {
+    Ceiling { permissions, role: None }
 }
 
 fn refusal(presented: &Presented) -> Option<&Refusal> {
@@ -127,7 +132,7 @@ async fn nobody_gives_a_key_more_than_they_may_do_or_words_that_nobody_knows() {
     let (house, _) = house().await;
     let check = |draft: &Draft, held: &str| {
         let ceiling: PermissionSet = held.split(' ').map(|word| word.parse().expect("a permission")).collect();
-        NewKey::check(draft, &ceiling, &house.identity.options, house.db.ground.now()).map(drop)
+        NewKey::check(draft, unranked(&ceiling), &house.identity.options, house.db.ground.now()).map(drop)
     };
     let scopes = |words: &[&str]| Draft {
         name: "Sync".to_owned(),
@@ -158,7 +163,7 @@ async fn a_longest_life_is_kept() {
     let check = |expires_at| {
         let draft =
             Draft { name: "Sync".to_owned(), scopes: vec!["orders:read".to_owned()], expires_at, ..Draft::default() };
-        NewKey::check(&draft, &all(&house.identity), &house.identity.options, now).is_ok()
+        NewKey::check(&draft, unranked(&all(&house.identity)), &house.identity.options, now).is_ok()
     };
     assert_eq!([check(after(30)), check(after(31)), check(None)], [true, false, false]);
 }
@@ -247,8 +252,8 @@ async fn the_last_free_place_is_given_once() {
     let tokens: Vec<String> = (1..KEYS_MOST).map(|_| made_up(&house, &acme)).collect();
     insert_all(&house, &acme, &tokens).await;
     let draft = Draft { name: "Last".to_owned(), scopes: vec!["orders:read".to_owned()], ..Draft::default() };
-    let new =
-        NewKey::check(&draft, &all(&house.identity), &house.identity.options, house.db.ground.now()).expect("good");
+    let new = NewKey::check(&draft, unranked(&all(&house.identity)), &house.identity.options, house.db.ground.now())
+        .expect("good");
     let make = async || {
         let mut tx = house.permit::<ManageKeys, Live>(&acme).begin(&house.db.ground);
         apikeys::create(&mut tx, &house.db.ground, &new).await?;

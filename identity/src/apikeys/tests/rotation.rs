@@ -11,7 +11,7 @@ use tenantry_platform::db::{Live, Test};
 use tenantry_platform::permit::{ManageKeys, ReadKeys};
 use tenantry_platform::problem::Problem;
 
-use super::{house, insert_all, refusal, revoke};
+use super::{house, insert_all, refusal, revoke, unranked};
 use crate::calls::{HERE, all, made_up};
 use crate::house::House;
 
@@ -19,7 +19,8 @@ async fn rotate(house: &House, of: &Enrolled, id: KeyId, overlap_s: u64) -> Resu
     let ceiling = all(&house.identity);
     let mut tx = house.permit::<ManageKeys, Live>(of).begin(&house.db.ground);
     let overlap = Overlap::of(Some(overlap_s))?;
-    let rotated = apikeys::rotate(&mut tx, &house.db.ground, id, overlap, (&ceiling, &house.identity.options)).await?;
+    let rotated =
+        apikeys::rotate(&mut tx, &house.db.ground, id, overlap, (unranked(&ceiling), &house.identity.options)).await?;
     tx.commit_and_fence(&house.db.ground).await?;
     Ok(rotated)
 }

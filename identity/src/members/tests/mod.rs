@@ -2,6 +2,7 @@
 
 mod backing;
 mod invitations;
+mod keys;
 mod ownership;
 mod roles;
 
