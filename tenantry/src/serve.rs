@@ -146,19 +146,26 @@ impl Server {
     }
 }
 
-/// Writes what requests left behind in memory.
+/// Writes what requests left behind in memory, side by side: what waits for a lock makes nothing else wait.
 async fn write_noted(app: &App) {
-    app.identity.afterwards.settle().await;
-    if let Err(fault) = app.identity.apikeys.write_uses().await {
-        tracing::debug!(%fault, "the last uses of keys were not written");
-    }
-    app.custody.observer.flush(&app.ground).await;
-    if let Err(fault) = app.reports.flush(&app.ground).await {
-        tracing::warn!(%fault, "the last reports of violated policies were not written");
-    }
-    if let Err(fault) = app.ground.usage.flush(&app.ground).await {
-        tracing::warn!(%fault, "the last counts of usage were not written");
-    }
+    let usage = async {
+        // Refused sign-ins are counted where they are written.
+        app.identity.afterwards.settle().await;
+        if let Err(fault) = app.ground.usage.flush(&app.ground).await {
+            tracing::warn!(%fault, "the last counts of usage were not written");
+        }
+    };
+    let uses = async {
+        if let Err(fault) = app.identity.apikeys.write_uses().await {
+            tracing::debug!(%fault, "the last uses of keys were not written");
+        }
+    };
+    let reports = async {
+        if let Err(fault) = app.reports.flush(&app.ground).await {
+            tracing::warn!(%fault, "the last reports of violated policies were not written");
+        }
+    };
+    tokio::join!(usage, uses, reports, app.custody.observer.flush(&app.ground));
 }
 
 /// A signal that comes while the end is under way.

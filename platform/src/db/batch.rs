@@ -1,14 +1,23 @@
 //! Many tenants' rows in one commit, each group under its own context; a bad row fails alone.
 
+use std::collections::HashMap;
+
+use deadpool_postgres::Object;
+use futures_util::future::BoxFuture;
+use tokio_postgres::Statement;
 use tokio_postgres::types::ToSql;
 
 use super::fault::{DbFault, answered};
+use super::flush::in_order;
 use super::plane::{In, Plane};
 use super::statement::{AsTenant, Sql};
 use super::store::Store;
 use super::tx::CONTEXT;
 use super::{Context, Group};
 use tenantry_core::ids::TenantId;
+
+/// Rows that wait for their answers together: what a connection carries at a time.
+const ROWS_A_FLUSH: usize = 200;
 
 /// A statement with its own parameters, for one tenant.
 pub struct BatchItem {
@@ -63,56 +72,135 @@ impl<M: Plane> TenantBatch<M> {
     /// # Errors
     /// When the connection fails or the commit does: then nothing is in.
     pub async fn commit(self) -> Result<BatchOutcome, DbFault> {
-        let mut order: Vec<usize> = (0..self.items.len()).collect();
-        order.sort_by_key(|&i| self.items[i].tenant);
+        self.write().await?.commit().await
+    }
+
+    /// Writes all, grouped by tenant. Nothing is in before [`WrittenBatch::commit`]: dropped before that, or here, it
+    /// never was.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn write(self) -> Result<WrittenBatch, DbFault> {
+        let mut items: Vec<(usize, &BatchItem)> = self.items.iter().enumerate().collect();
+        items.sort_by_key(|(_, item)| item.tenant);
         let mut faults: Vec<Option<DbFault>> = self.items.iter().map(|_| None).collect();
-        let connection = self.store.connection().await?;
-        let guard = Unclean(Some(connection));
-        answered(guard.connection()?.batch_execute("begin")).await??;
-        for group in order.chunk_by(|&a, &b| self.items[a].tenant == self.items[b].tenant) {
-            guard.scope(self.items[group[0]].tenant).await?;
-            for &i in group {
-                faults[i] = guard.write(&self.items[i]).await?;
-            }
+        let mut writing = Writing::begin(self.store.connection().await?, &items).await?;
+        let mut rest = items.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(ROWS_A_FLUSH));
+            self.store.count_flush(now.len());
+            rest = match writing.flush(now).await? {
+                None => later,
+                Some((at, fault)) => {
+                    faults[now[at].0] = Some(fault);
+                    &rest[at + 1..]
+                }
+            };
         }
-        let committed = answered(guard.connection()?.batch_execute("commit")).await;
-        committed.and_then(|done| Ok(done?)).map_err(DbFault::of_commit)?;
-        guard.keep();
-        Ok(BatchOutcome { faults })
+        Ok(WrittenBatch { guard: writing.guard, faults })
     }
 }
 
+/// A batch that the server has and that is not committed.
+#[must_use = "a batch that is not committed is rolled back"]
+pub struct WrittenBatch {
+    guard: Unclean,
+    faults: Vec<Option<DbFault>>,
+}
+
+impl WrittenBatch {
+    /// Commits what was written. Dropped while it waits for the answer, nobody knows whether the rows are in.
+    ///
+    /// # Errors
+    /// When the connection or the commit fails: then nothing is in, except where the fault says that it is unsure.
+    pub async fn commit(self) -> Result<BatchOutcome, DbFault> {
+        let committed = answered(self.guard.connection()?.batch_execute("commit")).await;
+        committed.and_then(|done| Ok(done?)).map_err(DbFault::of_commit)?;
+        self.guard.keep();
+        Ok(BatchOutcome { faults: self.faults })
+    }
+}
+
+const SCOPE: &str = "select set_config('tenantry.tenant', $1, true), set_config('tenantry.person', $2, true)";
+
+/// A transaction that many rows are being written in.
+struct Writing {
+    guard: Unclean,
+    scope: Statement,
+    statements: HashMap<&'static str, Statement>,
+    is_begun: bool,
+    /// Whose context stands.
+    here: Option<TenantId>,
+}
+
+type Answer = Result<(), tokio_postgres::Error>;
+
+impl Writing {
+    async fn begin(connection: Object, items: &[(usize, &BatchItem)]) -> Result<Self, DbFault> {
+        let guard = Unclean(Some(connection));
+        let connection = guard.connection()?;
+        let scope = answered(connection.prepare_cached(SCOPE)).await??;
+        let mut statements = HashMap::new();
+        for (_, item) in items {
+            if !statements.contains_key(item.text) {
+                statements.insert(item.text, answered(connection.prepare_cached(item.text)).await??);
+            }
+        }
+        Ok(Self { guard, scope, statements, is_begun: false, here: None })
+    }
+
+    /// Sends rows at once, each behind a savepoint of its own. Answers the first that was refused: it is undone, those
+    /// before it are in, and those after it were not looked at.
+    async fn flush(&mut self, items: &[(usize, &BatchItem)]) -> Result<Option<(usize, DbFault)>, DbFault> {
+        let connection = self.guard.connection()?;
+        let mut calls: Vec<BoxFuture<'_, Answer>> = Vec::with_capacity(items.len() * 4 + 1);
+        if !self.is_begun {
+            calls.push(Box::pin(connection.batch_execute("begin")));
+        }
+        let mut rows = Vec::with_capacity(items.len());
+        let mut here = self.here;
+        for (_, item) in items {
+            if here.replace(item.tenant) != Some(item.tenant) {
+                calls.push(Box::pin(scope(connection, &self.scope, item.tenant)));
+            }
+            let statement = self.statements.get(item.text).ok_or(DbFault::Over)?;
+            calls.push(Box::pin(connection.batch_execute("savepoint row")));
+            rows.push(calls.len());
+            calls.push(Box::pin(write(connection, statement, item)));
+            calls.push(Box::pin(connection.batch_execute("release savepoint row")));
+        }
+        let answers = in_order(calls).await?;
+        // What follows a refused row was refused for its sake.
+        let Some(refused) = answers.iter().position(Result::is_err) else {
+            (self.is_begun, self.here) = (true, here);
+            return Ok(None);
+        };
+        let fault = answers.into_iter().find_map(Result::err).map_or(DbFault::Over, DbFault::from);
+        let Some(at) = rows.iter().position(|row| *row == refused) else { return Err(fault) };
+        answered(connection.batch_execute("rollback to savepoint row; release savepoint row")).await??;
+        (self.is_begun, self.here) = (true, Some(items[at].1.tenant));
+        Ok(Some((at, fault)))
+    }
+}
+
+async fn scope(connection: &Object, set: &Statement, tenant: TenantId) -> Answer {
+    let (tenant, person) = Context { tenant: Some(tenant), person: None }.settings();
+    connection.query(set, &[&tenant, &person]).await.map(drop)
+}
+
+async fn write(connection: &Object, statement: &Statement, item: &BatchItem) -> Answer {
+    let tenant = item.tenant.uuid();
+    let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
+    params.extend(item.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync)));
+    connection.query(statement, &params).await.map(drop)
+}
+
 /// A connection that is closed unless it was brought to a clean end.
-pub(super) struct Unclean(pub(super) Option<deadpool_postgres::Object>);
+pub(super) struct Unclean(pub(super) Option<Object>);
 
 impl Unclean {
-    pub(super) fn connection(&self) -> Result<&deadpool_postgres::Object, DbFault> {
+    pub(super) fn connection(&self) -> Result<&Object, DbFault> {
         self.0.as_ref().ok_or(DbFault::Over)
-    }
-
-    async fn scope(&self, tenant: TenantId) -> Result<(), DbFault> {
-        let (tenant, person) = Context { tenant: Some(tenant), person: None }.settings();
-        let connection = self.connection()?;
-        let set = answered(connection.prepare_cached(CONTEXT)).await??;
-        answered(connection.query(&set, &[&tenant, &person])).await??;
-        Ok(())
-    }
-
-    /// One row behind a savepoint. The outer error is the connection's, the inner one the row's.
-    async fn write(&self, item: &BatchItem) -> Result<Option<DbFault>, DbFault> {
-        let connection = self.connection()?;
-        let statement = answered(connection.prepare_cached(item.text)).await??;
-        let tenant = item.tenant.uuid();
-        let mut params: Vec<&(dyn ToSql + Sync)> = vec![&tenant];
-        params.extend(item.args.iter().map(|arg| &**arg as &(dyn ToSql + Sync)));
-        let writing = async {
-            futures_util::join!(connection.batch_execute("savepoint row"), connection.query(&statement, &params))
-        };
-        let (saved, written) = answered(writing).await?;
-        saved?;
-        let end = if written.is_ok() { "release savepoint row" } else { "rollback to savepoint row" };
-        answered(connection.batch_execute(end)).await??;
-        Ok(written.err().map(DbFault::from))
     }
 
     pub(super) fn keep(mut self) {
@@ -123,7 +211,7 @@ impl Unclean {
 impl Drop for Unclean {
     fn drop(&mut self) {
         if let Some(connection) = self.0.take() {
-            drop(deadpool_postgres::Object::take(connection));
+            drop(Object::take(connection));
         }
     }
 }

@@ -6,11 +6,16 @@ use std::task::Poll;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, maybe_done};
 
+use super::fault::{DbFault, answered};
+
 /// Sends every call before any is answered, and answers each in its place.
 ///
 /// A call of the driver sends when it is first polled, and the server works through what arrives in that order. So a
 /// call may rely on the one before it, but not on its answer.
-pub(super) async fn in_order<T>(calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+///
+/// # Errors
+/// When the server is silent for too long, as before any other answer. Whoever gives up must close the connection.
+pub(super) async fn in_order<T>(calls: Vec<BoxFuture<'_, T>>) -> Result<Vec<T>, DbFault> {
     let mut calls: Vec<_> = calls.into_iter().map(maybe_done).collect();
     poll_fn(|cx| {
         for call in &mut calls {
@@ -21,8 +26,8 @@ pub(super) async fn in_order<T>(calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     .await;
     let mut answers = Vec::with_capacity(calls.len());
     for mut call in calls {
-        (&mut call).await;
+        answered(&mut call).await?;
         answers.extend(std::pin::Pin::new(&mut call).take_output());
     }
-    answers
+    Ok(answers)
 }

@@ -22,7 +22,7 @@ mod statement;
 mod store;
 mod tx;
 
-pub use batch::{BatchItem, BatchOutcome, TenantBatch};
+pub use batch::{BatchItem, BatchOutcome, TenantBatch, WrittenBatch};
 pub use fault::DbFault;
 pub use migrate::{MigrateFault, migrate};
 pub use plane::{

@@ -1,7 +1,9 @@
 //! The walls, tried: each alone, both together, and under cancellation (AC-5 to AC-9).
 
+#[path = "tests/batch.rs"]
+mod batch;
 #[path = "tests/cancel.rs"]
-mod cancel;
+pub(crate) mod cancel;
 #[path = "tests/catalogue.rs"]
 mod catalogue;
 #[path = "tests/compile_fail.rs"]

@@ -9,6 +9,8 @@ use tenantry_platform::kit::TestDb;
 use tenantry_platform::permit::{Actor, Permit, ReadAudit};
 use tenantry_platform::usage::{self, Book, Kind, Series, Span, Whose};
 
+use crate::db::cancel::Cut;
+
 const LIVE: Book = Book::Of(ModeWord::Live);
 
 fn tenant(db: &TestDb) -> TenantId {
@@ -120,6 +122,49 @@ async fn what_could_not_be_written_is_written_when_the_database_is_back() {
     assert!(away.is_err());
     flush(&db).await;
     assert_eq!(read(&db, acme, None, Span::Hour).await.total(&[Kind::Requests]), 1);
+}
+
+#[tokio::test]
+async fn counts_whose_row_somebody_holds_are_written_later_and_everybody_elses_now() {
+    let db = TestDb::new().await;
+    let (acme, globex, mut administrator) = (tenant(&db), tenant(&db), db.administrator().await);
+    let hurry = format!("alter role tenantry_live in database {} set lock_timeout = '50ms'", db.name);
+    administrator.batch_execute(&hurry).await.expect("set");
+    let both = || [acme, globex].into_iter().for_each(|tenant| count(&db, tenant, None, &[Kind::Requests]));
+    both();
+    flush(&db).await;
+    let holder = administrator.transaction().await.expect("begun");
+    holder.query("select from live.usage where tenant_id = $1 for update", &[&acme.uuid()]).await.expect("held");
+    both();
+    assert!(db.ground.usage.flush(&db.ground).await.is_err(), "it is told that something waits");
+    assert_eq!(read(&db, globex, None, Span::Hour).await.total(&[Kind::Requests]), 2);
+    assert_eq!(read(&db, acme, None, Span::Hour).await.total(&[Kind::Requests]), 1);
+    holder.rollback().await.expect("let go");
+    flush(&db).await;
+    assert_eq!(read(&db, acme, None, Span::Hour).await.total(&[Kind::Requests]), 2);
+}
+
+#[tokio::test]
+async fn counts_of_a_flush_that_is_cut_off_anywhere_are_neither_lost_nor_counted_twice() {
+    let db = TestDb::new().await;
+    let tenants: Vec<TenantId> = (0..3).map(|_| tenant(&db)).collect();
+    let mut cut = 0;
+    let count_all = || tenants.iter().for_each(|tenant| count(&db, *tenant, None, &[Kind::Requests]));
+    for polls in 1..200 {
+        count_all();
+        let call = Box::pin(db.ground.usage.flush(&db.ground));
+        match (Cut { call, polls: polls % 10 + 1 }).await {
+            None => cut += 1,
+            Some(flushed) => flushed.expect("written"),
+        }
+    }
+    // It waits for the rows of those before it, whose commits go on by themselves.
+    count_all();
+    flush(&db).await;
+    assert!(cut > 20, "{cut} were cut off");
+    for tenant in &tenants {
+        assert_eq!(read(&db, *tenant, None, Span::Hour).await.total(&[Kind::Requests]), 200);
+    }
 }
 
 #[tokio::test]

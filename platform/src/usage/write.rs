@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use tenantry_core::ids::TenantId;
 use tenantry_core::mode::Mode as ModeWord;
 use tokio::sync::watch;
 
 use super::count::{Cell, Counts};
 use super::{Book, FLUSH_EVERY, Usage, store};
-use crate::db::{Context, Control, Database, DbFault, HasStore, In, Jobs, Live, Plane, Served, Test};
+use crate::db::{Context, Control, Database, DbFault, HasStore, In, Jobs, Live, Plane, Served, Test, WrittenBatch};
 use crate::ground::Ground;
 use crate::permit::{Actor, Observe, Origin, Permit, RunJobs};
 
@@ -39,7 +38,7 @@ impl Usage {
         }
     }
 
-    /// Writes everything that was counted. What could not be written is kept.
+    /// Writes everything that was counted. What could not be written is kept, also where this is dropped before its end.
     ///
     /// # Errors
     /// The first fault of a commit.
@@ -52,50 +51,104 @@ impl Usage {
         for (cell, counts) in self.take() {
             books.entry(cell.book).or_default().push((cell, counts));
         }
+        let books: Vec<(Book, Taken<'_>)> =
+            books.into_iter().map(|(book, cells)| (book, Taken::new(self, cells))).collect();
         let mut first = Ok(());
-        for (book, cells) in books {
+        for (book, taken) in books {
             let written = match book {
-                Book::Workspace => self.write::<Control>(ground, cells).await,
-                Book::Of(ModeWord::Live) => self.write::<Live>(ground, cells).await,
-                Book::Of(ModeWord::Test) => self.write::<Test>(ground, cells).await,
+                Book::Workspace => taken.write::<Control>(ground).await,
+                Book::Of(ModeWord::Live) => taken.write::<Live>(ground).await,
+                Book::Of(ModeWord::Test) => taken.write::<Test>(ground).await,
             };
             first = first.and(written);
         }
         first
     }
+}
 
-    async fn write<M: Plane + In<Served>>(&self, ground: &Ground, mut cells: Vec<(Cell, Counts)>) -> Result<(), DbFault>
-    where
-        Database: HasStore<M>,
-    {
-        cells.sort_unstable_by_key(|(cell, _)| *cell);
-        let tenants: Vec<&[(Cell, Counts)]> = cells.chunk_by(|(a, _), (b, _)| a.tenant == b.tenant).collect();
-        let mut first = Ok(());
-        for group in tenants.chunks(TENANTS_A_COMMIT) {
-            let Err(fault) = commit::<M>(ground, group).await else { continue };
-            // Nobody knows whether an unsure commit is in: missing is more honest than twice.
-            if !matches!(fault, DbFault::Unsure(_)) {
-                self.put_back(group.iter().copied().flatten().copied());
-            }
-            first = first.and(Err(fault));
-        }
-        first
+/// Counts of one book that are on their way to the table. Whatever of them is here when this is dropped is counted
+/// again.
+struct Taken<'u> {
+    usage: &'u Usage,
+    /// Tenant after tenant.
+    cells: Vec<(Cell, Counts)>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.usage.put_back(self.cells.drain(..));
     }
 }
 
-async fn commit<M: Plane + In<Served>>(ground: &Ground, tenants: &[&[(Cell, Counts)]]) -> Result<(), DbFault>
-where
-    Database: HasStore<M>,
-{
-    let permit = Permit::<Observe, M>::system(Context::default(), Actor::system("gateway", "usage"), Origin::default());
-    let mut batch = permit.batch(ground);
-    let named: Vec<(TenantId, &[(Cell, Counts)])> =
-        tenants.iter().filter_map(|cells| Some((cells.first()?.0.tenant, *cells))).collect();
-    named.iter().for_each(|(tenant, cells)| store::add(&mut batch, *tenant, cells));
-    for fault in batch.commit().await?.faults.into_iter().flatten() {
-        tracing::warn!(%fault, "a tenant's usage was refused by the database and is lost");
+impl<'u> Taken<'u> {
+    fn new(usage: &'u Usage, mut cells: Vec<(Cell, Counts)>) -> Self {
+        cells.sort_unstable_by_key(|(cell, _)| *cell);
+        Self { usage, cells }
     }
-    Ok(())
+
+    async fn write<M: Plane + In<Served>>(mut self, ground: &Ground) -> Result<(), DbFault>
+    where
+        Database: HasStore<M>,
+    {
+        let mut first = Ok(());
+        while !self.cells.is_empty() {
+            let some = self.split();
+            first = first.and(some.commit::<M>(ground).await);
+        }
+        first
+    }
+
+    /// The cells of so many tenants as commit together.
+    fn split(&mut self) -> Self {
+        let most = by_tenant(&self.cells).take(TENANTS_A_COMMIT).map(<[_]>::len).sum();
+        let rest = self.cells.split_off(most);
+        Self { usage: self.usage, cells: std::mem::replace(&mut self.cells, rest) }
+    }
+
+    async fn commit<M: Plane + In<Served>>(mut self, ground: &Ground) -> Result<(), DbFault>
+    where
+        Database: HasStore<M>,
+    {
+        let permit =
+            Permit::<Observe, M>::system(Context::default(), Actor::system("gateway", "usage"), Origin::default());
+        let mut batch = permit.batch(ground);
+        by_tenant(&self.cells).for_each(|cells| store::add(&mut batch, cells[0].0.tenant, cells));
+        let written = batch.write().await?;
+        // The commit is waited for also where this is dropped: only its answer tells whether the counts are in.
+        let cells = std::mem::take(&mut self.cells);
+        let settled = tokio::spawn(settle(self.usage.clone(), cells, written));
+        settled.await.unwrap_or_else(|panic| Err(DbFault::Unsure(panic.to_string())))
+    }
+}
+
+/// Commits counts, and puts back what is not in.
+async fn settle(usage: Usage, cells: Vec<(Cell, Counts)>, written: WrittenBatch) -> Result<(), DbFault> {
+    let faults = match written.commit().await {
+        Ok(outcome) => outcome.faults,
+        // Nobody knows whether an unsure commit is in: missing is more honest than twice.
+        Err(fault @ DbFault::Unsure(_)) => return Err(fault),
+        Err(fault) => {
+            usage.put_back(cells);
+            return Err(fault);
+        }
+    };
+    let mut first = Ok(());
+    for (cells, fault) in by_tenant(&cells).zip(faults) {
+        match fault {
+            None => {}
+            // Somebody else held a row for too long.
+            Some(fault @ DbFault::Retry(_)) => {
+                usage.put_back(cells.iter().copied());
+                first = first.and(Err(fault));
+            }
+            Some(fault) => tracing::warn!(%fault, "a tenant's usage was refused by the database and is lost"),
+        }
+    }
+    first
+}
+
+fn by_tenant(cells: &[(Cell, Counts)]) -> impl Iterator<Item = &[(Cell, Counts)]> {
+    cells.chunk_by(|(a, _), (b, _)| a.tenant == b.tenant)
 }
 
 /// Deletes what is older than any chart looks back. Safe on every node.

@@ -60,9 +60,9 @@ async fn assert_own_rows_alone(ground: &Ground, own: TenantId) {
 }
 
 /// Polls a call so often and then drops it: `None` where it was not done by then.
-struct Cut<F> {
-    call: Pin<Box<F>>,
-    polls: usize,
+pub(crate) struct Cut<F> {
+    pub(crate) call: Pin<Box<F>>,
+    pub(crate) polls: usize,
 }
 
 impl<F: Future> Future for Cut<F> {

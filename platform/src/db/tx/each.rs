@@ -9,7 +9,7 @@ use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
 use super::{Context, State, TenantTx, bind};
-use crate::db::fault::{DbFault, answered};
+use crate::db::fault::DbFault;
 use crate::db::flush::in_order;
 use crate::db::plane::{Group, In, Plane};
 use crate::db::statement::{Scope, Sql};
@@ -123,7 +123,7 @@ impl<M: Plane> TenantTx<M> {
             let (tenant, person) = self.context.settings();
             calls.push(Box::pin(async move { connection.query(set, &[&tenant, &person]).await }));
         }
-        let answers = answered(in_order(calls)).await?;
+        let answers = in_order(calls).await?;
         // What follows a failed statement fails for its sake: the first fault is the one.
         let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(answers.into_iter().skip(usize::from(is_fresh)).take(steps.len()).collect())
