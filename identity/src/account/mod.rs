@@ -26,11 +26,11 @@ mod reset;
 mod store;
 mod strength;
 
-pub(crate) use delete::LAST_OWNER;
 pub use console::{
     change_email, change_password, delete, delete_form, email_form, overview, password_form, revoke, revoke_others,
     sessions,
 };
+pub(crate) use delete::LAST_OWNER;
 pub use device::device;
 pub use link::LinkKind;
 pub use place::{Place, Reach};

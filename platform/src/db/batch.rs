@@ -12,7 +12,6 @@ use super::flush::in_order;
 use super::plane::{In, Plane};
 use super::statement::{AsTenant, Sql};
 use super::store::Store;
-use super::tx::CONTEXT;
 use super::{Context, Group};
 use tenantry_core::ids::TenantId;
 
