@@ -69,7 +69,9 @@ impl Identity {
         host: &str,
         tenant: (TenantId, Mode),
     ) -> Result<Opened, Problem> {
-        let deactivated = || Problem::new(Kind::Conflict, "This person is deactivated.");
+        let deactivated = || {
+            Problem::new(Kind::Conflict, "This person is deactivated. `tenantry people reactivate` lets them in again.")
+        };
         let root = self.sessions.open_root(tx, person, BY_REQUEST).await?.ok_or_else(deactivated)?;
         self.sessions.open_child(tx, root.key, host, tenant).await?.ok_or_else(deactivated)
     }

@@ -59,7 +59,13 @@ pub async fn reactivate(ground: &Ground, by: Acting, person: PersonId) -> Result
 /// 404 when nobody has.
 pub async fn named(ground: &Ground, address: &EmailAddress) -> Result<PersonId, Problem> {
     let permit = Permit::system(Context::default(), Actor::system("cli", "people"), Origin::default());
-    let nobody = || Problem::new(Kind::NotFound, "Nobody has this address.");
+    let nobody = || {
+        let sentence = format!(
+            "Nobody has the address {}. Their workspace's list of members shows the one that they use now.",
+            address.as_str()
+        );
+        Problem::new(Kind::NotFound, sentence)
+    };
     person_by_email(&permit, ground, address.lookup()).await?.ok_or_else(nobody)
 }
 

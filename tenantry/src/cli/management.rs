@@ -24,12 +24,12 @@ pub(super) enum ManagementKeysCommand {
         #[command(flatten)]
         place: Where,
     },
-    /// All keys, newest first, without what they are known by.
+    /// All keys, newest first, without what they are known by (TENANTRY_MIGRATE_URL).
     List {
         #[command(flatten)]
         place: Where,
     },
-    /// End a key. Running nodes refuse it within a second.
+    /// End a key (TENANTRY_MIGRATE_URL). Running nodes refuse it within a second.
     Revoke {
         /// Its id, as the list shows it.
         id: KeyId,

@@ -48,10 +48,10 @@ enum Command {
     /// Tenants: create, list, suspend, reactivate.
     #[command(subcommand)]
     Tenants(tenants::TenantsCommand),
-    /// People: deactivate, reactivate.
+    /// People: deactivate, reactivate, import.
     #[command(subcommand)]
     People(people::PeopleCommand),
-    /// Platform staff: grant or revoke.
+    /// Platform staff: grant, revoke, and the log of what was done to the whole installation.
     #[command(subcommand)]
     Operators(tenants::OperatorsCommand),
     /// Keys of the platform's own app, to list users, memberships and workspaces.

@@ -73,7 +73,7 @@ pub(super) enum OperatorsCommand {
         #[command(flatten)]
         place: Where,
     },
-    /// Take it back.
+    /// Take it back (TENANTRY_MIGRATE_URL).
     Revoke {
         /// Their address.
         email: String,
@@ -180,7 +180,9 @@ async fn set_operator(email: &str, place: &Where, is_operator: bool) -> Outcome 
     let mut client = installation.owner().await?;
     let found = tenants::cli::set_operator(&mut client, &installation.ground, &address, is_operator).await?;
     if !found {
-        return Err(format!("nobody has the address {email}").into());
+        let way =
+            "They have to sign up first, or accept an invitation; or `tenantry tenants create` makes them a workspace";
+        return Err(format!("nobody has the address {email}. {way}.").into());
     }
     say(if is_operator { "They are platform staff now." } else { "They are no longer platform staff." });
     Ok(ExitCode::SUCCESS)

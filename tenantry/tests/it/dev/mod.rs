@@ -84,6 +84,14 @@ async fn opens_sessions_for_test_programs(ready: &Ready) {
     let whoami = format!("{}/api/whoami", opened["host"].as_str().unwrap());
     let claims = Ask::get(&whoami).header("cookie", cookie).send().await.expect(200).json();
     assert_eq!((&claims["email"], &claims["roles"]), (&json!("member@acme.example"), &json!(["MEMBER"])));
+    for (field, value, cure) in
+        [("role", "KING", "a role of your configuration"), ("workspace", "nowhere", "tenants create")]
+    {
+        let mut wrong = wanted.clone();
+        wrong[field] = json!(value);
+        let refused = dev_session(ready, &wrong).send().await.expect(422);
+        assert!(refused.body.contains(cure), "{}", refused.body);
+    }
     // A browser says where it comes from, and only our own page may.
     dev_session(ready, &wanted).header("origin", "http://elsewhere.example").send().await.expect(403);
     dev_session(ready, &wanted).header("sec-fetch-site", "cross-site").send().await.expect(403);
