@@ -21,7 +21,7 @@ use crate::db::{
     Args, Context, Control, DbFault, Group, HasStore, In, Mode, Operator, Plane, Row, Scope, Sql, TenantTx,
 };
 use crate::ground::Ground;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 
 /// Which door somebody came in by: staff and customers share nothing (ID-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -215,9 +215,12 @@ impl Principal {
     /// A permit to do `P` with the tenant's own records: members, settings, its audit log of the control plane.
     ///
     /// # Errors
-    /// As [`Principal::permit`].
+    /// As [`Principal::permit`]; 403 `live_only` where a test key would change something.
     pub fn control_permit<P: Permission>(&self, origin: &Origin) -> Result<Permit<P, Control>, Problem> {
         self.holds::<P>()?;
+        if P::WORD.ends_with(CHANGING) {
+            self.live_only()?;
+        }
         Ok(Permit::new(self.context()?, self.actor(), origin.clone()))
     }
 
@@ -260,6 +263,17 @@ impl Principal {
         }
         self.holds::<P>()?;
         Ok(Permit::new(Context::default(), self.actor(), origin.clone()))
+    }
+
+    /// Refuses a test key: people, roles and the workspace itself are the same in both modes, and what is made for trying
+    /// out changes none of them (AC-14). A person does, in either mode.
+    ///
+    /// # Errors
+    /// 403 `live_only`.
+    pub fn live_only(&self) -> Result<(), Problem> {
+        let is_test_key =
+            matches!(self.parts.credential, Credential::Key(_)) && self.parts.mode == Some(ModeWord::Test);
+        if is_test_key { Err(live_only()) } else { Ok(()) }
     }
 
     fn context(&self) -> Result<Context, Problem> {
@@ -318,6 +332,14 @@ pub struct Origin {
     pub ip: Option<IpAddr>,
     /// The client's own words about itself, cut, personal.
     pub user_agent: Option<String>,
+}
+
+/// How the words end whose holders change something; the others let them look.
+const CHANGING: &str = ":manage";
+
+fn live_only() -> Problem {
+    let sentence = "The workspace, its people and their roles are the same in live and test mode, and a test key changes none of them. Use a live key.";
+    Problem::new(Kind::Forbidden, sentence).code("live_only")
 }
 
 /// A word of Tenantry's own permissions, as a type.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{KeyId, PersonId};
-use tenantry_core::mode::Mode;
 use tenantry_core::permission::{AboveCeiling, Permission, PermissionSet};
 use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Control, DbFault, TenantTx};
@@ -28,16 +27,13 @@ impl Granter {
     /// Whoever is behind a credential.
     ///
     /// # Errors
-    /// 403 for a test key: people are the same in both modes, and what is made for trying out changes none of them
-    /// (AC-14). 401 for what is neither a person nor a key.
+    /// 403 for a test key (AC-14). 401 for what is neither a person nor a key.
     pub fn of(principal: &Principal) -> Result<Self, Problem> {
+        principal.live_only()?;
         let parts = principal.parts();
         match (&parts.credential, &parts.person) {
             (_, Some(person)) => Ok(Self::Person(person.id)),
-            (Credential::Key(key), None) if parts.mode == Some(Mode::Live) => {
-                Ok(Self::Key(*key, Arc::clone(&parts.permissions)))
-            }
-            (Credential::Key(_), None) => Err(live_only()),
+            (Credential::Key(key), None) => Ok(Self::Key(*key, Arc::clone(&parts.permissions))),
             _ => Err(Problem::unauthorized()),
         }
     }
@@ -173,9 +169,4 @@ pub(super) async fn grantable(
 fn above_ceiling(above: &AboveCeiling) -> Problem {
     let sentence = format!("Nobody gives, changes or takes away a role above their own: {above}. Ask an owner.");
     Problem::new(Kind::Forbidden, sentence).code("above_ceiling")
-}
-
-fn live_only() -> Problem {
-    let sentence = "People are the same in live and test mode, and a test key changes none of them. Use a live key.";
-    Problem::new(Kind::Forbidden, sentence).code("live_only")
 }

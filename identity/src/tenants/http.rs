@@ -69,7 +69,7 @@ pub async fn read(caller: Caller, State(identity): State<Arc<Identity>>) -> Resu
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of a read"), IdempotencyHeader),
     responses(
         (status = 200, body = TenantDocument, headers(("ETag" = String))),
-        (status = 400), (status = 401), (status = 403, description = "Needs tenant:manage"),
+        (status = 400), (status = 401), (status = 403, description = "Needs tenant:manage with a live key"),
         (status = 412, description = "Somebody changed it after it was read"), (status = 415),
         (status = 422, description = "The name is empty or too long")
     )

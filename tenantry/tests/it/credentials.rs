@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use tenantry::routes::Access;
 use tenantry_core::keyformat::ApiKey;
 use tenantry_core::management_key::ManagementKey;
 use tenantry_core::mode::Mode;
@@ -54,6 +55,29 @@ async fn a_key_ends_when_it_was_said_to() {
     ask().send().await.expect(200);
     app.advance(1);
     ask().send().await.problem(401, "key_refused");
+}
+
+/// Every route that changes something, except of the keys, which each mode has of its own [AC-14].
+#[tokio::test]
+async fn a_test_key_of_every_scope_changes_nothing_that_both_modes_have() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    let (test, live) = (acme.full_test_key().await, acme.full_key().await);
+    let changing = app.server.app.own.routes.iter().filter(|route| {
+        route.takes_idempotency_key() && matches!(route.access, Access::Key(_)) && !route.path.contains("/v1/keys")
+    });
+    let mut tried = 0;
+    for route in changing {
+        let path = route.path.replace("{id}", &acme.person().id.to_string());
+        for body in [json!({ "name": "Acme of a test" }), json!({})] {
+            let call = test.call(route.method.as_str(), "api", &path).json(&body);
+            let answer = call.send().await;
+            assert_eq!((answer.status, answer.code().as_str()), (403, "live_only"), "{} {path}", route.method.as_str());
+        }
+        tried += 1;
+    }
+    assert!(tried > 6, "members, invitations, roles and the workspace itself: {tried}");
+    assert_eq!(live.get("/-/api/v1/tenant").await.expect(200).json()["name"], "acme Works");
 }
 
 /// Refused ends the request: a good session beside a bad key is no way in.
