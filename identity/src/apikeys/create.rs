@@ -29,7 +29,7 @@ pub struct CreatedKey {
 ///
 /// # Errors
 /// 409 when the tenant has [`KEYS_MOST`] keys that work; 403 where a key that works from some networks alone would
-/// make one that works from others; 401 where the key that acts works no more.
+/// make one that works from others, or one that ends make one that outlives it; 401 where the key that acts works no more.
 pub async fn create<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, new: &NewKey) -> Result<CreatedKey, Problem> {
     let now = ground.now();
     if store::count_live(tx, now).await? >= KEYS_MOST {
@@ -41,7 +41,7 @@ pub async fn create<M: Mode>(tx: &mut TenantTx<M>, ground: &Ground, new: &NewKey
         name: new.name(),
         scopes: new.scopes().iter().map(|scope| scope.as_str().to_owned()).collect(),
         networks,
-        expires_at: new.expires_at(),
+        expires_at: maker::ending(acting.as_ref(), new)?,
         behind: Behind::of(acting.as_ref(), tx.context().person, new.role()),
         rotated_from: None,
     };

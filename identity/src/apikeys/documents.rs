@@ -94,8 +94,8 @@ pub struct CreateKey {
     pub(super) name: String,
     /// Permissions, such as `orders:read`. None that the caller lacks.
     pub(super) scopes: Vec<String>,
-    /// When it ends. Absent: after the installation's usual time, 90 days unless it says otherwise. `null`: never by
-    /// itself, where that may be.
+    /// When it ends, no later than the key that makes it. Absent: after the installation's usual time, 90 days unless it
+    /// says otherwise, or with the key that makes it. `null`: never by itself, where that may be.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(super) expires_at: Option<Option<Timestamp>>,

@@ -30,6 +30,8 @@ pub struct Draft {
     pub scopes: Vec<String>,
     /// When it ends; none: never by itself.
     pub expires_at: Option<Timestamp>,
+    /// Whether nobody said so: a key that ends sooner makes one that ends with it.
+    pub is_end_usual: bool,
     /// Networks that it works from; none: from anywhere.
     pub allowed_networks: Vec<String>,
 }
@@ -58,6 +60,7 @@ pub struct NewKey {
     scopes: PermissionSet,
     role: Option<RoleName>,
     expires_at: Option<Timestamp>,
+    is_end_usual: bool,
     networks: AllowList,
 }
 
@@ -83,7 +86,8 @@ impl NewKey {
         }
         ceiling.permissions.check_ceiling(&scopes).map_err(|above| above_ceiling(&above))?;
         let role = ceiling.role.cloned();
-        Ok(Self { name: name.to_owned(), scopes, role, expires_at: draft.expires_at, networks })
+        let Draft { expires_at, is_end_usual, .. } = *draft;
+        Ok(Self { name: name.to_owned(), scopes, role, expires_at, is_end_usual, networks })
     }
 
     /// What people will call it.
@@ -104,6 +108,11 @@ impl NewKey {
     /// When it ends.
     pub const fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
+    }
+
+    /// Whether nobody said when it ends.
+    pub const fn is_end_usual(&self) -> bool {
+        self.is_end_usual
     }
 
     /// From where it works.

@@ -70,7 +70,7 @@ where
     post, path = "/-/api/v1/keys", tag = "keys", operation_id = "create_key", request_body = CreateKey,
     params(IdempotencyHeader),
     responses((status = 201, body = CreatedDocument), (status = 401),
-        (status = 403, description = "Needs keys:manage; or a scope or network is more than the caller has"),
+        (status = 403, description = "Needs keys:manage; or a scope, network or time is more than the caller has"),
         (status = 409, description = "The workspace has 1,000 keys that work in this mode"),
         (status = 422, description = "A field is wrong; `errors` names it"))
 )]
@@ -91,8 +91,14 @@ where
     if let Some(answer) = idem.claim(&mut tx, &identity.ground).await? {
         return Ok(answer);
     }
-    let expires_at = asked.expires_at.unwrap_or_else(|| super::usual_end(&identity.options, now));
-    let draft = Draft { name: asked.name, scopes: asked.scopes, expires_at, allowed_networks: asked.allowed_networks };
+    let (is_end_usual, usual) = (asked.expires_at.is_none(), || super::usual_end(&identity.options, now));
+    let draft = Draft {
+        name: asked.name,
+        scopes: asked.scopes,
+        expires_at: asked.expires_at.unwrap_or_else(usual),
+        is_end_usual,
+        allowed_networks: asked.allowed_networks,
+    };
     let new = NewKey::check(&draft, ceiling, &identity.options, now)?;
     let created = super::create(&mut tx, &identity.ground, &new).await?;
     let kept =
@@ -140,8 +146,8 @@ where
     Ok(with_version(answer, version))
 }
 
-/// Makes a successor with the same name, scopes, networks and lifetime. The answer is the only one that ever holds
-/// it. Both keys work until the overlap ends; of several who rotate a key, one gets a successor.
+/// Makes a successor with the same name, scopes, networks and lifetime, which ends no later than the key that rotates: one
+/// that rotates itself keeps its end. The answer is the only one that ever holds the successor. Both keys work until the overlap ends; of several who rotate a key, one gets a successor.
 #[utoipa::path(
     post, path = "/-/api/v1/keys/{id}/rotate", tag = "keys", operation_id = "rotate_key", request_body = RotateKey,
     params(("id" = Uuid, Path), IdempotencyHeader),

@@ -1,5 +1,5 @@
-//! What a key may pass on: never more than it has itself, neither scopes (see [`NewKey`](super::NewKey)) nor places, nor
-//! the rank of whoever is behind it.
+//! What a key may pass on: never more than it has itself, neither scopes (see [`NewKey`]) nor places, nor time, nor the
+//! rank of whoever is behind it.
 
 use tenantry_core::allow_list::AllowList;
 use tenantry_core::clock::Timestamp;
@@ -10,6 +10,7 @@ use tenantry_platform::db::{Mode, TenantTx};
 use tenantry_platform::permit::Acting;
 use tenantry_platform::problem::{Kind, Problem};
 
+use super::draft::NewKey;
 use super::store::{self, Key, KeyState};
 
 /// The key that acts, if one does.
@@ -72,6 +73,30 @@ pub(super) fn bounded(acting: Option<&Key>, wanted: &AllowList) -> Result<AllowL
 /// 403 where they reach beyond those of the acting key.
 pub(super) fn check(acting: Option<&Key>, wanted: &AllowList) -> Result<(), Problem> {
     if acting.is_none_or(|acting| wanted.is_within(&acting.networks)) { Ok(()) } else { Err(beyond()) }
+}
+
+/// The end of a key that whoever acts makes: a key makes none that outlives it, or nobody would need the longer one. Where
+/// nothing was said of the end, it is the acting key's own.
+///
+/// # Errors
+/// 403 where the wanted end comes after that of the acting key.
+pub(super) fn ending(acting: Option<&Key>, new: &NewKey) -> Result<Option<Timestamp>, Problem> {
+    let wanted = new.expires_at();
+    let soonest = no_later(acting, wanted);
+    if soonest == wanted || new.is_end_usual() { Ok(soonest) } else { Err(outliving(soonest)) }
+}
+
+/// The end, or that of the acting key where it comes before.
+pub(super) fn no_later(acting: Option<&Key>, end: Option<Timestamp>) -> Option<Timestamp> {
+    [acting.and_then(|acting| acting.expires_at), end].into_iter().flatten().min()
+}
+
+fn outliving(end: Option<Timestamp>) -> Problem {
+    let until = end.map(|end| format!(" {end}")).unwrap_or_default();
+    let sentence = format!(
+        "A key cannot make one that outlives it. Name an end no later than its own,{until}, leave `expires_at` out, or ask a person to do it in the console."
+    );
+    Problem::new(Kind::Forbidden, sentence).code("above_ceiling")
 }
 
 fn refused() -> Problem {

@@ -9,7 +9,8 @@
 //!   that one, and never their own (AC-3). A successor has the lower one of two roles.
 //! - A key works in the one tenant and mode that it names (AC-7, AC-14).
 //! - A key works from its own networks alone, judged on every request from memory, by the client's address as trusted
-//!   proxies tell it (KEY-1). It never passes on more than it has: neither scopes nor networks.
+//!   proxies tell it (KEY-1). It never passes on more than it has: neither scopes nor networks nor time. A key
+//!   that a key makes or rotates ends no later than that one, so one that rotates itself keeps its end.
 //! - A key has one successor at most; while both work, the old one never works longer than it would have. Whoever gets
 //!   a successor's plaintext may do what it does (AC-3).
 //! - A key belongs to the tenant: it works on when its maker has left.

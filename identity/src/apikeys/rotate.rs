@@ -53,8 +53,8 @@ pub struct Rotated {
     pub predecessor: Key,
 }
 
-/// Makes a successor of the same name, scopes, networks and lifetime. The old key works until the overlap ends,
-/// never longer than it would have. The caller ends with `commit_and_fence`.
+/// Makes a successor of the same name, scopes, networks and lifetime, which ends no later than a key that rotates it: a
+/// key that rotates itself keeps its end. The old key works until the overlap ends, never longer than it would have. The caller ends with `commit_and_fence`.
 ///
 /// # Errors
 /// 404 when there is no such key; 403 when it may do more than the caller, who would get a key for it; 409 when it
@@ -84,7 +84,7 @@ pub async fn rotate<M: Mode>(
         name: &key.name,
         scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
         networks: key.networks.clone(),
-        expires_at: next_end(&key, options, now),
+        expires_at: maker::no_later(acting.as_ref(), next_end(&key, options, now)),
         behind: behind.no_higher_than(key.behind.role.as_deref(), &options.roles),
         rotated_from: Some(id),
     };

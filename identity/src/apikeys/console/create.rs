@@ -99,6 +99,7 @@ impl Filled {
             name: self.name.clone(),
             scopes: self.scopes.clone(),
             expires_at,
+            is_end_usual: false,
             allowed_networks: lines(&self.networks),
         })
     }
