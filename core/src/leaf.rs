@@ -33,7 +33,7 @@ pub struct Salt([u8; 32]);
 /// A field that tells something of a person, as its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Personal<'a> {
-    /// Name of the field: `actor_name`, `actor_email`, `ip`, `user_agent`, `metadata.phone`, …
+    /// Name of the field: `actor_name`, `actor_email`, `ip`, `user_agent`, `invited_email`, …
     pub field: &'a str,
     /// From [`Salt::digest`].
     pub digest: Hash,

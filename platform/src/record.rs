@@ -6,6 +6,8 @@
 //! - Names, addresses and client words are ciphertext under a key of the person they belong to. The row's
 //!   hash covers salted digests of them; the salts lie in the ciphertext. Dropping the person's key erases
 //!   them and leaves every hash valid.
+//! - An address that a row is about is ciphertext under a key of that address, in this log alone: it is erased by
+//!   itself, whoever acted, and whether or not it has an account. The key's id is a keyed digest and names nobody.
 //! - To be found by its address, a row has a mark of 16 bits under a key of the tenant's log. It is no part of the
 //!   hash, and what it tells of an erased person is shared by 65,536 addresses of IPv4.
 
@@ -19,6 +21,7 @@ use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenantry_core::clock::Timestamp;
+use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{AuditId, EventId, TenantId};
 use tenantry_core::leaf::{ActorKind, Leaf, Personal, Salt};
 use tenantry_core::seal::{DataKey, Place, SealFault};
@@ -42,8 +45,8 @@ const MARKS: Uuid = Uuid::from_bytes(*b"audit-ip-marks/1");
 crate::sql! {
     AsTenant Everywhere INSERT_AUDIT = "
         insert into audit (tenant_id, id, version, at, actor_type, actor_kind, actor_id, subject_id, action,
-            entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash, ip_mark)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+            entity_type, entity_id, request_id, metadata, changes, personal, digests, leaf_hash, ip_mark, about_id, about)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     AsTenant Everywhere INSERT_EVENT = "insert into events (tenant_id, id, at, type, data) values ($1, $2, $3, $4, $5)";
     AsTenant Everywhere FIND_SUBJECT_KEY = "select sealed from subject_keys where tenant_id = $1 and subject_id = $2";
     AsTenant Everywhere INSERT_SUBJECT_KEY = "
@@ -64,18 +67,28 @@ pub struct Act {
     pub metadata: Value,
     /// `{"field": [before, after]}`, without personal data.
     pub changes: Value,
+    /// A personal field of somebody else than who acts, and their address: `invited_email`.
+    pub about: Option<(&'static str, EmailAddress)>,
 }
 
 impl Act {
     /// An act on a thing.
     pub fn new(action: &'static str, entity_type: &'static str, entity_id: impl ToString) -> Self {
-        Self { action, entity_type, entity_id: entity_id.to_string(), metadata: empty(), changes: empty() }
+        let entity_id = entity_id.to_string();
+        Self { action, entity_type, entity_id, metadata: empty(), changes: empty(), about: None }
     }
 
     /// With structured detail.
     #[must_use]
     pub fn with(mut self, metadata: Value) -> Self {
         self.metadata = metadata;
+        self
+    }
+
+    /// With the address of somebody whom it is about.
+    #[must_use]
+    pub fn about(mut self, field: &'static str, address: EmailAddress) -> Self {
+        self.about = Some((field, address));
         self
     }
 
@@ -109,8 +122,15 @@ pub async fn append<M: Plane + In<Everywhere>>(
         Some(_) => Some(held_key(tx, ground, tenant, MARKS).await?),
         None => None,
     };
+    let about = match &act.about {
+        Some((_, address)) => {
+            let subject = subject_of_address(tx, ground, address).await?;
+            Some((subject, held_key(tx, ground, tenant, subject).await?))
+        }
+        None => None,
+    };
     let subject = held_key(tx, ground, tenant, acting.actor.subject).await?;
-    let row = AuditRow::new::<M>(ground, tenant, &acting, act, &Keys { marks, subject });
+    let row = AuditRow::new::<M>(ground, tenant, &acting, act, &Keys { marks, subject, about });
     tx.execute(&INSERT_AUDIT, &row.values()).await?;
     Ok(AuditId::from_uuid(row.id))
 }
@@ -121,6 +141,8 @@ struct Keys {
     marks: Option<Arc<DataKey>>,
     /// Of whoever acts.
     subject: Arc<DataKey>,
+    /// Of the address that the row is about, by the subject that it is in this log.
+    about: Option<(Uuid, Arc<DataKey>)>,
 }
 
 /// A row as it is stored.
@@ -131,6 +153,8 @@ struct AuditRow {
     acting: Acting,
     act: Act,
     sealed: Vec<u8>,
+    about_id: Option<Uuid>,
+    about: Option<Vec<u8>>,
     digests: Value,
     hash: Vec<u8>,
     ip_mark: Option<i32>,
@@ -140,7 +164,10 @@ impl AuditRow {
     fn new<M: Plane>(ground: &Ground, tenant: TenantId, acting: &Acting, act: Act, keys: &Keys) -> Self {
         let id = AuditId::new(&ground.clock, &ground.entropy);
         let personal = personal_fields(ground, acting);
-        let digests = digests(&personal);
+        let told = keys.about.as_ref().zip(act.about.as_ref());
+        let told = told.map(|(key, (field, address))| (key, salted(ground, [(*field, address.as_str())])));
+        let mut digests: BTreeMap<_, _> = digests(&personal).collect();
+        digests.extend(told.iter().flat_map(|(_, fields)| self::digests(fields)));
         let at = ground.now();
         let kind = if acting.actor.system { ActorKind::System } else { ActorKind::User };
         let leaf = Leaf {
@@ -168,6 +195,8 @@ impl AuditRow {
             acting: acting.clone(),
             act,
             sealed: seal(ground, &keys.subject, tenant, id, &personal),
+            about_id: told.as_ref().map(|((subject, _), _)| *subject),
+            about: told.as_ref().map(|((_, key), fields)| seal(ground, key, tenant, id, fields)),
             digests: stored.collect::<serde_json::Map<_, _>>().into(),
             hash: hash.to_vec(),
             ip_mark: keys.marks.as_ref().zip(acting.origin.ip).map(|(key, ip)| mark(key, ip)),
@@ -175,7 +204,7 @@ impl AuditRow {
     }
 
     /// From `$2` on.
-    fn values(&self) -> [&(dyn ToSql + Sync); 17] {
+    fn values(&self) -> [&(dyn ToSql + Sync); 19] {
         let Acting { actor, origin } = &self.acting;
         [
             &self.id,
@@ -195,6 +224,8 @@ impl AuditRow {
             &self.digests,
             &self.hash,
             &self.ip_mark,
+            &self.about_id,
+            &self.about,
         ]
     }
 }
@@ -297,14 +328,18 @@ impl std::fmt::Debug for SubjectKeys {
 fn personal_fields(ground: &Ground, acting: &Acting) -> PersonalFields {
     let ip = acting.origin.ip.map(|ip| ip.to_string());
     let found = [
-        ("actor_name", acting.actor.name.as_ref()),
-        ("actor_email", acting.actor.email.as_ref()),
-        ("ip", ip.as_ref()),
-        ("user_agent", acting.origin.user_agent.as_ref()),
+        ("actor_name", acting.actor.name.as_deref()),
+        ("actor_email", acting.actor.email.as_deref()),
+        ("ip", ip.as_deref()),
+        ("user_agent", acting.origin.user_agent.as_deref()),
     ];
-    let fields = found.into_iter().filter_map(|(field, value)| {
+    salted(ground, found.into_iter().filter_map(|(field, value)| Some((field, value?))))
+}
+
+fn salted<'a>(ground: &Ground, found: impl IntoIterator<Item = (&'a str, &'a str)>) -> PersonalFields {
+    let fields = found.into_iter().map(|(field, value)| {
         let salt = hex(Salt::generate(&ground.entropy).as_bytes());
-        value.map(|value| (field.to_owned(), (value.clone(), salt)))
+        (field.to_owned(), (value.to_owned(), salt))
     });
     PersonalFields { fields: fields.collect() }
 }
@@ -318,11 +353,27 @@ fn mark(key: &DataKey, ip: IpAddr) -> i32 {
     i32::from(u16::from_be_bytes([digest[0], digest[1]]))
 }
 
-fn digests(personal: &PersonalFields) -> Vec<(String, [u8; 32])> {
+fn digests(personal: &PersonalFields) -> impl Iterator<Item = (String, [u8; 32])> {
     let digest = |(field, (value, salt)): (&String, &(String, String))| {
         (field.clone(), Salt::from_bytes(unhex(salt)).digest(field, value))
     };
-    personal.fields.iter().map(digest).collect()
+    personal.fields.iter().map(digest)
+}
+
+/// The subject that an address is in the log of the transaction's tenant. Whoever erases a person drops this key of
+/// their address as well as their own.
+///
+/// # Errors
+/// What the database says.
+pub async fn subject_of_address<M: Plane + In<Everywhere>>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    address: &EmailAddress,
+) -> Result<Uuid, DbFault> {
+    let tenant = tx.context().tenant.ok_or_else(|| DbFault::Refused("an audit row needs a tenant".to_owned()))?;
+    let key = held_key(tx, ground, tenant, MARKS).await?;
+    let digest = key.derive("blind-index", &[b"audit.address"]).sign(&[address.lookup().as_bytes()]);
+    Ok(uuid::Builder::from_custom_bytes(array(&digest)).into_uuid())
 }
 
 fn seal(ground: &Ground, key: &DataKey, tenant: TenantId, id: AuditId, personal: &PersonalFields) -> Vec<u8> {
@@ -448,9 +499,9 @@ fn unhex(text: &str) -> [u8; 32] {
     out
 }
 
-fn array(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0_u8; 32];
-    let n = bytes.len().min(32);
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [0_u8; N];
+    let n = bytes.len().min(N);
     out[..n].copy_from_slice(&bytes[..n]);
     out
 }

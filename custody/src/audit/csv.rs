@@ -9,7 +9,7 @@ use super::export::End;
 use super::line::{END, Line};
 
 /// The first row of the file.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "schema",
     "id",
     "tenant_id",
@@ -32,6 +32,7 @@ const COLUMNS: [&str; 22] = [
     "leaf_hash",
     "leaf_digests",
     "leaf_salts",
+    "invited_email",
 ];
 
 pub(super) fn head(page: &mut Vec<u8>) {
@@ -64,6 +65,7 @@ pub(super) fn write(entry: &Entry, page: &mut Vec<u8>) -> Result<(), serde_json:
         &line.leaf.hash,
         &serde_json::to_string(&line.leaf.digests)?,
         &serde_json::to_string(&line.leaf.salts)?,
+        personal("invited_email"),
     ];
     csv::write_line(page, cells);
     Ok(())

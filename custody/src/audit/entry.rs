@@ -49,8 +49,12 @@ pub struct Entry {
     pub digests: BTreeMap<String, String>,
     /// The hash of all of it.
     pub leaf_hash: Vec<u8>,
-    /// The personal fields, once they were looked for.
+    /// The personal fields of whoever acted, once they were looked for.
     pub personal: Personal,
+    /// Whom it is about, and the ciphertext under their key.
+    pub about_sealed: Option<(Uuid, Vec<u8>)>,
+    /// Their personal fields, once they were looked for. None: it is about nobody.
+    pub about: Option<Personal>,
 }
 
 /// What is known of a row's names and addresses.
@@ -68,9 +72,10 @@ pub enum Personal {
 
 impl Entry {
     /// Reads the columns `id, at, actor_type, actor_kind, actor_id, subject_id, action, entity_type, entity_id,
-    /// request_id, metadata, changes, personal, digests, leaf_hash`.
+    /// request_id, metadata, changes, personal, digests, leaf_hash, about_id, about`.
     pub fn read(row: &Row, tenant: TenantId, plane: &'static str) -> Self {
         let digests: Value = row.get(13);
+        let about: (Option<Uuid>, Option<Vec<u8>>) = (row.get(15), row.get(16));
         Self {
             tenant,
             plane,
@@ -90,6 +95,8 @@ impl Entry {
             digests: serde_json::from_value(digests).unwrap_or_default(),
             leaf_hash: row.get(14),
             personal: Personal::Sealed,
+            about: about.0.map(|_| Personal::Sealed),
+            about_sealed: about.0.zip(about.1),
         }
     }
 
@@ -100,10 +107,20 @@ impl Entry {
 
     /// A personal field, where it is known.
     pub fn personal_field(&self, field: &str) -> Option<&str> {
-        match &self.personal {
-            Personal::Known(personal) => personal.fields.get(field).map(|(value, _)| value.as_str()),
+        self.known().find_map(|personal| personal.fields.get(field)).map(|(value, _)| value.as_str())
+    }
+
+    /// What is known of people: of whoever acted, and of whom it is about.
+    pub(super) fn known(&self) -> impl Iterator<Item = &PersonalFields> {
+        self.people().filter_map(|personal| match personal {
+            Personal::Known(personal) => Some(personal),
             Personal::Sealed | Personal::Erased | Personal::Damaged => None,
-        }
+        })
+    }
+
+    /// The people of the row.
+    pub(super) fn people(&self) -> impl Iterator<Item = &Personal> {
+        std::iter::once(&self.personal).chain(&self.about)
     }
 
     /// Whether the row says that it came from this address; one that is erased says nothing.

@@ -44,9 +44,9 @@ pub struct Line {
     /// `{"field": [before, after]}`, without personal data.
     #[schema(value_type = Object)]
     pub changes: Value,
-    /// `known`, `erased` or `damaged`.
+    /// `known`, `erased` or `damaged`: the worst of whoever acted and of whom it is about.
     pub personal_state: &'static str,
-    /// `actor_name`, `actor_email`, `ip`, `user_agent`, where the row has them and they are known.
+    /// `actor_name`, `actor_email`, `ip`, `user_agent`, `invited_email`, where the row has them and they are known.
     pub personal: BTreeMap<String, String>,
     /// What proves the row.
     pub leaf: LeafLine,
@@ -85,7 +85,7 @@ pub struct LeafLine {
 
 impl From<&Entry> for Line {
     fn from(entry: &Entry) -> Self {
-        let (personal, salts) = opened(&entry.personal);
+        let (personal, salts) = opened(entry);
         Self {
             schema: SCHEMA,
             id: entry.id.uuid(),
@@ -102,7 +102,7 @@ impl From<&Entry> for Line {
             request_id: entry.request_id.clone(),
             metadata: entry.metadata.clone(),
             changes: entry.changes.clone(),
-            personal_state: state(&entry.personal),
+            personal_state: state(entry),
             personal,
             leaf: LeafLine { hash: hex(&entry.leaf_hash), digests: entry.digests.clone(), salts },
         }
@@ -123,16 +123,19 @@ pub(super) fn end(end: &End, page: &mut Vec<u8>) -> Result<(), serde_json::Error
     Ok(())
 }
 
-const fn state(personal: &Personal) -> &'static str {
-    match personal {
-        Personal::Known(_) => "known",
-        Personal::Erased => "erased",
-        Personal::Sealed | Personal::Damaged => "damaged",
+/// The worst of what became of them.
+fn state(entry: &Entry) -> &'static str {
+    let is = |wanted: fn(&Personal) -> bool| entry.people().any(wanted);
+    if is(|personal| matches!(personal, Personal::Sealed | Personal::Damaged)) {
+        "damaged"
+    } else if is(|personal| matches!(personal, Personal::Erased)) {
+        "erased"
+    } else {
+        "known"
     }
 }
 
-fn opened(personal: &Personal) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
-    let Personal::Known(personal) = personal else { return Default::default() };
-    let fields = personal.fields.iter();
+fn opened(entry: &Entry) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let fields = entry.known().flat_map(|personal| &personal.fields);
     fields.map(|(field, (value, salt))| ((field.clone(), value.clone()), (field.clone(), salt.clone()))).unzip()
 }

@@ -240,23 +240,29 @@ impl<M: Plane + In<Everywhere>> Reading<'_, M> {
     async fn open(&mut self, row: &Row) -> Result<Entry, DbFault> {
         let tenant = self.tx.context().tenant.ok_or_else(|| DbFault::Refused("the log is a tenant's".to_owned()))?;
         let mut entry = Entry::read(row, tenant, M::SCHEMA);
-        if self.erased.contains(&entry.subject) {
-            entry.personal = Personal::Erased;
-            return Ok(entry);
+        entry.personal = self.reveal(entry.id, entry.subject, &entry.sealed).await?;
+        if let Some((subject, sealed)) = &entry.about_sealed {
+            entry.about = Some(self.reveal(entry.id, *subject, sealed).await?);
         }
-        entry.personal = match record::reveal(&mut self.tx, self.ground, entry.subject, entry.id, &entry.sealed).await {
+        Ok(entry)
+    }
+
+    async fn reveal(&mut self, row: AuditId, subject: Uuid, sealed: &[u8]) -> Result<Personal, DbFault> {
+        if self.erased.contains(&subject) {
+            return Ok(Personal::Erased);
+        }
+        Ok(match record::reveal(&mut self.tx, self.ground, subject, row, sealed).await {
             Ok(Revealed::Known(personal)) => Personal::Known(personal),
             Ok(Revealed::ErasedBefore) => Personal::Erased,
             Ok(Revealed::Erased) => {
-                self.erased.insert(entry.subject);
+                self.erased.insert(subject);
                 Personal::Erased
             }
             Err(DbFault::Refused(why)) => {
-                tracing::error!(row = %entry.id, why, "the personal fields of an audit row do not open");
+                tracing::error!(%row, why, "the personal fields of an audit row do not open");
                 Personal::Damaged
             }
             Err(fault) => return Err(fault),
-        };
-        Ok(entry)
+        })
     }
 }

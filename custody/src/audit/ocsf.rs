@@ -135,7 +135,7 @@ fn origin(event: &mut Map<String, Value>, entry: &Entry, class: Class) {
 }
 
 fn unmapped(line: Line) -> Value {
-    json!({
+    let mut unmapped = json!({
         "schema": line.schema,
         "at": line.at,
         "actor": { "type": line.actor.r#type, "kind": line.actor.kind, "id": line.actor.id },
@@ -144,5 +144,9 @@ fn unmapped(line: Line) -> Value {
         "changes": line.changes,
         "personal_state": line.personal_state,
         "leaf": { "hash": line.leaf.hash, "digests": line.leaf.digests, "salts": line.leaf.salts },
-    })
+    });
+    if let Some(address) = line.personal.get("invited_email") {
+        unmapped["invited_email"] = json!(address);
+    }
+    unmapped
 }

@@ -15,7 +15,7 @@ macro_rules! rows {
     ($lead:literal, $order:literal) => {
         concat!(
             "select id, at, actor_type, actor_kind, actor_id, subject_id, action, entity_type, entity_id, request_id,
-                    metadata, changes, personal, digests, leaf_hash
+                    metadata, changes, personal, digests, leaf_hash, about_id, about
              from audit
              where tenant_id = $1 and id > $2 and id < $3 ",
             $lead,

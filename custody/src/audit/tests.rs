@@ -1,5 +1,7 @@
 //! The log, from outside: append-only, merged, erasable, exported whole.
 
+#[path = "tests/about.rs"]
+mod about;
 #[path = "tests/exports.rs"]
 mod exports;
 #[path = "tests/filters.rs"]

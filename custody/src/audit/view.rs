@@ -203,9 +203,12 @@ fn actor(chrome: &Chrome, names: &Names, entry: &Entry) -> (String, String) {
     }
 }
 
-/// The kind with the name that it has now, or with an id that people can read.
+/// The kind with the address that it is about, with the name that it has now, or with an id that people can read.
 fn entity(names: &Names, entry: &Entry) -> String {
     let kind = &entry.entity_type;
+    if let Some(address) = entry.personal_field("invited_email") {
+        return format!("{kind} {address}");
+    }
     match names.find(&entry.entity_id) {
         Some((name, _)) => format!("{kind} {name}"),
         None if Uuid::try_parse(&entry.entity_id).is_ok() || entry.entity_id.is_empty() => kind.clone(),

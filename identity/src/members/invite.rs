@@ -22,6 +22,8 @@ use crate::roles::RoleBook;
 pub const INVITATIONS_OPEN_MOST: i64 = 200;
 /// Members and open invitations together: beyond it people are managed by a directory, not by hand.
 pub const MEMBERS_MOST: i64 = 5_000;
+/// Under what name a row keeps whom it is about: the log answers who was invited, and forgets it with that person.
+const INVITED: &str = "invited_email";
 const HOUR_S: u64 = 3_600;
 
 /// Whom to invite, as what.
@@ -105,6 +107,7 @@ pub async fn revoke_invitation(
     authority.check_present(&book, &present.role)?;
     invitations::revoke(tx, id, ground.now()).await?;
     let act = Act::new("invitation.revoked", "invitation", id).changed("role", present.role.as_str(), Value::Null);
+    let act = act.about(INVITED, EmailAddress::parse(&present.email).map_err(Problem::internal)?);
     record::append(tx, ground, act).await?;
     let event = json!({ "invitation_id": id, "role": present.role });
     record::emit(tx, ground, &events::INVITATION_REVOKED, event).await?;
@@ -153,7 +156,7 @@ async fn write(
             Problem::new(Kind::Conflict, "Somebody invited this address at the same moment. Load the list again.")
         })?,
     };
-    note(tx, identity, &written, present.as_ref()).await?;
+    note(tx, identity, (&written, email), present.as_ref()).await?;
     mail(tx, identity, &token, email).await?;
     Ok(written)
 }
@@ -161,12 +164,13 @@ async fn write(
 async fn note(
     tx: &mut TenantTx<Control>,
     identity: &Identity,
-    written: &Invitation,
+    (written, email): (&Invitation, &EmailAddress),
     before: Option<&Invitation>,
 ) -> Result<(), DbFault> {
     let ground = &identity.ground;
     let act = Act::new("member.invited", "invitation", written.id)
         .with(json!({ "again": before.is_some() }))
+        .about(INVITED, email.clone())
         .changed("role", before.map(|before| before.role.clone()), written.role.as_str())
         .changed("expires_at", before.map(|before| before.expires_at.to_string()), written.expires_at.to_string());
     record::append(tx, ground, act).await?;

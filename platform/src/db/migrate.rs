@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &[
     ("0020_schema", include_str!("migrations/0020_schema.sql")),
     ("0021_months", include_str!("migrations/0021_months.sql")),
     ("0015_keys", include_str!("migrations/0015_keys.sql")),
+    ("0014_invited", include_str!("migrations/0014_invited.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

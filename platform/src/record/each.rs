@@ -21,7 +21,7 @@ use crate::permit::{Permit, SystemPermission};
 /// What one tenant's log says, and what its app is told with it.
 #[derive(Clone, Debug)]
 pub struct Note {
-    /// The row.
+    /// The row. What it is about is not written: none of these acts is about an address.
     pub act: Act,
     /// The event.
     pub event: Option<(&'static EventKind, Value)>,
@@ -48,7 +48,7 @@ pub async fn append_each<P: SystemPermission, M: Plane + In<Everywhere>>(
     for (permit, notes) in logs {
         let tenant = tenant_of(permit)?;
         let key = |subject| keys.get(&(tenant, subject)).map(Arc::clone);
-        let held = Keys { marks: key(MARKS), subject: key(acting.actor.subject).ok_or_else(erased_meanwhile)? };
+        let held = Keys { marks: key(MARKS), subject: key(acting.actor.subject).ok_or_else(erased_meanwhile)?, about: None };
         for Note { act, event } in notes {
             let row = AuditRow::new::<M>(ground, tenant, &acting, act.clone(), &held);
             let event = event.as_ref().map(|(kind, data)| EventRow::new(ground, kind, data.clone()));

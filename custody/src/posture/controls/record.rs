@@ -102,7 +102,7 @@ async fn leftovers(probe: &Probe, tenant: TenantId, statement: &'static str) -> 
 
 const NEWEST: &str = "
     select id, at, actor_type, actor_kind, actor_id, subject_id, action, entity_type, entity_id, request_id,
-           metadata, changes, personal, digests, leaf_hash
+           metadata, changes, personal, digests, leaf_hash, about_id, about
     from audit where tenant_id = $1 order by id desc limit $2";
 
 /// The newest rows of the newest tenants still have the hashes that they were written with.

@@ -6,14 +6,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::LinkId;
+use tenantry_core::ids::{AuditId, LinkId};
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::{Permission, PermissionSet};
 use tenantry_core::slug::Slug;
 use tenantry_identity::members::{self, Granter, INVITATIONS_OPEN_MOST};
 use tenantry_identity::tenants::{self, Reason};
-use tenantry_platform::db::Live;
-use tenantry_platform::permit::Origin;
+use tenantry_platform::db::{Control, Live};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::permit::{ManageMembers, Origin};
+use tenantry_platform::record::{self, Revealed};
 
 use super::{Team, code};
 use crate::house::{Answer, Browser, CENTRAL, House, PASSWORD, fields};
@@ -308,4 +310,45 @@ async fn invitations_that_ended_long_ago_are_swept_and_open_ones_stay() {
     house.advance((168 + 30 * 24) * 3_600 + 1);
     team.invite(&team.ada(), "new@elsewhere.example", "MEMBER").await.expect("invited");
     assert_eq!(members::sweep(&house.db.ground).await.expect("swept"), 1);
+}
+
+/// [AC-16] The log alone answers who was invited, also after the invitation is gone, and forgets it with that person.
+#[tokio::test]
+async fn the_log_says_whom_an_invitation_was_for_until_that_address_is_erased() {
+    let house = House::new().await;
+    let team = Team::new(&house).await;
+    let ada = team.ada();
+    let made = team.invite(&ada, GRACE, "MEMBER").await.expect("invited");
+    team.invite(&ada, GRACE, "ADMIN").await.expect("again");
+    let mut tx = team.begin(&ada);
+    members::revoke_invitation(&mut tx, &house.identity, &Granter::Person(ada.id), made.id).await.expect("revoked");
+    tx.commit().await.expect("committed");
+    let acts = |state: &str| {
+        ["invitation.revoked", "member.invited", "member.invited"].map(|act| format!("{act} {state}")).to_vec()
+    };
+    assert_eq!(whom(&house, &team, &house.db.ground).await, acts(GRACE));
+    let erase = "delete from control.subject_keys where subject_id = (select about_id from control.audit where about_id is not null limit 1)";
+    house.db.administrator().await.batch_execute(erase).await.expect("erased");
+    assert_eq!(whom(&house, &team, &elsewhere(&house.db.ground)).await, acts("erased"));
+}
+
+/// Each act on an invitation with whom it was about, as another reader of the log opens it.
+async fn whom(house: &House, team: &Team<'_>, ground: &Ground) -> Vec<String> {
+    let sql = "select id, action, about_id, about from control.audit where entity_type = 'invitation' order by action";
+    let mut tx = house.permit::<ManageMembers, Control>(&team.of).begin(ground);
+    let mut found = Vec::new();
+    for row in house.db.administrator().await.query(sql, &[]).await.expect("rows") {
+        let (id, action): (uuid::Uuid, String) = (row.get(0), row.get(1));
+        let revealed = record::reveal(&mut tx, ground, row.get(2), AuditId::from_uuid(id), row.get(3)).await;
+        found.push(match revealed.expect("it opens, or is erased") {
+            Revealed::Known(known) => format!("{action} {}", known.fields["invited_email"].0),
+            Revealed::Erased | Revealed::ErasedBefore => format!("{action} erased"),
+        });
+    }
+    found
+}
+
+/// Another process, which has no key open.
+fn elsewhere(ground: &Ground) -> Ground {
+    Ground::new(ground.db.clone(), ground.clock.clone(), ground.entropy.clone(), ground.sealer.clone())
 }
