@@ -89,6 +89,21 @@ pub struct Reach {
     pub may_accept_until: Option<Timestamp>,
 }
 
+/// When somebody was believed and what that depends on: for an answer that goes on long after its request was let in.
+#[derive(Clone, Debug, Default)]
+pub struct Belief {
+    generation: u64,
+    subjects: Arc<[Uuid]>,
+    until: Option<Timestamp>,
+}
+
+impl Belief {
+    /// What was believed in `generation`, which was read before anything was looked up.
+    pub fn new(generation: u64, subjects: impl Into<Arc<[Uuid]>>, until: Option<Timestamp>) -> Self {
+        Self { generation, subjects: subjects.into(), until }
+    }
+}
+
 type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// Generations, revocations, and who wants to hear of them. Clones share one state.
@@ -125,6 +140,11 @@ impl Feed {
         // In this order: a revocation is forgotten only after the floor was raised above it.
         subjects.iter().all(|subject| self.0.revoked.get(subject).is_none_or(|at| generation >= *at))
             && generation >= self.0.floor.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing has changed for somebody since they were let in, and their time is not over.
+    pub fn believes(&self, belief: &Belief, now: Timestamp) -> bool {
+        self.holds(belief.generation, &belief.subjects) && belief.until.is_none_or(|end| now < end)
     }
 
     /// Whether an entry that says "there is no such thing" still holds.

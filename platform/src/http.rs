@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tenantry_core::mode::Mode as ModeWord;
 
 use crate::db::{Control, Mode};
+use crate::feed::Belief;
 use crate::permit::{ManagementPermission, Origin, OwnAccount, Permission, Permit, Principal, TenantRef};
 use crate::problem::{Kind, Problem};
 
@@ -55,6 +56,8 @@ pub struct Caller {
     pub workspaces: Arc<[TenantRef]>,
     /// The client's own words, cut.
     pub user_agent: Option<Arc<str>>,
+    /// What the verdict on them depends on, for an answer that streams.
+    pub belief: Belief,
 }
 
 impl Caller {

@@ -3,6 +3,9 @@
 //! A page of rows is read in a transaction of its own and handed on before the next one is read, so a client that reads
 //! slowly holds neither a transaction nor a connection, and no more than a page of lines. All pages end at one id, which
 //! was the newest when the export began. The last record says how many came before it: a file without it was cut off.
+//!
+//! Whoever is shut out while they download gets no further page [KEY-3]. Any change of what they were let in by counts:
+//! asking again is judged anew.
 
 use std::collections::VecDeque;
 
@@ -11,6 +14,7 @@ use futures_util::{Stream, stream};
 use serde_json::json;
 use tenantry_core::ids::AuditId;
 use tenantry_platform::db::{Control, Database, DbFault, Everywhere, HasStore, In, Mode, Plane};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{ExportAudit, Permit};
 use tenantry_platform::record::{self, Act};
@@ -100,6 +104,9 @@ pub enum ExportFault {
     /// The reading of a page.
     #[error("a page of the export could not be read: {0}")]
     Task(#[from] JoinError),
+    /// Nobody may be shut out and read on.
+    #[error("whoever asked for it was changed, shut out or ended meanwhile")]
+    ShutOut,
 }
 
 /// Writes `audit.exported` and answers the rows that were committed before it, a page at a time. Each page is read on
@@ -109,7 +116,7 @@ pub enum ExportFault {
 /// When the export cannot begin. Later errors are items of the stream and end it.
 pub async fn export<M: Mode>(
     ground: &Ground,
-    readers: Readers<ExportAudit, M>,
+    (readers, belief): (Readers<ExportAudit, M>, Belief),
     filter: &Filter,
     format: Format,
 ) -> Result<impl Stream<Item = Result<Bytes, ExportFault>> + Send + use<M>, DbFault>
@@ -123,7 +130,7 @@ where
     let tenant = readers.control.tenant().ok_or_else(|| DbFault::Refused("the log is a tenant's".to_owned()))?;
     let end = End { export, tenant: tenant.uuid(), rows: 0, at };
     let (mode, control) = (Feed::new(wanted.clone()), Feed::new(wanted));
-    let writing = Writing { ground: ground.clone(), readers, mode, control, format, end, state: State::Fresh };
+    let writing = Writing { ground: ground.clone(), readers, belief, mode, control, format, end, state: State::Fresh };
     let runtime = Handle::current();
     Ok(stream::try_unfold(writing, move |writing| {
         let page = runtime.spawn(writing.next());
@@ -159,6 +166,7 @@ enum State {
 struct Writing<M> {
     ground: Ground,
     readers: Readers<ExportAudit, M>,
+    belief: Belief,
     mode: Feed,
     control: Feed,
     format: Format,
@@ -173,6 +181,9 @@ where
     async fn next(mut self) -> Result<Option<(Bytes, Self)>, ExportFault> {
         if self.state == State::Over {
             return Ok(None);
+        }
+        if !self.ground.feed.believes(&self.belief, self.ground.now()) {
+            return Err(ExportFault::ShutOut);
         }
         let mut page = Vec::with_capacity(PAGE * LINE_BYTES);
         if self.state == State::Fresh {

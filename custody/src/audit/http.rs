@@ -9,6 +9,7 @@ use serde::Serialize;
 use tenantry_core::ids::AuditId;
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_platform::db::{Database, HasStore, Mode};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, ControlPermit, Json, Query};
 use tenantry_platform::permit::{ExportAudit, Permit, ReadAudit};
 use tenantry_platform::problem::Problem;
@@ -86,7 +87,8 @@ where
 
 /// The audit log as a file, oldest first: JSON Lines, CSV, or events of OCSF 1.3.0.
 ///
-/// The last record says how many rows came before it; a file without it was cut off: ask again.
+/// The last record says how many rows came before it; a file without it was cut off: ask again. It is, when whoever asked
+/// is changed, revoked or shut out meanwhile.
 #[utoipa::path(
     get, path = "/-/api/v1/audit/export", tag = "audit", operation_id = "export_audit", params(ExportQuery),
     responses(
@@ -98,13 +100,14 @@ where
 pub async fn export<M: Mode>(
     mode: Permit<ExportAudit, M>,
     control: ControlPermit<ExportAudit>,
+    caller: Caller,
     State(custody): State<Custody>,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {
-    send(&custody, Readers { mode, control: control.0 }, &query).await
+    send(&custody, (Readers { mode, control: control.0 }, caller.belief), &query).await
 }
 
 /// `GET /-/console/{slug}/{mode}/audit`
@@ -125,18 +128,19 @@ where
 pub async fn page_export<M: Mode>(
     mode: Permit<ExportAudit, M>,
     control: ControlPermit<ExportAudit>,
+    caller: Caller,
     State(custody): State<Custody>,
     Query(query): Query<ExportQuery>,
 ) -> Result<Response, Problem>
 where
     Database: HasStore<M>,
 {
-    send(&custody, Readers { mode, control: control.0 }, &query).await
+    send(&custody, (Readers { mode, control: control.0 }, caller.belief), &query).await
 }
 
 async fn send<M: Mode>(
     custody: &Custody,
-    readers: Readers<ExportAudit, M>,
+    readers: (Readers<ExportAudit, M>, Belief),
     query: &ExportQuery,
 ) -> Result<Response, Problem>
 where

@@ -8,6 +8,7 @@ mod posture;
 #[path = "../../src/vault/tests.rs"]
 mod vault;
 
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface};
 
 /// Somebody at the central host who showed no credential.
@@ -22,5 +23,6 @@ fn stranger() -> Caller {
         workspaces: Default::default(),
         principal: None,
         user_agent: None,
+        belief: Belief::default(),
     }
 }

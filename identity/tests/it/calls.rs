@@ -19,6 +19,7 @@ use tenantry_identity::sessions::Known;
 use tenantry_identity::users::Enrolled;
 use tenantry_identity::{Identity, members, tenants};
 use tenantry_platform::db::{Context, Database, HasStore, Live, Mode, Plane, Test};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface};
 use tenantry_platform::permit::{Actor, ManageKeys, Permission, Permit, Principal};
 use tower::ServiceExt as _;
@@ -269,6 +270,7 @@ fn caller(who: &Arc<Principal>) -> Caller {
         principal: Some(Arc::clone(who)),
         workspaces: who.parts().tenant.iter().cloned().collect(),
         user_agent: None,
+        belief: Belief::default(),
     }
 }
 

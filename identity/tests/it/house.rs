@@ -21,6 +21,7 @@ use tenantry_identity::sessions::Known;
 use tenantry_identity::users::{Draft, Enrolled};
 use tenantry_identity::{Identity, Options, account, authn, sessions, users};
 use tenantry_platform::config::{Config, Dev};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface};
 use tenantry_platform::jobs::Runner;
 use tenantry_platform::kit::TestDb;
@@ -196,6 +197,7 @@ impl House {
             principal: session.as_ref().map(|session| Arc::clone(session.principal())),
             workspaces: Arc::default(),
             user_agent: Some("Stories/1.0".into()),
+            belief: Belief::default(),
         };
         request.extensions_mut().insert(caller);
         if let Some(session) = session {

@@ -17,6 +17,7 @@ use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer,
 use tenantry_edge::limits::{Verdict, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
 use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
 use tenantry_platform::log::{Access, Tunnel};
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
@@ -218,7 +219,7 @@ impl Visit {
     }
 
     /// What a handler of our own is told.
-    pub(super) fn caller(&self, site: &Site, workspaces: Arc<[TenantRef]>) -> Caller {
+    pub(super) fn caller(&self, site: &Site, workspaces: Arc<[TenantRef]>, belief: Belief) -> Caller {
         Caller {
             request_id: self.request_id.to_str().unwrap_or_default().into(),
             ip: self.ip,
@@ -229,6 +230,7 @@ impl Visit {
             principal: self.principal.clone(),
             workspaces,
             user_agent: self.user_agent.clone(),
+            belief,
         }
     }
 

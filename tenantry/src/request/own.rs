@@ -11,8 +11,9 @@ use tenantry_edge::gateway::{Body, origin};
 use tenantry_identity::authn::SignInFailed;
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
+use tenantry_platform::feed::Belief;
 use tenantry_platform::http::Surface;
-use tenantry_platform::permit::{Principal, TenantRef};
+use tenantry_platform::permit::{Credential, Principal, TenantRef};
 use tenantry_platform::problem::Problem;
 use tower::ServiceExt as _;
 
@@ -20,6 +21,7 @@ use super::answer::Visit;
 use super::arrival::arrived;
 use super::guard::{bearer, foreign, key, management_key, management_key_needed};
 use super::host;
+use super::stay::Holder;
 use crate::app::App;
 use crate::routes::{Access, OwnRoute, Routers};
 
@@ -34,20 +36,24 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let route = find(app, visit, site.surface, &head.method, head.uri.path())?;
     visit.take_own_route(route);
-    let session = match admit(app, visit, route, &head).await {
+    let generation = app.ground.feed.generation();
+    let holder = match admit(app, visit, route, &head).await {
         Err(problem) if let Some(known) = visit.principal.clone() => {
             return visit.spend_refused(app, Some(&known)).and(Err(problem));
         }
         admitted => admitted?,
     };
     visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
-    let (session, body) = match visit.principal.is_some() && changes_something(&head.method) {
+    let (generation, holder, body) = match visit.principal.is_some() && changes_something(&head.method) {
         true => judge_again(app, visit, route, &head, body).await?,
-        false => (session, axum::body::Body::new(body)),
+        false => (generation, holder, axum::body::Body::new(body)),
     };
     let mode = visit.principal.as_ref().and_then(|principal| principal.parts().mode).or_else(|| visit.mode());
     let mut request = Request::from_parts(head, body);
-    request.extensions_mut().insert(visit.caller(&site, session.as_deref().map(workspaces).unwrap_or_default()));
+    let belief = belief(generation, holder.as_ref(), visit.principal.as_deref());
+    let session = holder.and_then(Holder::into_session);
+    let workspaces = session.as_deref().map(workspaces).unwrap_or_default();
+    request.extensions_mut().insert(visit.caller(&site, workspaces, belief));
     if let Some(session) = session {
         request.extensions_mut().insert(session);
     }
@@ -68,10 +74,21 @@ async fn judge_again(
     route: &OwnRoute,
     head: &Head,
     body: Incoming,
-) -> Result<(Option<Arc<StaffSession>>, axum::body::Body), Problem> {
+) -> Result<(u64, Option<Holder>, axum::body::Body), Problem> {
     let body = arrived(body).await;
+    let generation = app.ground.feed.generation();
     visit.site = Some(host::site(app, &head.headers, &head.uri).await?);
-    Ok((admit(app, visit, route, head).await?, body))
+    Ok((generation, admit(app, visit, route, head).await?, body))
+}
+
+/// What the verdict depends on: a management key is of nobody's session and no tenant's.
+fn belief(generation: u64, holder: Option<&Holder>, principal: Option<&Principal>) -> Belief {
+    let subjects = match (holder, principal.map(|principal| &principal.parts().credential)) {
+        (Some(holder), _) => holder.subjects(),
+        (None, Some(Credential::Management(key))) => vec![key.uuid()],
+        (None, _) => Vec::new(),
+    };
+    Belief::new(generation, subjects, holder.and_then(Holder::expires_at))
 }
 
 /// What only reads never waits for a body.
@@ -94,17 +111,18 @@ fn find<'a>(
     }
 }
 
-/// Who may: by the route's own word. Answers the session of whoever is signed in.
+/// Who may: by the route's own word. Answers the key, or the session of whoever is signed in.
 async fn admit(
     app: &App,
     visit: &mut Visit,
     route: &OwnRoute,
     Head { method, headers, uri, .. }: &Head,
-) -> Result<Option<Arc<StaffSession>>, Problem> {
+) -> Result<Option<Holder>, Problem> {
     if let Access::Key(permission) = route.access {
         let token = bearer(headers)?.ok_or_else(Problem::unauthorized)?;
         let key = key(app, visit, token).await?;
-        return admit_key(visit, Arc::clone(key.principal()), permission).map(|()| None);
+        admit_key(visit, Arc::clone(key.principal()), permission)?;
+        return Ok(Some(Holder::Key(key)));
     }
     if let Access::Management(scope) = route.access {
         let token = bearer(headers)?.ok_or_else(management_key_needed)?;
@@ -123,12 +141,13 @@ async fn admit(
     };
     visit.principal = session.as_ref().map(|session| Arc::clone(session.principal()));
     match (route.access, session) {
-        (Access::Public(_), session) => Ok(session),
+        (Access::Public(_), session) => Ok(session.map(Holder::Session)),
         (_, None) => Err(Problem::unauthorized()),
-        (Access::SignedIn, session) => Ok(session),
-        (Access::Operator, Some(session)) if session.person().operator => Ok(Some(session)),
+        (Access::SignedIn, Some(session)) => Ok(Some(Holder::Session(session))),
+        (Access::Operator, Some(session)) if session.person().operator => Ok(Some(Holder::Session(session))),
         (Access::Workspace(permission), Some(session)) => {
-            admit_workspace(visit, &session, uri.path(), permission).map(|()| Some(session))
+            admit_workspace(visit, &session, uri.path(), permission)?;
+            Ok(Some(Holder::Session(session)))
         }
         (Access::Operator | Access::Key(_) | Access::Management(_), Some(_)) => Err(Problem::not_found()),
     }

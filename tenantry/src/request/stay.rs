@@ -37,17 +37,24 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    fn subjects(&self) -> Vec<Uuid> {
+    pub(super) fn subjects(&self) -> Vec<Uuid> {
         match self {
             Self::Key(key) => key.subjects(),
             Self::Session(session) => session.subjects(),
         }
     }
 
-    fn expires_at(&self) -> Option<Timestamp> {
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
         match self {
             Self::Key(key) => key.expires_at(),
             Self::Session(session) => Some(session.expires_at),
+        }
+    }
+
+    pub(super) fn into_session(self) -> Option<Arc<StaffSession>> {
+        match self {
+            Self::Key(_) => None,
+            Self::Session(session) => Some(session),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The audit log as its readers ask for it. [AUD-3 RL-4]
 
-use crate::app::TestApp;
+use crate::app::{Tenant, TestApp};
 
 const LIST: &str = "/-/api/v1/audit";
 const EXPORT: &str = "/-/api/v1/audit/export";
@@ -65,4 +65,49 @@ async fn exports_are_counted_for_the_tenant() {
     let refused = keys[0].get(EXPORT).await.expect(429);
     assert!(refused.header("ratelimit").starts_with("\"export_tenant\";r=0;"), "{}", refused.header("ratelimit"));
     globex.key(["audit:export"]).await.get(EXPORT).await.expect(200);
+}
+
+/// Sixteen megabytes of log: more than every buffer on the way holds.
+async fn fill(app: &TestApp, acme: &Tenant<'_>) {
+    let sql = "insert into live.audit (tenant_id, id, version, at, actor_type, actor_kind, actor_id, subject_id, action,
+                   entity_type, entity_id, metadata, changes, personal, digests, leaf_hash)
+               select a.tenant_id,
+                   overlay(doors.uuid7_floor(a.at - n * interval '1 second')::text
+                           placing lpad(to_hex(n), 12, '0') from 25 for 12)::uuid,
+                   a.version, a.at, a.actor_type, a.actor_kind, a.actor_id, a.subject_id, a.action, a.entity_type, 'old-' || n,
+                   jsonb_build_object('pad', repeat('x', 8000)), a.changes, a.personal, a.digests, a.leaf_hash
+               from (select * from live.audit where tenant_id = $1 limit 1) a cross join generate_series(1, 2000) n";
+    assert_eq!(app.db.administrator().await.execute(sql, &[&acme.id().uuid()]).await.unwrap(), 2_000);
+}
+
+/// [KEY-3 ID-11 AC-12]
+#[tokio::test]
+async fn an_export_breaks_off_when_whoever_downloads_it_is_shut_out() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    let (key, other, manager) =
+        (acme.key(["audit:export"]).await, acme.key(["audit:export"]).await, acme.full_key().await);
+    let (admin, mut owner) = (acme.member("ADMIN").await, acme.owner().await);
+    fill(&app, &acme).await;
+    let whole = key.get(EXPORT).await.expect(200).body;
+    assert!(whole.lines().count() > 2_000 && whole.lines().last().unwrap().contains("tenantry/audit-end/v1"));
+
+    let by_key = key.call("GET", "api", EXPORT).read_slowly().await;
+    let by_person = admin.call("GET", "app", &acme.console("audit/export")).read_slowly().await;
+    let by_other = other.call("GET", "api", EXPORT).read_slowly().await;
+    manager.delete(&format!("/-/api/v1/keys/{}", key.id)).await.expect(200);
+    broke_off(&by_key.rest().await);
+    let email = "owner@acme-admin.example";
+    let path = acme.console(&format!("members/{}/remove", app.person(email).await));
+    owner.post("app", &path, &[("confirm", email)]).await.expect(303);
+    broke_off(&by_person.rest().await);
+    acme.suspend().await;
+    broke_off(&by_other.rest().await);
+}
+
+#[track_caller]
+fn broke_off(text: &str) {
+    let lines = text.matches("tenantry/audit").count();
+    assert!(lines > 0 && lines < 2_000, "the first pages, and not all of them: {lines}");
+    assert!(!text.contains("tenantry/audit-end/v1") && !text.ends_with("0\r\n\r\n"), "it looks whole");
 }

@@ -52,6 +52,9 @@ pub(crate) struct Held {
     rest: Bytes,
 }
 
+/// An answer that is read slowly.
+pub(crate) struct Slow(TcpStream);
+
 impl TestApp {
     /// A request to `host`, which is a label under `localhost`.
     pub(crate) fn call(&self, method: &str, host: &str, path: &str) -> Call<'_> {
@@ -157,14 +160,8 @@ impl Call<'_> {
     pub(crate) async fn hold_open(self) -> Held {
         let app = self.app;
         let (before, mut stream) = (app.budget(), app.connect().await);
-        let mut bytes = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path).into_bytes();
-        for (name, value) in &self.headers {
-            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-        }
         let (first, rest) = (self.body.slice(..self.body.len() / 2), self.body.slice(self.body.len() / 2..));
-        bytes.extend(format!("content-length: {}\r\n\r\n", self.body.len()).into_bytes());
-        bytes.extend(first);
-        stream.write_all(&bytes).await.unwrap();
+        stream.write_all(&[self.head(), first.to_vec()].concat()).await.unwrap();
         let mut early = [0; 1024];
         while app.budget() == before {
             if let Ok(n) = stream.try_read(&mut early) {
@@ -173,6 +170,29 @@ impl Call<'_> {
             tokio::task::yield_now().await;
         }
         Held { stream, rest }
+    }
+
+    /// Sends it and reads the first bytes of the answer, over a connection that takes in few at a time: the rest waits.
+    pub(crate) async fn read_slowly(self) -> Slow {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.bind((self.app.client, 0).into()).unwrap();
+        let mut stream = socket.connect(self.app.server.address()).await.unwrap();
+        stream.write_all(&self.head()).await.unwrap();
+        let mut first = [0; 15];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(std::str::from_utf8(&first), Ok("HTTP/1.1 200 OK"));
+        Slow(stream)
+    }
+
+    /// As HTTP/1.1 writes it, for one answer.
+    fn head(&self) -> Vec<u8> {
+        let mut bytes = format!("{} {} HTTP/1.1\r\nconnection: close\r\n", self.method, self.path).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        bytes.extend(format!("content-length: {}\r\n\r\n", self.body.len()).into_bytes());
+        bytes
     }
 
     /// Opens a WebSocket, as the library of a client does; or the status of the refusal.
@@ -195,6 +215,16 @@ impl Call<'_> {
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8_lossy(&body).into_owned();
         Answer { status: head.status.as_u16(), headers: head.headers, body }
+    }
+}
+
+impl Slow {
+    /// What comes until the connection ends.
+    pub(crate) async fn rest(mut self) -> String {
+        let mut bytes = Vec::new();
+        // A reset is an end too.
+        let _ = self.0.read_to_end(&mut bytes).await;
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 

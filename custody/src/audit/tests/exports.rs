@@ -8,10 +8,12 @@ use futures_util::StreamExt as _;
 use regex::Regex;
 use serde_json::{Value, json};
 use tenantry_custody::audit::actions::{ACTIONS, Action, Class};
-use tenantry_custody::audit::{Filter, Format, export};
+use tenantry_custody::audit::{ExportFault, Filter, Format, export};
 use tenantry_platform::db::Live;
-use tenantry_platform::permit::{Actor, ExportAudit, ManageKeys, Permit, PersonRef};
+use tenantry_platform::feed::{Belief, Change, ChangeKind};
+use tenantry_platform::permit::{Actor, ManageKeys, Permit, PersonRef};
 use tenantry_platform::record::{self, Act};
+use uuid::Uuid;
 
 use super::House;
 
@@ -86,8 +88,7 @@ async fn a_file_that_was_cut_off_lacks_its_last_record() {
 async fn a_slow_reader_holds_no_connection() {
     let house = House::new().await;
     house.act_often(1_200).await;
-    let pages =
-        export(house.ground(), house.readers::<ExportAudit>(), &Filter::default(), Format::Jsonl).await.unwrap();
+    let pages = export(house.ground(), house.exporting(), &Filter::default(), Format::Jsonl).await.unwrap();
     let mut pages = Box::pin(pages);
     assert!(pages.next().await.unwrap().is_ok());
     let open = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
@@ -104,6 +105,43 @@ async fn a_slow_reader_holds_no_connection() {
             .ends_with("\"tenant_id\":\"TENANT\"}".replace("TENANT", &house.tenant.to_string()).as_str())
     );
     assert!(String::from_utf8(rest.concat()).unwrap().contains("\"rows\":1200"));
+}
+
+/// [KEY-3]
+#[tokio::test]
+async fn whoever_is_shut_out_while_they_download_gets_no_further_page() {
+    let house = House::new().await;
+    house.act_often(1_200).await;
+    let feed = &house.ground().feed;
+    for (what, kind, subject) in
+        [("another one's end", ChangeKind::Key, Uuid::nil()), ("their own", ChangeKind::Person, house.person.id.uuid())]
+    {
+        let pages = export(house.ground(), house.exporting(), &Filter::default(), Format::Jsonl).await.unwrap();
+        let mut pages = Box::pin(pages);
+        assert!(pages.next().await.unwrap().is_ok());
+        feed.apply(&Change { kind, subject });
+        let rest: Vec<_> = pages.collect().await;
+        if subject.is_nil() {
+            assert!(rest.len() == 2 && rest.iter().all(Result::is_ok), "{what} breaks nothing off");
+        } else {
+            assert!(matches!(rest.as_slice(), [Err(ExportFault::ShutOut)]), "{what}: {} items", rest.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_export_ends_with_the_time_of_whoever_asked_for_it() {
+    let house = House::new().await;
+    house.act_often(600).await;
+    let (feed, end) = (&house.ground().feed, house.ground().now() + jiff::SignedDuration::from_secs(60));
+    let until = Belief::new(feed.generation(), [], Some(end));
+    let readers = (house.exporting().0, until);
+    let pages = export(house.ground(), readers, &Filter::default(), Format::Csv).await.unwrap();
+    let mut pages = Box::pin(pages);
+    assert!(pages.next().await.unwrap().is_ok());
+    house.ground().clock.advance(Duration::from_secs(60));
+    assert!(matches!(pages.next().await, Some(Err(ExportFault::ShutOut))));
+    assert!(pages.next().await.is_none());
 }
 
 #[tokio::test]

@@ -12,7 +12,6 @@ use serde_json::json;
 use tenantry_core::ids::TenantId;
 use tenantry_core::seal::{DataKey, Place, Zeroizing};
 use tenantry_custody::audit::{Filter, Format, export};
-use tenantry_platform::permit::ExportAudit;
 use tenantry_platform::record::PersonalFields;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
@@ -37,7 +36,7 @@ async fn ten_million_rows_are_exported_in_twenty_megabytes() {
     println!("filled {rows} rows in {:.0} s", begun.elapsed().as_secs_f64());
     for format in [Format::Jsonl, Format::Csv, Format::Ocsf] {
         // What the first page needs for good is no growth of the export.
-        let warm = export(house.ground(), house.readers::<ExportAudit>(), &Filter::default(), format).await.unwrap();
+        let warm = export(house.ground(), house.exporting(), &Filter::default(), format).await.unwrap();
         drop(Box::pin(warm).next().await);
         measure(&house, rows, format).await;
     }
@@ -87,7 +86,7 @@ async fn each_filter_answers_from_a_million_rows() {
 async fn measure(house: &House, rows: u64, format: Format) {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, begun) = (memory_kb("VmRSS"), Instant::now());
-    let pages = export(house.ground(), house.readers::<ExportAudit>(), &Filter::default(), format).await.unwrap();
+    let pages = export(house.ground(), house.exporting(), &Filter::default(), format).await.unwrap();
     let (mut pages, mut bytes, mut lines) = (Box::pin(pages), 0, 0);
     while let Some(page) = pages.next().await {
         let page = page.unwrap();
