@@ -104,6 +104,15 @@ impl Belief {
     }
 }
 
+/// Why what was found before cannot be believed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// A change names something that it depends on.
+    Named,
+    /// Everything is void: changes may have been missed, or are too many to remember.
+    All,
+}
+
 type Listener = Box<dyn Fn(&Change) + Send + Sync>;
 
 /// Generations, revocations, and who wants to hear of them. Clones share one state.
@@ -147,6 +156,15 @@ impl Feed {
         self.holds(belief.generation, &belief.subjects) && belief.until.is_none_or(|end| now < end)
     }
 
+    /// Why an entry that began in `generation` and depends on `subjects` does not hold, if it does not.
+    pub fn doubt(&self, generation: u64, subjects: &[Uuid]) -> Option<Doubt> {
+        let is_named = |subject: &Uuid| self.0.revoked.get(subject).is_some_and(|at| generation < *at);
+        if subjects.iter().any(is_named) {
+            return Some(Doubt::Named);
+        }
+        (generation < self.0.floor.load(Ordering::Acquire)).then_some(Doubt::All)
+    }
+
     /// Whether an entry that says "there is no such thing" still holds.
     pub fn holds_negative(&self, generation: u64) -> bool {
         generation >= self.0.negative_floor.load(Ordering::Acquire)
@@ -165,9 +183,8 @@ impl Feed {
         if self.0.revoked.len() >= REMEMBERED_MOST {
             self.0.floor.store(at, Ordering::Release);
             self.0.revoked.clear();
-        } else {
-            self.0.revoked.insert(change.subject, at);
         }
+        self.0.revoked.insert(change.subject, at);
         if change.kind != ChangeKind::Session {
             self.0.negative_floor.store(at, Ordering::Release);
         }
@@ -177,12 +194,11 @@ impl Feed {
         }
     }
 
-    /// Makes everything cached void: after changes may have been missed.
+    /// Makes everything cached void: after changes may have been missed. Whom a change has named stays known.
     pub fn void_all(&self) {
         let _changing = self.0.changing.lock();
         let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
         self.0.floor.store(at, Ordering::Release);
-        self.0.revoked.clear();
     }
 
     /// Follows the table for as long as the future is polled. A change of this process arrives twice; the

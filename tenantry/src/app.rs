@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::dev::TeamView;
 use crate::identity_token::IdentityTokens;
+use crate::request::Turns;
 use crate::routes::OwnRoutes;
 
 /// Everything that a request can meet.
@@ -45,6 +46,8 @@ pub struct App {
     pub trusted: TrustedProxies,
     /// Open WebSockets, and whose.
     pub upgrades: Upgrades,
+    /// Whose turn it is when it is in doubt who may keep theirs.
+    pub turns: Turns,
     /// What browsers reported.
     pub reports: Reports,
     /// `Tenantry-Identity`.

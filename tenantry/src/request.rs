@@ -12,6 +12,8 @@ mod host;
 mod own;
 mod stay;
 
+pub use stay::Turns;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;

@@ -39,7 +39,7 @@ use crate::app::{App, DevTools};
 use crate::background::Background;
 use crate::cli::{self, Outcome};
 use crate::identity_token::IdentityTokens;
-use crate::request::{Seat, Served};
+use crate::request::{Seat, Served, Turns};
 use crate::routes::OwnRoutes;
 
 /// How often the growing tables get their next months.
@@ -247,6 +247,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
         upgrades,
+        turns: Turns::default(),
         reports: Reports::default(),
         tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime),
         cron: parts.cron.clone(),

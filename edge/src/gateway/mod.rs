@@ -44,6 +44,6 @@ pub use listen::{Gateway, start};
 pub use passage::{Outcome, Passage, Place, admit};
 pub use pool::Pool;
 pub use routes::{AppRoute, Found, RouteTable};
-pub use tunnel::{AtEnd, Carried, Ended, StillMay};
+pub use tunnel::{ASK_EVERY, AtEnd, Carried, Ended, Stay, StillMay};
 pub use upgrades::{OPEN_MOST_OF_ADDRESS, OPEN_MOST_OF_TENANT, Ticket, Upgrades};
 pub use websocket::Handshake;

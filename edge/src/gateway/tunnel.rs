@@ -2,7 +2,8 @@
 //!
 //! What must hold:
 //! - Each direction holds at most one piece in memory; the slower side sets the pace.
-//! - Whoever opened it is asked about again and again: nobody talks on with what was taken away.
+//! - Whoever opened it is asked about again and again: nobody talks on with what was taken away, or with what nobody can
+//!   look up.
 //! - However it ends, its line is in the log, once.
 
 use std::cell::Cell;
@@ -32,7 +33,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often it is asked whether the connection may stay: together with the reading of the change feed, four
 /// times a second, what was revoked elsewhere is closed within the second.
-const ASK_EVERY: Duration = Duration::from_millis(250);
+pub const ASK_EVERY: Duration = Duration::from_millis(250);
 
 /// Why a tunnel ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub enum Ended {
     Idle,
     /// Whoever opened it may not any more.
     Revoked,
+    /// Something has changed, and whether whoever opened it still may was not found out in time.
+    Unknown,
     /// This process is asked to end.
     Stopped,
     /// It was never used, or cut off.
@@ -56,6 +59,7 @@ impl Ended {
             Self::Closed => "closed",
             Self::Idle => "idle",
             Self::Revoked => "revoked",
+            Self::Unknown => "unknown",
             Self::Stopped => "stopped",
             Self::CutOff => "cut_off",
         }
@@ -74,8 +78,19 @@ pub struct Carried {
 
 /// Told once, at the end.
 pub type AtEnd = Box<dyn FnOnce(Carried)>;
-/// Whether whoever opened it still may. Asked often; answers from memory unless something has changed.
-pub type StillMay = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool>>>>;
+/// What is known of the right to stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// It holds.
+    Yes,
+    /// It is gone.
+    No,
+    /// It was not found out in time.
+    Unknown,
+}
+/// Whether whoever opened it still may. Asked often; answers from memory unless something has changed, and then within
+/// a bound of its own.
+pub type StillMay = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Stay>>>>;
 
 /// A switch of protocols that both sides agreed on.
 pub(super) struct Tunnel {
@@ -187,16 +202,20 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), piece: &[u8], record: &Record
 /// Ends when whoever opened it may not any more, or nobody has said anything for long.
 async fn watch_over(still_may: &StillMay, record: &Record) -> Ended {
     tokio::select! {
-        () = revoked(still_may) => Ended::Revoked,
+        ended = lost(still_may) => ended,
         () = idle(record) => Ended::Idle,
     }
 }
 
-async fn revoked(still_may: &StillMay) {
+async fn lost(still_may: &StillMay) -> Ended {
     let mut tick = interval(ASK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while still_may().await {
-        tick.tick().await;
+    loop {
+        match still_may().await {
+            Stay::Yes => tick.tick().await,
+            Stay::No => return Ended::Revoked,
+            Stay::Unknown => return Ended::Unknown,
+        };
     }
 }
 

@@ -16,8 +16,8 @@ use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::contract::{Consumed, Way};
 use tenantry_edge::gateway::{
-    Body, Found, Gateway, Handshake, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Upgrade, Upgrades, admit,
-    forward, front, start,
+    Body, Found, Gateway, Handshake, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay, Upgrade, Upgrades,
+    admit, forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::page::Nonce;
@@ -123,7 +123,7 @@ async fn pass(
 /// Open for as long as the test lets it be.
 fn upgrade(handshake: Handshake) -> Result<Upgrade, Problem> {
     let ticket = Upgrades::default().admit(None, [192, 0, 2, 7].into())?;
-    Ok(Upgrade { handshake, ticket, still_may: Box::new(|| Box::pin(std::future::ready(true))) })
+    Ok(Upgrade { handshake, ticket, still_may: Box::new(|| Box::pin(std::future::ready(Stay::Yes))) })
 }
 
 /// An app on a port of its own: each connection is handled by `serve` on its own thread.

@@ -2,13 +2,19 @@
 //!
 //! A request is judged once; a WebSocket would outlive the session, the key or the tenant that it was opened
 //! with. So it is asked again and again whether anything that it depends on has changed. Once something has, it
-//! is judged anew, by what it would meet now, and closed unless it would be let in. Whoever cannot be judged,
-//! because the database is away, is closed.
+//! is judged anew, by what it would meet now, and closed unless it would be let in.
+//!
+//! What must always hold:
+//!
+//! - After a change that names what it depends on, it is judged or closed within the second, whatever the database does.
+//! - When everything cached is void at once, nobody in particular was revoked: all are judged anew, a few at a time, and
+//!   those who would be let in stay. A change that names one of them meanwhile is not kept waiting.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Method;
 use http::Request;
@@ -16,18 +22,56 @@ use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::path::CleanPath;
-use tenantry_edge::gateway::{Found, Handshake, Outcome, Place, StillMay, Upgrade, admit, origin};
+use tenantry_edge::gateway::{ASK_EVERY, Found, Handshake, Outcome, Place, Stay, StillMay, Upgrade, admit, origin};
 use tenantry_identity::apikeys::{Presented, VerifiedKey};
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
 use tenantry_platform::cache::Depends as _;
+use tenantry_platform::feed::Doubt;
 use tenantry_platform::permit::{Principal, TenantRef};
 use tenantry_platform::problem::Problem;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::answer::Visit;
 use super::guard::{Guarded, bearer, foreign};
 use crate::app::App;
+
+/// For the look-ups after a change that names somebody: with the time between two questions, a second.
+const NAMED_WITHIN: Duration = Duration::from_millis(750);
+/// For the look-ups after everything became void at once: thousands of them, and nobody is known to be revoked.
+const ALL_WITHIN: Duration = Duration::from_secs(5);
+/// Over how long those begin, so that they do not arrive together.
+const ALL_SPREAD_MS: u16 = 1_000;
+/// Look-ups of each kind under way at a time. Both together leave a connection of a small pool to requests.
+const NAMED_AT_ONCE: usize = 3;
+const ALL_AT_ONCE: usize = 4;
+/// Before a look-up that failed is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// Turns at looking up who may stay: for those that a change names, and for everybody when all is void.
+#[derive(Debug)]
+pub struct Turns {
+    named: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { named: Arc::new(Semaphore::new(NAMED_AT_ONCE)), all: Arc::new(Semaphore::new(ALL_AT_ONCE)) }
+    }
+}
+
+/// Held for as long as a look-up takes, also when nobody waits for it any more.
+type Turn = Arc<OwnedSemaphorePermit>;
+
+impl Turns {
+    async fn take(&self, doubt: Doubt) -> Result<Turn, Problem> {
+        let turns = if doubt == Doubt::Named { &self.named } else { &self.all };
+        Arc::clone(turns).acquire_owned().await.map(Arc::new).map_err(Problem::internal)
+    }
+}
 
 /// The credential that a guard verified.
 #[derive(Clone, Debug)]
@@ -119,38 +163,70 @@ struct Known {
 }
 
 impl Standing {
-    async fn still_may(self: Rc<Self>) -> bool {
-        if self.is_unchanged() {
-            return true;
-        }
-        let generation = self.app.ground.feed.generation();
-        match self.judge().await {
-            Ok((holder, tenant)) => {
-                *self.now.borrow_mut() = Known { generation, holder, tenant };
-                true
+    async fn still_may(self: Rc<Self>) -> Stay {
+        while let Some(doubt) = self.doubt() {
+            let within = if doubt == Doubt::Named { NAMED_WITHIN } else { ALL_WITHIN };
+            tokio::select! {
+                stay = self.judged(doubt) => return stay,
+                () = sleep(within) => return Stay::Unknown,
+                () = self.named(), if doubt == Doubt::All => {}
             }
-            Err(_) => false,
         }
+        Stay::Yes
     }
 
-    fn is_unchanged(&self) -> bool {
+    /// What has changed since it was judged, if anything has.
+    fn doubt(&self) -> Option<Doubt> {
         let (known, ground) = (self.now.borrow(), &self.app.ground);
         let mut subjects = known.holder.as_ref().map(Holder::subjects).unwrap_or_default();
         subjects.extend(known.tenant.as_ref().map(|tenant| tenant.id.uuid()));
         let expires_at = known.holder.as_ref().and_then(Holder::expires_at);
-        ground.feed.holds(known.generation, &subjects) && expires_at.is_none_or(|end| ground.now() < end)
+        if expires_at.is_some_and(|end| ground.now() >= end) {
+            return Some(Doubt::Named);
+        }
+        ground.feed.doubt(known.generation, &subjects)
+    }
+
+    /// Ends when a change names what it depends on.
+    async fn named(&self) {
+        while self.doubt() != Some(Doubt::Named) {
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// Judges it in its turn, and again for as long as the database does not say.
+    async fn judged(&self, doubt: Doubt) -> Stay {
+        if doubt == Doubt::All {
+            let chance = u16::from_be_bytes(self.app.ground.entropy.bytes());
+            sleep(Duration::from_millis((chance % ALL_SPREAD_MS).into())).await;
+        }
+        loop {
+            let judged = async {
+                let turn = self.app.turns.take(doubt).await?;
+                let generation = self.app.ground.feed.generation();
+                self.judge(&turn).await.map(|(holder, tenant)| Known { generation, holder, tenant })
+            };
+            match judged.await {
+                Ok(known) => {
+                    *self.now.borrow_mut() = known;
+                    return Stay::Yes;
+                }
+                Err(problem) if problem.status().is_server_error() => sleep(AGAIN_AFTER).await,
+                Err(_) => return Stay::No,
+            }
+        }
     }
 
     /// The steps that let it in, by what is true now.
-    async fn judge(&self) -> Result<(Option<Holder>, Option<Arc<TenantRef>>), Problem> {
+    async fn judge(&self, turn: &Turn) -> Result<(Option<Holder>, Option<Arc<TenantRef>>), Problem> {
         let (holder, tenant) = {
             let known = self.now.borrow();
             (known.holder.clone(), known.tenant.clone())
         };
-        let tenant = self.tenant(tenant).await?;
+        let tenant = self.tenant(tenant, turn).await?;
         let holder = match holder {
-            Some(Holder::Key(_)) => Some(self.key().await?),
-            Some(Holder::Session(session)) => Some(self.session(session).await?),
+            Some(Holder::Key(_)) => Some(self.key(turn).await?),
+            Some(Holder::Session(session)) => Some(self.session(session, turn).await?),
             None => None,
         };
         let path = CleanPath::parse(&self.path).map_err(|_| Problem::not_found())?;
@@ -161,21 +237,20 @@ impl Standing {
         Ok((holder, tenant))
     }
 
-    async fn tenant(&self, known: Option<Arc<TenantRef>>) -> Result<Option<Arc<TenantRef>>, Problem> {
+    async fn tenant(&self, known: Option<Arc<TenantRef>>, turn: &Turn) -> Result<Option<Arc<TenantRef>>, Problem> {
         let Some(known) = known else { return Ok(None) };
         let (identity, id) = (Arc::clone(&self.app.identity), known.id);
-        let found = self.app.cross(async move { identity.tenants.by_id(id).await }).await?;
+        let found = self.look_up(turn, async move { identity.tenants.by_id(id).await }).await?;
         let tenant = found.map_err(Problem::unavailable)?.ok_or_else(Problem::not_found)?;
         tenants::stopped(&tenant).map_or(Ok(Some(tenant)), Err)
     }
 
-    async fn key(&self) -> Result<Holder, Problem> {
+    async fn key(&self, turn: &Turn) -> Result<Holder, Problem> {
         let token = self.token.as_ref().map(|token| token.expose_secret()).unwrap_or_default();
         let (keys, ip, now) = (self.app.identity.apikeys.clone(), self.ip, self.app.ground.now());
         let presented = match keys.known(token, ip, now) {
             Presented::NeedsFill(pending) => self
-                .app
-                .cross(async move { keys.fill(&pending, ip, now).await })
+                .look_up(turn, async move { keys.fill(&pending, ip, now).await })
                 .await?
                 .map_err(Problem::unavailable)?,
             presented => presented,
@@ -186,10 +261,26 @@ impl Standing {
         }
     }
 
-    async fn session(&self, session: Arc<StaffSession>) -> Result<Holder, Problem> {
+    async fn session(&self, session: Arc<StaffSession>, turn: &Turn) -> Result<Holder, Problem> {
         let identity = Arc::clone(&self.app.identity);
-        let found = self.app.cross(async move { identity.sessions.again(&session).await }).await??;
+        let found = self.look_up(turn, async move { identity.sessions.again(&session).await }).await??;
         found.map(Holder::Session).ok_or_else(Problem::unauthorized)
+    }
+
+    /// Across to the other runtime, where the turn is held until the answer is there.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        turn: &Turn,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = Arc::clone(turn);
+        self.app
+            .cross(async move {
+                let found = work.await;
+                drop(turn);
+                found
+            })
+            .await
     }
 }
 

@@ -11,7 +11,7 @@ use tenantry::app::DevTools;
 use tenantry::demo;
 use tenantry::serve::{self, Parts, Server};
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::{KeyId, TenantId};
+use tenantry_core::ids::{KeyId, TenantId, uuid7};
 use tenantry_core::mode::Mode as ModeWord;
 use tenantry_core::permission::PermissionSet;
 use tenantry_core::slug::Slug;
@@ -20,10 +20,12 @@ use tenantry_identity::directory::{self, cli::Scope};
 use tenantry_identity::tenants::{self, Reason};
 use tenantry_identity::users::{Draft, Enrolled};
 use tenantry_platform::config::{Config, Dev, Upstream};
-use tenantry_platform::db::{Context, Database, HasStore, Live, Mode, Test};
+use tenantry_platform::db::{Context, Database, HasStore, Live, Mode, PoolOptions, Test};
+use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::kit::TestDb;
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::permit::{Actor, ManageKeys, Origin, Permit, PersonRef};
+use tokio::sync::Notify;
 
 use crate::client::{self, Answer, Browser, Call};
 use crate::echo;
@@ -58,6 +60,8 @@ pub(crate) struct Wanted {
     pub(crate) roles: Option<&'static str>,
     /// More lines for the file.
     pub(crate) settings: &'static str,
+    /// Other pools than the usual ones.
+    pub(crate) pools: PoolOptions,
 }
 
 impl TestApp {
@@ -67,7 +71,7 @@ impl TestApp {
     }
 
     pub(crate) async fn with(wanted: Wanted) -> Self {
-        Self::on(TestDb::new().await, wanted).await.unwrap()
+        Self::on(TestDb::with(wanted.pools).await, wanted).await.unwrap()
     }
 
     /// On a database that may be unlike what a start expects.
@@ -157,6 +161,23 @@ impl TestApp {
     pub(crate) async fn person(&self, email: &str) -> String {
         let sql = "select person_id::text from control.emails where email_lower = $1";
         self.db.administrator().await.query_one(sql, &[&email]).await.unwrap().get(0)
+    }
+
+    /// The feed has read every change that was committed before, when this returns.
+    pub(crate) async fn feed_is_read(&self, tenant: TenantId) {
+        let (ground, heard) = (&self.db.ground, Arc::new(Notify::new()));
+        let mark = Change { kind: ChangeKind::Key, subject: uuid7(&ground.clock, &ground.entropy) };
+        let ring = Arc::clone(&heard);
+        ground.feed.listen(move |change| {
+            if *change == mark {
+                ring.notify_one()
+            }
+        });
+        let context = Context { tenant: Some(tenant), person: None };
+        let mut tx = Permit::<ManageKeys, Live>::minted(context, Actor::system("test", "test")).begin(ground);
+        tx.announce(ground, mark).await.unwrap();
+        tx.commit().await.unwrap();
+        heard.notified().await;
     }
 
     /// Rows of a table, seen from outside every wall.

@@ -1,7 +1,12 @@
 //! WebSockets through the whole of it: the guard at the beginning, the revocation in the middle [KEY-3 WEB-3].
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
+use tenantry_identity::apikeys::Presented;
+use tenantry_platform::db::PoolOptions;
+use tenantry_platform::feed::{Change, ChangeKind};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -94,6 +99,69 @@ async fn a_revoked_key_closes_what_it_opened_and_nothing_else() {
     manager.delete(&format!("/-/api/v1/keys/{}", revoked.id)).await.expect(200);
     assert!(is_closed(leaving).await);
     assert!(is_heard(&mut staying, "still here").await);
+}
+
+#[tokio::test]
+async fn a_revoked_key_closes_what_it_opened_within_the_second_also_where_nobody_can_look_it_up() {
+    let app = TestApp::new().await;
+    let key = app.tenant("acme").await.key(["products:read"]).await;
+    let mut socket = key.call("GET", "api", PATH).open().await.unwrap();
+    first(&mut socket).await;
+    let mut administrator = app.db.administrator().await;
+    // A server that never says no by itself: who waits here waits until he gives up.
+    let patient = format!("alter role tenantry_live in database {} set lock_timeout = 0", app.db.name);
+    administrator.batch_execute(&patient).await.unwrap();
+    administrator.batch_execute(CUT_OFF).await.unwrap();
+    let frozen = administrator.transaction().await.unwrap();
+    frozen.batch_execute("lock table live.api_keys in access exclusive mode").await.unwrap();
+    app.db.ground.feed.apply(&Change { kind: ChangeKind::Key, subject: key.id.uuid() });
+    // Also where everything becomes void together with it.
+    app.db.ground.feed.void_all();
+    let begun = Instant::now();
+    assert!(is_closed(socket).await);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}: a statement takes ten seconds", begun.elapsed());
+    frozen.rollback().await.unwrap();
+}
+
+/// Of the live login's connections, so that new ones are made by what is set now.
+const CUT_OFF: &str = "
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and usename = 'tenantry_live'";
+
+/// One connection, for which nobody waits longer than a moment: of those who ask at once, most get none.
+const NARROW: PoolOptions = PoolOptions { most: 1, wait: Duration::from_millis(200) };
+
+#[tokio::test]
+async fn when_everything_is_void_at_once_those_who_may_stay_do() {
+    let app = TestApp::with(Wanted { pools: NARROW, ..Wanted::default() }).await;
+    let acme = app.tenant("acme").await;
+    let mut open = Vec::new();
+    for _ in 0..60 {
+        let key = acme.key(["products:read"]).await;
+        let mut socket = key.call("GET", "api", PATH).open().await.unwrap();
+        first(&mut socket).await;
+        open.push((key, socket));
+    }
+    app.feed_is_read(acme.id()).await;
+    let mut administrator = app.db.administrator().await;
+    let busy = administrator.transaction().await.unwrap();
+    busy.batch_execute("lock table live.api_keys in access exclusive mode").await.unwrap();
+    app.db.ground.feed.void_all();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        for (_, socket) in &mut open {
+            assert!(is_heard(socket, "still here").await, "nobody is closed for what nobody revoked");
+        }
+    }
+    busy.rollback().await.unwrap();
+    let (keys, now) = (&app.server.app.identity.apikeys, app.db.ground.now());
+    let is_known = |key: &str| matches!(keys.known(key, app.client, now), Presented::Verified(_));
+    while !open.iter().all(|(key, _)| is_known(&key.plaintext)) {
+        assert!(is_heard(&mut open[0].1, "still here").await);
+    }
+    for (_, socket) in &mut open {
+        assert!(is_heard(socket, "still here").await);
+    }
 }
 
 #[tokio::test]
