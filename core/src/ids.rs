@@ -20,6 +20,13 @@ pub fn uuid7(clock: &Clock, entropy: &Entropy) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(clock.now_ms(), &bytes).into_uuid()
 }
 
+/// Whether an id is one that no clock can draw, because its time is January 1970: the canaries that posture tries claims
+/// with. Who keeps lists of people and workspaces leaves them out.
+pub const fn is_canary(id: Uuid) -> bool {
+    // The upper 32 of 48 bits of milliseconds: below 65,536 ms.
+    id.as_u128() >> 96 == 0
+}
+
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -87,4 +94,18 @@ id! {
     SigningKeyId,
     /// A process of `tenantry serve`.
     NodeId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_clock_draws_a_canary() {
+        let entropy = Entropy::seeded(1);
+        let at = |ms: i64| Clock::fixed(crate::clock::Timestamp::from_millisecond(ms).unwrap());
+        assert!(!is_canary(uuid7(&at(1_781_524_800_000), &entropy)));
+        assert!(!is_canary(uuid7(&at(65_536), &entropy)));
+        assert!(is_canary(uuid7(&at(65_535), &entropy)));
+    }
 }

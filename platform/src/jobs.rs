@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tenantry_core::ids::JobId;
-use tenantry_core::seal::Place;
+use tenantry_core::seal::{Place, SealFault, Zeroizing};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -77,12 +77,26 @@ pub async fn enqueue<M: Plane + In<Everywhere>, T: Serialize>(
     kind: &'static str,
     payload: &T,
 ) -> Result<JobId, DbFault> {
+    enqueue_for(tx, ground, (kind, ground.now()), payload).await
+}
+
+/// The same, not to be run before it is due.
+pub(crate) async fn enqueue_for<M: Plane + In<Everywhere>, T: Serialize>(
+    tx: &mut TenantTx<M>,
+    ground: &Ground,
+    (kind, due): (&'static str, Timestamp),
+    payload: &T,
+) -> Result<JobId, DbFault> {
     let id = JobId::new(&ground.clock, &ground.entropy);
     let plain = serde_json::to_vec(payload).map_err(|error| DbFault::Refused(error.to_string()))?;
     let sealed = ground.sealer.seal(&place(id.uuid().as_bytes()), &plain, &ground.entropy);
-    let now = ground.now();
-    tx.execute(&ENQUEUE, &[&id.uuid(), &kind, &sealed, &now, &now]).await?;
+    tx.execute(&ENQUEUE, &[&id.uuid(), &kind, &sealed, &due, &ground.now()]).await?;
     Ok(id)
+}
+
+/// What a job is to do.
+pub(crate) fn open(ground: &Ground, id: Uuid, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFault> {
+    ground.sealer.open(&place(id.as_bytes()), sealed)
 }
 
 /// Runs the queue: handlers by kind, and a bell for those who just enqueued.
@@ -169,11 +183,7 @@ impl Runner {
     }
 
     async fn run_one(&self, id: Uuid, kind: &str, sealed: &[u8]) -> Result<(), JobFault> {
-        let plain = self
-            .ground
-            .sealer
-            .open(&place(id.as_bytes()), sealed)
-            .map_err(|fault| JobFault::Final(fault.to_string()))?;
+        let plain = open(&self.ground, id, sealed).map_err(|fault| JobFault::Final(fault.to_string()))?;
         let handler =
             self.handlers.get(kind).ok_or_else(|| JobFault::Retry(format!("this binary has no handler for {kind}")))?;
         let limit = LEASE / 2;

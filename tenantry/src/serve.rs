@@ -1,7 +1,7 @@
 //! `tenantry serve`: the gateway's threads and the runtime behind them, from start to drain.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -64,6 +64,8 @@ pub struct Parts {
     pub smtp_url: SecretString,
     /// The cron secret and the next one.
     pub cron: Vec<SecretString>,
+    /// The program that serves, which a control starts with faulty files: `tenantry` itself, where it is.
+    pub program: Option<PathBuf>,
     /// Only in `tenantry dev`.
     pub dev: Option<DevTools>,
 }
@@ -83,6 +85,7 @@ pub fn run(path: &Path) -> Outcome {
             urls: secrets.logins.serving.clone(),
             smtp_url: secrets.smtp_url.clone(),
             cron: secrets.cron.clone(),
+            program: cli::program(),
             dev: None,
         };
         let server = start(config, ground, parts).await?;
@@ -274,7 +277,7 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
     });
     let ground = app.ground.clone();
     background.keep("change feed", move |stopped| follow(ground.clone(), stopped));
-    let (custody, probe) = (app.custody.clone(), probe(app, &parts.urls));
+    let (custody, probe) = (app.custody.clone(), probe(app, parts));
     background.keep("custody", move |stopped| custody.clone().run(Arc::clone(&probe), stopped));
     let ground = app.ground.clone();
     background.keep("usage", move |stopped| {
@@ -340,9 +343,10 @@ async fn sweep(ground: Ground) -> Result<(), Fault> {
 }
 
 /// How the posture engine reaches what it checks: over loopback, as anybody would.
-fn probe(app: &App, urls: &Urls) -> Arc<Probe> {
+fn probe(app: &App, parts: &Parts) -> Arc<Probe> {
     let sites = Sites::of(&app.config);
-    Arc::new(Probe::new(app.ground.clone(), Arc::clone(&app.config), urls.clone(), Some(sites)))
+    let probe = Probe::new(app.ground.clone(), Arc::clone(&app.config), parts.urls.clone(), Some(sites));
+    Arc::new(probe.of_program(parts.program.clone()))
 }
 
 /// A server with a known hole in row level security is refused at first. A database that was served already is

@@ -114,7 +114,7 @@ actions! {
     "person.created" AccountChange 1 Done "A person was made with a workspace that they own, by a command";
     "person.imported" AccountChange 1 Done "A person was taken over from another product";
     "person.verified" AccountChange 2 Done "A person proved an e-mail address";
-    "posture.tried" EntityManagement 2 Done "A control tried a claim, in a transaction that is rolled back";
+    "posture.tried" EntityManagement 2 Done "A control tried a claim on a canary's log";
     "role.created" EntityManagement 1 Notable "A role of the workspace's own was made";
     "role.deleted" EntityManagement 4 Notable "A role of the workspace's own was deleted";
     "role.updated" EntityManagement 3 Notable "A role of the workspace's own permits something else";

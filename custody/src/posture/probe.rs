@@ -1,16 +1,28 @@
 //! What checks try with: connections of the serving logins outside every pool, and requests over loopback.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+use tenantry_core::clock::{Clock, Timestamp};
 use tenantry_core::ids::TenantId;
 use tenantry_platform::config::Config;
 use tenantry_platform::db::{DbFault, ToSql, Urls};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::log;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::canary::Canaries;
+use super::control::{Outcome, Verdict};
 use super::sites::Sites;
+
+/// How long it counts what a trial found that leaves rows or reserves names.
+const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// What this process would write of what is logged meanwhile.
+pub type Rehearse = fn(&Clock, &dyn Fn()) -> String;
 
 /// How checks reach the running system.
 pub struct Probe {
@@ -20,9 +32,15 @@ pub struct Probe {
     pub config: Arc<Config>,
     /// Where it is served; none: the controls that send requests stay unknown.
     pub sites: Option<Sites>,
+    /// The program that serves; none: whether it refuses a faulty file stays unknown.
+    pub(super) program: Option<PathBuf>,
+    /// What this process logs with.
+    pub(super) rehearse: Rehearse,
     logins: Urls,
     /// The canaries' keys, kept so that a process makes one of each at most.
     pub(super) canaries: Canaries,
+    /// What trials found that are not made at every run.
+    kept: Mutex<BTreeMap<&'static str, (Timestamp, Verdict)>>,
 }
 
 /// A serving login.
@@ -79,7 +97,44 @@ impl Probe {
     /// A probe of the system that these logins and sites serve.
     pub fn new(ground: Ground, config: Arc<Config>, logins: Urls, sites: Option<Sites>) -> Self {
         let sites = sites.map(|sites| sites.seen_from_elsewhere(&ground.entropy));
-        Self { ground, config, sites, logins, canaries: Canaries::default() }
+        let rehearse: Rehearse = |clock, act| log::rehearse(clock, act);
+        let (canaries, kept) = (Canaries::default(), Mutex::default());
+        Self { ground, config, sites, program: None, rehearse, logins, canaries, kept }
+    }
+
+    /// With the program that serves: it is started with faulty files.
+    #[must_use]
+    pub fn of_program(self, program: Option<PathBuf>) -> Self {
+        Self { program, ..self }
+    }
+
+    /// With what a process logs with that is not this one.
+    #[must_use]
+    pub fn logging_with(self, rehearse: Rehearse) -> Self {
+        Self { rehearse, ..self }
+    }
+
+    /// Makes a trial that leaves rows or reserves names: once an hour while it holds, and each time while it does not.
+    pub(super) async fn hourly(
+        &self,
+        control: &'static str,
+        trial: impl Future<Output = Result<Verdict, Inconclusive>>,
+    ) -> Result<Verdict, Inconclusive> {
+        let now = self.ground.now();
+        let kept = self.kept.lock().get(control).cloned();
+        if let Some((at, verdict)) = kept
+            && at <= now
+            && now.duration_since(at) < KEPT
+        {
+            return Ok(verdict);
+        }
+        let verdict = trial.await?;
+        let mut kept = self.kept.lock();
+        match verdict.outcome {
+            Outcome::Pass => drop(kept.insert(control, (now, verdict.clone()))),
+            Outcome::Fail | Outcome::Unknown => drop(kept.remove(control)),
+        }
+        Ok(verdict)
     }
 
     /// Where requests go.

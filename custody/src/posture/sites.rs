@@ -1,5 +1,6 @@
 //! Requests to the running system: by loopback, with the Host that a browser would send.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::config::Config;
@@ -112,15 +114,13 @@ impl Sites {
         method: Method,
         path: &str,
         headers: &[(HeaderName, &str)],
-        body: &'static str,
+        body: impl Into<Bytes>,
     ) -> Result<Answer, Inconclusive> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, host);
         for (name, value) in headers {
             request = request.header(name, *value);
         }
-        let request = request
-            .body(Full::new(Bytes::from_static(body.as_bytes())))
-            .map_err(|error| Inconclusive(error.to_string()))?;
+        let request = request.body(Full::new(body.into())).map_err(|error| Inconclusive(error.to_string()))?;
         tokio::time::timeout(TIMEOUT, exchange(self.from, self.connect, request))
             .await
             .map_err(|_| Inconclusive(format!("{} did not answer within {} s", self.connect, TIMEOUT.as_secs())))?
@@ -157,6 +157,16 @@ impl Answer {
         let mut values = self.headers.get_all(name).iter();
         let first = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(first)
+    }
+
+    /// Its body as JSON; null where it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Its body as text.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
     }
 }
 

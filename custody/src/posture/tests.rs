@@ -3,6 +3,10 @@
 
 #[path = "tests/broken_database.rs"]
 mod broken_database;
+#[path = "tests/broken_people.rs"]
+mod broken_people;
+#[path = "tests/broken_process.rs"]
+mod broken_process;
 #[path = "tests/broken_site.rs"]
 mod broken_site;
 #[path = "tests/engine.rs"]
@@ -11,6 +15,10 @@ mod engine;
 mod matrix;
 #[path = "tests/site.rs"]
 mod site;
+#[path = "tests/site_people.rs"]
+mod site_people;
+#[path = "tests/site_team.rs"]
+mod site_team;
 #[path = "tests/upkeep.rs"]
 mod upkeep;
 

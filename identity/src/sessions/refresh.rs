@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tenantry_core::clock::Timestamp;
+use tenantry_core::ids;
 use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::http::cookie;
@@ -126,7 +127,12 @@ impl Sessions {
         standing: &Standing,
     ) -> Result<(), DbFault> {
         let root = standing.rotation.root;
-        tracing::warn!(session = %token.key.session, %root, "an old refresh token was presented; every session of its tree is ended");
+        // Posture steals tokens of its canaries: an alarm of that would hide a real one.
+        if ids::is_canary(token.key.person.uuid()) {
+            tracing::info!(session = %token.key.session, %root, "an old refresh token of a canary ended its tree");
+        } else {
+            tracing::warn!(session = %token.key.session, %root, "an old refresh token was presented; every session of its tree is ended");
+        }
         if !store::end_tree(&mut tx, root, self.ground.now(), "reuse").await? {
             return tx.commit().await;
         }

@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = &[
     ("0021_months", include_str!("migrations/0021_months.sql")),
     ("0015_keys", include_str!("migrations/0015_keys.sql")),
     ("0014_invited", include_str!("migrations/0014_invited.sql")),
+    ("0015_canaries", include_str!("migrations/0015_canaries.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

@@ -15,6 +15,9 @@ mod line;
 mod panic;
 mod writer;
 
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use tenantry_core::clock::Clock;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -47,6 +50,18 @@ pub fn install(level: LogLevel, style: Style, clock: Clock) -> Result<Logging, T
     tracing_subscriber::registry().with(filter(level)).with(masked).try_init()?;
     std::panic::set_hook(Box::new(note_panic));
     Ok(logging)
+}
+
+/// The lines that this process would write for the errors that `act` logs: masked by the same code, into memory. For
+/// whoever tries whether anything comes out of it.
+pub fn rehearse(clock: &Clock, act: impl FnOnce()) -> String {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let into = Arc::clone(&lines);
+    let masked = Masked::new(Style::Json, clock.clone(), move |line: Vec<u8>| into.lock().extend(line));
+    // No more than errors: what others log meanwhile is judged by their own level, as before.
+    let heard = tracing_subscriber::registry().with(LevelFilter::ERROR).with(masked);
+    tracing::subscriber::with_default(heard, act);
+    String::from_utf8_lossy(&lines.lock()).into_owned()
 }
 
 fn filter(level: LogLevel) -> LevelFilter {

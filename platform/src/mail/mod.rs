@@ -7,6 +7,7 @@
 //!   `Message-ID`, date and boundaries, so that servers and mailboxes can tell.
 //! - Nothing that a person wrote can add a header, a recipient or markup: addresses are parsed, header texts
 //!   lose their control characters, templates escape.
+//! - What goes to an address under `.invalid` is not sent: [`nowhere`] keeps it for a moment.
 //! - In dev the same SMTP path ends in the [`sink`], on loopback, and no mail leaves the machine.
 
 mod account;
@@ -14,6 +15,7 @@ mod compose;
 mod letters;
 mod looks;
 mod mailbox;
+pub mod nowhere;
 mod postman;
 mod samples;
 pub mod sent;
@@ -91,6 +93,7 @@ pub async fn enqueue<M: Plane + In<Everywhere>>(
     ground: &Ground,
     mail: Mail,
 ) -> Result<JobId, DbFault> {
-    let id = ids::uuid7(&ground.clock, &ground.entropy);
-    jobs::enqueue(tx, ground, JOB, &Queued { id, at: ground.now(), mail }).await
+    let (id, now) = (ids::uuid7(&ground.clock, &ground.entropy), ground.now());
+    let (kind, due) = if nowhere::is_nowhere(&mail.to) { (nowhere::JOB, nowhere::until(now)) } else { (JOB, now) };
+    jobs::enqueue_for(tx, ground, (kind, due), &Queued { id, at: now, mail }).await
 }

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::compose::compose;
 use super::looks::Looks;
-use super::{JOB, Queued, sent};
+use super::{JOB, Queued, nowhere, sent};
 use crate::config;
 use crate::jobs::{JobFault, Runner};
 
@@ -110,6 +110,7 @@ fn trusting(path: &Path, url: &str) -> Result<Tls, MailFault> {
 
 /// Sends the mails of the queue.
 pub fn attend(runner: &mut Runner, postman: Postman) {
+    nowhere::attend(runner);
     let postman = Arc::new(postman);
     runner.on(JOB, move |ground, queued: Queued| {
         let postman = Arc::clone(&postman);

@@ -66,6 +66,29 @@ async fn a_mail_arrives_once_its_change_is_committed() {
     assert!(mail.text.contains("Héllo & Co") && mail.html.contains("H\u{e9}llo &#38; Co"), "{}", mail.html);
 }
 
+/// Whoever checks our claims is written to at an address where no mailbox can be, and reads it out of the queue.
+#[tokio::test]
+async fn a_letter_to_nowhere_is_never_sent_read_once_and_forgotten() {
+    let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));
+    let (runner, nobody) = (runner(&db, &sink.url()), to("Canary@posture.invalid"));
+    for address in [&nobody, &to("other@posture.invalid"), &to("ada@invalid.example.com")] {
+        ask(&db, AddressInUse { brand: "Acme", sign_in: LINK }.mail(address.clone()))
+            .await
+            .commit()
+            .await
+            .expect("committed");
+    }
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 1, "the one that a mailbox can have");
+    let letters = mail::nowhere::take(&db.ground, &nobody).await.expect("read");
+    assert!(letters.len() == 1 && letters[0].text.contains(LINK), "{letters:?}");
+    assert_eq!(mail::nowhere::take(&db.ground, &nobody).await.expect("read").len(), 0, "it is gone");
+    db.ground.clock.advance(Duration::from_secs(601));
+    assert_eq!(runner.run_due().await.expect("the queue is read"), 1, "the other one is forgotten");
+    assert_eq!(waiting(&db).await, 0);
+    let sent: Vec<_> = sink.mailbox().newest_first().iter().map(|mail| mail.to.clone()).collect();
+    assert_eq!(sent, [["ada@invalid.example.com".to_owned()]]);
+}
+
 #[tokio::test]
 async fn what_a_person_wrote_adds_no_header_and_no_recipient() {
     let (db, sink) = (TestDb::new().await, Sink::start(Clock::fixed(kit::start())).await.expect("loopback"));

@@ -11,7 +11,7 @@ mod tenants;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -157,6 +157,13 @@ pub fn say(line: &str) {
 pub fn say_error(line: &str) {
     // There is no third place to say that nobody hears it.
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// This very program, as another process of it can be started: also after its file was replaced, where the system
+/// keeps it.
+pub fn program() -> Option<PathBuf> {
+    let own = Path::new("/proc/self/exe");
+    if own.exists() { Some(own.to_owned()) } else { std::env::current_exe().ok() }
 }
 
 /// A runtime for a command that talks to the database and ends.

@@ -44,12 +44,13 @@ pub(super) fn run(args: PostureArgs) -> Outcome {
             sites =
                 sites.with_tenants(&ready.tenant, &ready.other_tenant, Some(SecretString::from(ready.api_key.clone())));
         }
-        let probe = Arc::new(Probe::new(
+        let probe = Probe::new(
             installation.ground.clone(),
             installation.config.clone(),
             installation.urls.clone(),
             Some(sites),
-        ));
+        );
+        let probe = Arc::new(probe.of_program(super::program()));
         let findings = run_all(CONTROLS, &probe).await;
         let report = Report::new(&findings);
         match args.format {

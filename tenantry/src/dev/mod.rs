@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::Fault;
 use crate::app::{App, DevTools};
-use crate::cli::{DevArgs, Outcome, ground_at, say};
+use crate::cli::{DevArgs, Outcome, ground_at, program, say};
 use crate::demo;
 use crate::serve::{self, Parts, Server};
 use ephemeral::Ephemeral;
@@ -159,6 +159,7 @@ impl Running {
             urls,
             smtp_url: sink.url().into(),
             cron: vec![SecretString::from(secrets.cron.clone())],
+            program: program(),
             dev: Some(DevTools { mailbox: sink.mailbox(), team: team.as_ref().map(|team| team.view.clone()) }),
         };
         let server = serve::start(Arc::clone(&config), ground, parts).await?;

@@ -84,6 +84,8 @@ impl TestApp {
             urls: db.urls(),
             smtp_url: mail.url().into(),
             cron: vec![SecretString::from(CRON_SECRET.to_owned())],
+            // This program runs tests: nothing starts it once more.
+            program: None,
             dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox(), team: None }),
         };
         let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await?;

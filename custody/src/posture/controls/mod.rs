@@ -1,10 +1,15 @@
 //! Every control, in the order of the reports.
 
 mod answers;
+mod exports;
+mod people;
+mod process;
 mod record;
 mod revocation;
 mod secrets;
 mod served;
+mod sessions;
+mod team;
 mod upkeep;
 mod walls;
 
@@ -32,11 +37,19 @@ controls! {
     "privileged-functions" ["AC-8"], Isolation, "control.privileged_functions", "control.privileged_functions_check",
         ["CC6.1", "CC8.1"], walls::privileged_functions;
     "modes-apart" ["AC-7"], Isolation, "control.modes_apart", "control.modes_apart_check", ["CC6.1"], walls::modes_apart;
+    "key-modes" ["AC-14"], Isolation, "control.key_modes", "control.key_modes_check", ["CC6.1", "CC6.3"], team::key_modes;
     "serving-logins" ["AC-8"], Isolation, "control.serving_logins", "control.serving_logins_check", ["CC6.3", "CC8.1"], walls::serving_logins;
     "database-version" ["AC-8"], Isolation, "control.database_version", "control.database_version_check", ["CC7.1"], walls::database_version;
     "guard-audit" ["AC-1", "AC-15"], Access, "control.guard_audit", "control.guard_audit_check", ["CC6.1", "CC6.6"], served::guard_audit;
     "unknown-hosts" ["AC-10", "AC-11"], Access, "control.unknown_hosts", "control.unknown_hosts_check", ["CC6.6"], served::unknown_hosts;
     "request-origin" ["WEB-3"], Access, "control.request_origin", "control.request_origin_check", ["CC6.6"], served::request_origin;
+    "new-accounts" ["ID-3"], Access, "control.new_accounts", "control.new_accounts_check", ["CC6.1", "CC6.2"], people::new_accounts;
+    "same-answers" ["ID-4"], Access, "control.same_answers", "control.same_answers_check", ["CC6.1", "CC6.6"], people::same_answers;
+    "access-tokens" ["ID-8"], Access, "control.access_tokens", "control.access_tokens_check", ["CC6.1", "CC6.6"], sessions::access_tokens;
+    "token-reuse" ["ID-9"], Access, "control.token_reuse", "control.token_reuse_check", ["CC6.1", "CC6.6"], sessions::token_reuse;
+    "password-change" ["ID-10"], Access, "control.password_change", "control.password_change_check", ["CC6.1", "CC6.2"], sessions::password_change;
+    "deactivation" ["ID-11"], Access, "control.deactivation", "control.deactivation_check", ["CC6.2", "CC6.3"], sessions::deactivation;
+    "role-permissions" ["AC-2"], Access, "control.role_permissions", "control.role_permissions_check", ["CC6.3"], team::role_permissions;
     "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
     "key-expiry" ["KEY-3"], Access, "control.key_expiry", "control.key_expiry_check", ["CC6.2", "CC6.3"], revocation::key_expiry;
     "key-scopes" ["KEY-1"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;
@@ -49,13 +62,17 @@ controls! {
     "audit-intact" ["AUD-1"], Record, "control.audit_intact", "control.audit_intact_check", ["CC7.2", "CC7.3"], record::intact;
     "actors-apart" ["AUD-2"], Record, "control.actors_apart", "control.actors_apart_check", ["CC7.2"], upkeep::actors_apart;
     "key-acts" ["KEY-5"], Record, "control.key_acts", "control.key_acts_check", ["CC6.2", "CC7.2"], upkeep::key_acts;
+    "team-acts" ["AC-16"], Record, "control.team_acts", "control.team_acts_check", ["CC6.2", "CC7.2"], team::team_acts;
+    "audit-export" ["AUD-3"], Record, "control.audit_export", "control.audit_export_check", ["CC7.2", "CC7.3"], exports::audit_export;
     "audit-retention" ["AUD-4"], Record, "control.audit_retention", "control.audit_retention_check", ["CC7.2"], upkeep::audit_retention;
     "audit-room" ["AUD-1"], Record, "control.audit_room", "control.audit_room_check", ["CC7.2"], upkeep::audit_room;
     "password-hashing" ["ID-2"], Secrets, "control.password_hashing", "control.password_hashing_check", ["CC6.1"], secrets::password_hashing;
     "key-digests" ["KEY-2"], Secrets, "control.key_digests", "control.key_digests_check", ["CC6.1"], secrets::key_digests;
     "sealed-secrets" ["EN-2"], Secrets, "control.sealed_secrets", "control.sealed_secrets_check", ["CC6.1", "CC6.7"], secrets::sealed;
     "signing-keys" ["EN-2"], Secrets, "control.signing_keys", "control.signing_keys_check", ["CC6.1"], upkeep::signing_keys_turn;
+    "masked-logs" ["OBS-3"], Secrets, "control.masked_logs", "control.masked_logs_check", ["CC6.7", "CC7.2"], process::masked_logs;
     "security-headers" ["WEB-2"], Browser, "control.security_headers", "control.security_headers_check", ["CC6.6"], served::security_headers;
+    "https-only" ["EN-4"], Browser, "control.https_only", "control.https_only_check", ["CC6.6", "CC6.7"], served::https_only;
     "script-policy" ["WEB-1"], Browser, "control.script_policy", "control.script_policy_check", ["CC6.6", "CC6.8"], served::script_policy;
     "session-cookies" ["ID-5"], Browser, "control.session_cookies", "control.session_cookies_check", ["CC6.1", "CC6.7"], answers::session_cookies;
     "cross-origin" ["WEB-5"], Browser, "control.cross_origin", "control.cross_origin_check", ["CC6.6"], answers::cross_origin;
@@ -65,5 +82,6 @@ controls! {
     "idempotency" ["WEB-8"], Service, "control.idempotency", "control.idempotency_check", ["CC8.1"], upkeep::idempotency;
     "request-ids" ["OBS-1"], Service, "control.request_ids", "control.request_ids_check", ["CC7.2", "CC7.3"], answers::request_ids;
     "bounded-work" ["EV-6"], Service, "control.bounded_work", "control.bounded_work_check", ["CC7.1"], upkeep::bounded_work;
+    "faulty-settings" ["EN-5"], Service, "control.faulty_settings", "control.faulty_settings_check", ["CC8.1"], process::faulty_settings;
     "security-contact" ["EV-4"], Service, "control.security_contact", "control.security_contact_check", ["CC7.3", "CC7.4"], answers::security_contact;
 }

@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::posture::canary::{PATH, State, Which};
 use crate::posture::control::Verdict;
-use crate::posture::probe::{Inconclusive, Login, Probe};
+use crate::posture::probe::{Inconclusive, Probe};
 use crate::posture::sites::Answer;
 
 /// The promise of KEY-3.
@@ -20,13 +20,13 @@ const MALFORMED: [&str; 3] = ["/-/api/v1/audit?limit=many", "/-/api/v1/audit?lim
 /// Lets the key work, sees it work, revokes it, and measures until it is refused.
 pub(super) async fn key_revocation(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let canary = probe.canaries.hold(&probe, Which::Served).await?;
-    let test = probe.connect(Login::Test).await?;
+    let test = canary.connect(&probe).await?;
     canary.turn(&probe, &test, State::Works).await?;
-    let worked = canary.wait_for(&probe, works).await;
+    let worked = canary.wait_for(works).await;
     // Revoked again whatever happened: the key is of no use between checks.
     let revoked_at = Instant::now();
     canary.turn(&probe, &test, State::Revoked).await?;
-    let refused = canary.wait_for(&probe, is_refused).await;
+    let refused = canary.wait_for(is_refused).await;
     expect_worked(worked?)?;
     Ok(match refused? {
         Some(at) if at.duration_since(revoked_at) <= PROMISED => {
@@ -42,11 +42,11 @@ pub(super) async fn key_revocation(probe: Arc<Probe>) -> Result<Verdict, Inconcl
 /// Lets the key work, then lets its time be over.
 pub(super) async fn key_expiry(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let canary = probe.canaries.hold(&probe, Which::Served).await?;
-    let test = probe.connect(Login::Test).await?;
+    let test = canary.connect(&probe).await?;
     canary.turn(&probe, &test, State::Works).await?;
-    let worked = canary.wait_for(&probe, works).await;
+    let worked = canary.wait_for(works).await;
     canary.turn(&probe, &test, State::Over).await?;
-    let refused = canary.wait_for(&probe, is_refused).await;
+    let refused = canary.wait_for(is_refused).await;
     canary.turn(&probe, &test, State::Revoked).await?;
     expect_worked(worked?)?;
     Ok(match refused? {
@@ -90,10 +90,10 @@ fn is_clear(answer: &Answer) -> bool {
 /// A key of a tenant that is suspended, and works otherwise.
 pub(super) async fn stopped_tenants(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let canary = probe.canaries.hold(&probe, Which::Stopped).await?;
-    let test = probe.connect(Login::Test).await?;
+    let test = canary.connect(&probe).await?;
     canary.turn(&probe, &test, State::Works).await?;
-    let settled = canary.wait_for(&probe, |status| status != StatusCode::UNAUTHORIZED).await;
-    let answer = canary.present(&probe, PATH).await;
+    let settled = canary.wait_for(|status| status != StatusCode::UNAUTHORIZED).await;
+    let answer = canary.present(PATH).await;
     canary.turn(&probe, &test, State::Revoked).await?;
     let (settled, answer) = (settled?, answer?);
     let says_so = String::from_utf8_lossy(&answer.body).contains("tenant_suspended");
@@ -108,16 +108,12 @@ pub(super) async fn stopped_tenants(probe: Arc<Probe>) -> Result<Verdict, Inconc
 
 /// What the served canary's key is answered on each path while it works.
 pub(super) async fn answers_to_key(probe: &Probe, paths: &[&str]) -> Result<Vec<Answer>, Inconclusive> {
-    let canary = probe.canaries.hold(probe, Which::Served).await?;
-    let test = probe.connect(Login::Test).await?;
-    canary.turn(probe, &test, State::Works).await?;
-    let worked = canary.wait_for(probe, works).await;
+    let working = probe.canaries.work(probe, Which::Served).await?;
     let mut answers = Vec::with_capacity(paths.len());
     for path in paths {
-        answers.push(canary.present(probe, path).await);
+        answers.push(working.key().present(path).await);
     }
-    canary.turn(probe, &test, State::Revoked).await?;
-    expect_worked(worked?)?;
+    working.end(probe).await?;
     answers.into_iter().collect()
 }
 

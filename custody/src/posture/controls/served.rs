@@ -201,3 +201,36 @@ fn nonce(answer: &Answer) -> Result<String, &'static str> {
         (true, true) => Ok(nonce.to_owned()),
     }
 }
+
+/// Two years, as EN-4 promises and browsers ask before they preload.
+const HSTS_LEAST_S: u64 = 2 * 365 * 24 * 3_600;
+
+/// Reads headers: each kind of answer sends browsers to https for two years.
+pub(super) async fn https_only(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let sites = probe.sites()?;
+    if sites.scheme != "https" {
+        return Err(Inconclusive(
+            "this installation is served over http, where no browser believes the header".to_owned(),
+        ));
+    }
+    let answers = [
+        ("a page", sites.fetch(&sites.console, "/security").await?),
+        ("the sign-in page", sites.fetch(&sites.console, "/-/sign-in").await?),
+        ("a refusal of the API", sites.fetch(&sites.api, "/-/api/v1/audit").await?),
+        ("a route of the app", sites.fetch(sites.routes_host(), "/").await?),
+    ];
+    let weak = answers.iter().filter(|(_, answer)| !answer.header("strict-transport-security").is_some_and(is_strict));
+    let found: Vec<String> =
+        weak.map(|(what, _)| format!("{what} does not keep browsers to https for two years")).collect();
+    Ok(Verdict::unless(
+        &found,
+        format!("{} kinds of answers keep browsers to https for two years, subdomains too", answers.len()),
+    ))
+}
+
+/// `max-age=63072000; includeSubDomains`
+fn is_strict(value: &str) -> bool {
+    let mut parts = value.split(';').map(str::trim);
+    let age = parts.clone().find_map(|part| part.strip_prefix("max-age=")?.parse::<u64>().ok());
+    age.is_some_and(|age| age >= HSTS_LEAST_S) && parts.any(|part| part.eq_ignore_ascii_case("includesubdomains"))
+}

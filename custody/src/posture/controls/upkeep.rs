@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::Value;
-use tenantry_core::ids::TenantId;
+use tenantry_core::ids::{TenantId, is_canary};
 use tenantry_platform::db::registered;
 use tenantry_platform::signing::Purpose;
 use uuid::Uuid;
 
-use crate::posture::canary::Which;
 use crate::posture::control::Verdict;
 use crate::posture::probe::{Inconclusive, Login, Plan, Probe, Tried};
 use crate::vault::{VaultFault, signing_keys};
@@ -97,12 +96,11 @@ const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(300 * 24);
 
 /// Each of the newest keys has the row of its making, and a revoked one that of its end.
 pub(super) async fn key_acts(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
-    let canaries = Which::ALL.map(Which::id);
     let tenants = probe.newest_tenants(TENANTS_MOST).await?;
     let (mut keys, mut untold, since) = (0, 0, probe.ground.now() - KEPT);
     for login in [Login::Live, Login::Test] {
         let trial = probe.trial(login).await?;
-        for tenant in tenants.iter().filter(|tenant| !canaries.contains(&tenant.uuid())) {
+        for tenant in tenants.iter().filter(|tenant| !is_canary(tenant.uuid())) {
             trial.as_tenant(Some(*tenant)).await?;
             let row = &trial.read(UNTOLD, &[&tenant.uuid(), &ROWS_MOST, &since]).await?[0];
             keys += row.try_get::<_, i64>(0)?;

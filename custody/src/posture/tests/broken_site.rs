@@ -1,6 +1,7 @@
 //! Controls that send requests, against a site that answers well and one that lies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tenantry_core::keyformat::ApiKey;
 use tenantry_core::mode::Mode;
@@ -11,7 +12,7 @@ use tenantry_platform::kit::TestDb;
 use uuid::Uuid;
 
 use super::site::{Lie, Site, serve};
-use super::{config, expect, probe, schedule};
+use super::{config, expect, probe, run, schedule};
 
 #[tokio::test]
 async fn an_unguarded_route_fails_the_guard_audit() {
@@ -125,36 +126,42 @@ async fn a_private_key_in_the_set_and_a_purpose_without_a_key_are_seen() {
 async fn the_keys_of_the_canaries_open_nothing_between_checks() {
     let db = TestDb::new().await;
     let (_, probe) = served(&db).await;
-    for id in ["key-revocation", "key-expiry", "key-scopes", "clear-refusals", "stopped-tenants"] {
+    let controls = ["key-revocation", "key-expiry", "key-scopes", "clear-refusals", "stopped-tenants", "audit-export"];
+    for id in controls.into_iter().chain(["key-modes", "team-acts", "role-permissions"]) {
         expect(&probe, id, Outcome::Pass).await;
     }
-    let open = "select count(*), count(*) filter (where revoked_at is null) from test.api_keys";
+    let open = "select count(*), count(*) filter (where revoked_at is null) from
+                (select * from test.api_keys union all select * from live.api_keys) k";
     let row = db.administrator().await.query_one(open, &[]).await.unwrap();
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (2, 0));
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (5, 0));
 }
 
 #[tokio::test]
 async fn without_an_address_nothing_is_claimed() {
     let db = TestDb::new().await;
-    for id in ["guard-audit", "key-revocation", "script-policy", "stopped-tenants", "form-limits", "session-cookies"] {
+    let of_keys = ["guard-audit", "key-revocation", "stopped-tenants", "key-modes", "team-acts", "audit-export"];
+    let of_pages = ["script-policy", "form-limits", "session-cookies", "new-accounts", "token-reuse", "https-only"];
+    for id in of_keys.into_iter().chain(of_pages) {
         expect(&probe(&db, None), id, Outcome::Unknown).await;
     }
 }
 
-/// The site is honest, lies, and is honest again.
-async fn lied_and_mended(id: &str, lies: &[Lie]) {
+/// The site is honest, lies, and is honest again, an hour later each time.
+pub(super) async fn lied_and_mended(id: &str, lies: &[Lie]) {
     let db = TestDb::new().await;
     let (site, probe) = served(&db).await;
     expect(&probe, id, Outcome::Pass).await;
     for lie in lies {
+        db.ground.clock.advance(Duration::from_secs(3_601));
         *site.lie.lock() = *lie;
-        expect(&probe, id, Outcome::Fail).await;
+        let verdict = run(&probe, id).await.verdict;
+        assert_eq!(verdict.outcome, Outcome::Fail, "{id} and {lie:?}: {}", verdict.evidence);
         *site.lie.lock() = Lie::None;
     }
     expect(&probe, id, Outcome::Pass).await;
 }
 
-async fn served(db: &TestDb) -> (Arc<Site>, Arc<Probe>) {
+pub(super) async fn served(db: &TestDb) -> (Arc<Site>, Arc<Probe>) {
     let (site, at) = serve(db).await;
     let mut sites = Sites::of(&config());
     sites.connect = at;

@@ -55,7 +55,8 @@ async fn a_database_that_is_away_makes_every_control_unknown_and_none_pass() {
     db.ground.db.close();
     let probe = Arc::new(Probe::new(db.ground.clone(), config(), urls, None));
     let findings = run_all(CONTROLS, &probe).await;
-    for finding in &findings {
+    // The one that tries this very process and nothing beside it.
+    for finding in findings.iter().filter(|finding| finding.control.id != "masked-logs") {
         assert_eq!(finding.verdict.outcome, Outcome::Unknown, "{}: {}", finding.control.id, finding.verdict.evidence);
     }
     assert!(!Report::new(&findings).has_failed());

@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tenantry_core::ids::TenantId;
 use tenantry_core::keyformat::ApiKey;
-use tenantry_platform::kit::{TestDb, start};
+use tenantry_platform::ground::Ground;
+use tenantry_platform::kit::TestDb;
 use tokio::net::{TcpListener, TcpStream};
+use url::form_urlencoded;
+
+use super::site_team::Key;
 
 /// What the site does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +54,98 @@ pub(super) enum Lie {
     OldContact,
     PrivateKey,
     NoKey,
+    PendingSignsIn,
+    EagerSignUp,
+    LinkTwice,
+    EndlessLink,
+    KnownAddress,
+    QuickUnknown,
+    MailToNobody,
+    StoredLink,
+    LongToken,
+    AnyToken,
+    SameToken,
+    ReusedToken,
+    LivingTree,
+    OtherSessions,
+    OldPassword,
+    DeactivatedPerson,
+    Wildcard,
+    LargePage,
+    WordlessPage,
+    AnyMode,
+    MixedModes,
+    AnyPrefix,
+    SilentTeam,
+    VagueTeam,
+    NamelessInvitation,
+    EmptyExport,
+    FormulaExport,
+    CutExport,
+    NoHsts,
+    ShortHsts,
+    NarrowHsts,
 }
 
-/// The site. What it knows of keys it reads from the database, as an administrator.
+/// The site. What it knows of keys and people it reads from the database, as an administrator.
 pub(super) struct Site {
     pub(super) lie: Mutex<Lie>,
     counter: AtomicU32,
     /// Forms by address and path.
     forms: Mutex<HashMap<(IpAddr, String), u32>>,
-    database: tokio_postgres::Client,
+    pub(super) database: tokio_postgres::Client,
+    pub(super) ground: Ground,
 }
 
 /// Headers and body beside the status.
-type Reply = (StatusCode, Vec<(&'static str, String)>, String);
+pub(super) type Reply = (StatusCode, Vec<(&'static str, String)>, String);
+
+/// A request, as far as the site looks at it.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) path: &'a str,
+    pub(super) query: HashMap<String, String>,
+    pub(super) form: HashMap<String, String>,
+    pub(super) json: serde_json::Value,
+    pub(super) cookies: HashMap<&'a str, &'a str>,
+    /// The request's id.
+    pub(super) id: &'a str,
+    pub(super) lie: Lie,
+}
+
+impl<'a> Asked<'a> {
+    fn new(head: &'a Parts, body: &[u8], id: &'a str, lie: Lie) -> Self {
+        let pairs = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect();
+        let line = head.headers.get(header::COOKIE).map(|line| line.to_str().unwrap()).unwrap_or_default();
+        Self {
+            method: &head.method,
+            path: head.uri.path(),
+            query: pairs(head.uri.query().unwrap_or_default().as_bytes()),
+            form: pairs(body),
+            json: serde_json::from_slice(body).unwrap_or_default(),
+            cookies: line.split("; ").filter_map(|pair| pair.split_once('=')).collect(),
+            id,
+            lie,
+        }
+    }
+
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.form.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// Whether it is about somebody, and no form without anything in it.
+    fn is_of_people(&self) -> bool {
+        match self.path {
+            "/-/sign-in" | "/-/sign-up" | "/-/forgot-password" => !self.form.is_empty(),
+            "/-/account" | "/-/account/password" | "/-/reset-password" | "/-/invitation" => true,
+            path => path.starts_with("/-/console/"),
+        }
+    }
+}
+
+pub(super) fn plain(status: StatusCode, body: &str) -> Reply {
+    (status, Vec::new(), body.to_owned())
+}
 
 const HOSTS: [&str; 4] = ["app.localhost:4000", "api.localhost:4000", "acme.localhost:4000", "globex.localhost:4000"];
 const OPENAPI: &str = r#"{"paths":{"/-/api/v1/audit":{"get":{}},"/-/api/v1/keys/{id}":{"get":{},"delete":{},"parameters":[]},"/other":{"get":{}}}}"#;
@@ -71,7 +155,7 @@ const COOKIE: &str = "__Host-tenantry=; Path=/; Secure; HttpOnly; SameSite=Lax; 
 pub(super) async fn serve(db: &TestDb) -> (Arc<Site>, SocketAddr) {
     let database = db.administrator().await;
     let (lie, counter, forms) = (Mutex::new(Lie::None), AtomicU32::new(0), Mutex::default());
-    let site = Arc::new(Site { lie, counter, forms, database });
+    let site = Arc::new(Site { lie, counter, forms, database, ground: db.ground.clone() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let answering = Arc::clone(&site);
@@ -85,21 +169,24 @@ pub(super) async fn serve(db: &TestDb) -> (Arc<Site>, SocketAddr) {
 
 async fn connection(site: Arc<Site>, stream: TcpStream, peer: IpAddr) {
     let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let (site, (head, _)) = (Arc::clone(&site), request.into_parts());
-        async move { Ok::<_, std::convert::Infallible>(site.answer(&head, peer).await) }
+        let (site, (head, body)) = (Arc::clone(&site), request.into_parts());
+        async move {
+            let body = body.collect().await.unwrap().to_bytes();
+            Ok::<_, std::convert::Infallible>(site.answer(&head, &body, peer).await)
+        }
     });
     // A client that goes away is no matter of the test.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
 }
 
 impl Site {
-    async fn answer(&self, request: &Parts, peer: IpAddr) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Parts, body: &[u8], peer: IpAddr) -> Response<Full<Bytes>> {
         let lie = *self.lie.lock();
         let number = self.counter.fetch_add(1, Ordering::Relaxed) + 1;
         let nonce = if lie == Lie::OldNonce { format!("{:022}", 0) } else { format!("{number:022}") };
         let scripts = if lie == Lie::UnsafeInline { "'unsafe-inline'" } else { "" };
         let id = if lie == Lie::OneRequestId { "0".to_owned() } else { number.to_string() };
-        let (status, headers, body) = self.reply(request, peer, lie, &id).await;
+        let (status, headers, body) = self.reply(request, body, peer, lie, &id).await;
         let mut answer = Response::builder()
             .status(status)
             .header("content-security-policy", format!("script-src 'nonce-{nonce}' {scripts}; frame-ancestors 'none'"))
@@ -107,6 +194,9 @@ impl Site {
             .header("x-content-type-options", "nosniff")
             .header("referrer-policy", "no-referrer")
             .header("permissions-policy", "camera=()");
+        if let Some(hsts) = hsts(lie) {
+            answer = answer.header("strict-transport-security", hsts);
+        }
         if lie != Lie::NoFrameOptions {
             answer = answer.header("x-frame-options", "DENY");
         }
@@ -120,17 +210,19 @@ impl Site {
         answer.body(Full::from(body)).unwrap()
     }
 
-    async fn reply(&self, request: &Parts, peer: IpAddr, lie: Lie, id: &str) -> Reply {
+    async fn reply(&self, request: &Parts, body: &[u8], peer: IpAddr, lie: Lie, id: &str) -> Reply {
+        let asked = Asked::new(request, body, id, lie);
         let text = |name: header::HeaderName| request.headers.get(name).map(|value| value.to_str().unwrap());
         let host = text(header::HOST).unwrap();
         let bearer = text(header::AUTHORIZATION).map(|value| value.trim_start_matches("Bearer "));
         let is_own = text(header::ORIGIN) == Some("http://app.localhost:4000") || lie == Lie::AnyOrigin;
-        let plain = |status| (status, Vec::new(), String::new());
+        let plain = |status| plain(status, "");
         match (&request.method, request.uri.path()) {
             _ if !HOSTS.contains(&host) && lie != Lie::AnyHost => plain(StatusCode::NOT_FOUND),
             (&Method::POST, "/-/sign-in" | "/-/sign-out" | "/-/sign-up" | "/-/forgot-password") if !is_own => {
                 plain(StatusCode::FORBIDDEN)
             }
+            _ if asked.is_of_people() => self.of_people(&asked).await,
             (&Method::POST, "/-/sign-out") => signed_out(lie),
             (&Method::POST, path @ ("/-/sign-in" | "/-/sign-up" | "/-/forgot-password")) => self.form(peer, path, lie),
             (_, "/.well-known/security.txt") => security_txt(lie),
@@ -138,7 +230,7 @@ impl Site {
             (_, "/-/api/openapi.json") => (StatusCode::OK, Vec::new(), OPENAPI.to_owned()),
             (_, path) if path.starts_with("/-/operator/") && lie != Lie::OpenStaff => plain(StatusCode::UNAUTHORIZED),
             (_, path) if path.starts_with("/-/api/v1/") => match bearer {
-                Some(key) => self.known(key, request, lie).await,
+                Some(key) => self.known(key, request, &asked).await,
                 None => self.nobody(path, lie, id),
             },
             (_, path) if path.starts_with("/orders/") && lie != Lie::OpenRoute => plain(StatusCode::UNAUTHORIZED),
@@ -157,20 +249,30 @@ impl Site {
     }
 
     /// As a gateway without a cache would: known, neither revoked nor over, of a tenant that is served.
-    async fn known(&self, key: &str, request: &Parts, lie: Lie) -> Reply {
-        let digest = ApiKey::parse(key).unwrap().digest();
-        let sql = "select k.revoked_at is null, k.expires_at is null or k.expires_at > $2, t.status = 'active'
-                   from test.api_keys k left join control.tenants t using (tenant_id) where k.digest = $1";
-        let row = self.database.query_opt(sql, &[&digest.as_bytes().as_slice(), &start()]).await.unwrap();
+    async fn known(&self, presented: &str, request: &Parts, asked: &Asked<'_>) -> Reply {
+        let lie = asked.lie;
+        let refused = || plain(StatusCode::UNAUTHORIZED, "{}");
+        let key = match ApiKey::parse(presented) {
+            Ok(key) => key,
+            Err(_) if lie == Lie::AnyPrefix => return plain(StatusCode::OK, "{}"),
+            Err(_) => return refused(),
+        };
+        let sql = "select k.revoked_at is null, k.expires_at is null or k.expires_at > $2, t.status = 'active', k.tenant_id, k.id
+                   from (select 'live' as mode, l.* from live.api_keys l union all select 'test', e.* from test.api_keys e) k
+                   left join control.tenants t using (tenant_id) where k.digest = $1 and k.mode = $3";
+        let (digest, now, mode) = (key.digest(), self.ground.now(), key.mode().as_str());
+        let row = self.database.query_opt(sql, &[&digest.as_bytes().as_slice(), &now, &mode]).await.unwrap();
         let column = |at: usize| row.as_ref().is_some_and(|row| row.get::<_, Option<bool>>(at) == Some(true));
         let is_valid = (column(0) || lie == Lie::RevokedKey) && (column(1) || lie == Lie::ExpiredKey);
-        if !is_valid {
-            return (StatusCode::UNAUTHORIZED, Vec::new(), "{}".to_owned());
-        }
+        let Some(row) = row.as_ref().filter(|_| is_valid) else { return refused() };
         if !column(2) && lie != Lie::StoppedTenant {
-            return (StatusCode::FORBIDDEN, Vec::new(), r#"{"code":"tenant_suspended"}"#.to_owned());
+            return plain(StatusCode::FORBIDDEN, r#"{"code":"tenant_suspended"}"#);
         }
-        let (status, mut headers, body) = called(request, lie);
+        let by = Key { tenant: TenantId::from_uuid(row.get(3)), id: row.get(4), mode };
+        let (status, mut headers, body) = match self.of_team(asked, &by).await {
+            Some(reply) => reply,
+            None => called(request, lie),
+        };
         headers.extend(self.told(lie));
         (status, headers, body)
     }
@@ -197,9 +299,18 @@ impl Site {
     }
 }
 
+/// `Strict-Transport-Security`
+fn hsts(lie: Lie) -> Option<&'static str> {
+    match lie {
+        Lie::NoHsts => None,
+        Lie::ShortHsts => Some("max-age=31536000; includeSubDomains"),
+        Lie::NarrowHsts => Some("max-age=63072000"),
+        _ => Some("max-age=63072000; includeSubDomains"),
+    }
+}
+
 /// What a key of the one scope `audit:read` is answered.
 fn called(request: &Parts, lie: Lie) -> Reply {
-    let plain = |status, body: &str| (status, Vec::new(), body.to_owned());
     let is_malformed = !matches!(request.uri.query(), None | Some("limit=1"));
     match request.uri.path() {
         "/-/api/v1/keys" if lie == Lie::WordlessScope => plain(StatusCode::FORBIDDEN, "{}"),
