@@ -1,10 +1,14 @@
 //! Letters before the end: who gets them, when, and how often (KEY-3, KEY-5).
 
 use futures_util::future::join_all;
-use tenantry_platform::db::{Live, Test};
+use tenantry_identity::apikeys::Presented;
+use tenantry_identity::members;
+use tenantry_identity::users::Enrolled;
+use tenantry_platform::db::{Control, Live, Test};
+use tenantry_platform::permit::ManageMembers;
 
 use super::{house, revoke};
-use crate::house::House;
+use crate::house::{CENTRAL, House, PASSWORD};
 
 const DAY_S: u64 = 86_400;
 
@@ -69,6 +73,46 @@ async fn where_the_maker_has_left_the_owners_are_told() {
     assert_eq!(run(&house, 1).await, 1);
     let mails = house.mails().await;
     assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), [heir.person.email.as_str()]);
+}
+
+/// [KEY-1] By the verbs themselves: the key belongs to the workspace, and its end is the business of who manages its keys.
+#[tokio::test]
+async fn a_key_works_on_when_its_maker_leaves_or_deletes_the_account_and_the_owners_are_told_of_its_end() {
+    for is_gone in [false, true] {
+        let (house, acme) = house().await;
+        let bob = house.account("bobs").await;
+        house.join(&bob, &acme, "OWNER").await;
+        house.join(&acme, &bob, "OWNER").await;
+        let in_acme = Enrolled { person: bob.person.clone(), tenant: acme.tenant.clone() };
+        let (_, token) = house.key_until::<Live>(&in_acme, 20 * DAY_S).await;
+        if is_gone {
+            delete_account(&house, &bob).await
+        } else {
+            leave(&house, &in_acme).await
+        }
+        house.mails().await;
+        assert!(matches!(house.present(&token).await, Presented::Verified(_)), "the day after");
+        house.advance(10 * DAY_S);
+        assert_eq!(run(&house, 1).await, 1);
+        let told: Vec<String> = house.mails().await.into_iter().map(|mail| mail.to).collect();
+        assert_eq!(told, [acme.person.email]);
+        assert!(matches!(house.present(&token).await, Presented::Verified(_)), "until its own end");
+        house.advance(10 * DAY_S);
+        assert!(!matches!(house.present(&token).await, Presented::Verified(_)));
+    }
+}
+
+async fn leave(house: &House, who: &Enrolled) {
+    let mut tx = house.permit::<ManageMembers, Control>(who).begin(&house.db.ground);
+    members::leave(&mut tx, &house.db.ground, who.person.id).await.expect("left");
+    tx.commit_and_fence(&house.db.ground).await.expect("committed");
+}
+
+async fn delete_account(house: &House, who: &Enrolled) {
+    let mut browser = house.browser();
+    browser.sign_in(&who.person.email, PASSWORD).await.location();
+    let answer = browser.post(&format!("{CENTRAL}/-/account/delete"), &[("current", PASSWORD)]).await;
+    assert_eq!(answer.status, http::StatusCode::OK, "{}", answer.body);
 }
 
 #[tokio::test]
