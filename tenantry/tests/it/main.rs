@@ -32,6 +32,7 @@ mod networks;
 mod openapi;
 mod operator;
 mod origins;
+mod pre_commit;
 mod presets;
 mod proofs;
 mod request;
