@@ -8,10 +8,11 @@ use tenantry_platform::problem::{Kind, Problem};
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
+/// A form or a script of another site.
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let text = refused.to_string();
-        Self::new(Kind::Forbidden, format!("{}{}.", text[..1].to_uppercase(), &text[1..])).code("origin_refused")
+        Self::new(Kind::Forbidden, format!("{}{}.", text[..1].to_uppercase(), &text[1..])).code("foreign_origin")
     }
 }
 

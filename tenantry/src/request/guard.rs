@@ -79,7 +79,7 @@ pub(super) async fn check(
         return Ok(Guarded::nobody());
     }
     if origin::is_needed(request.method(), request.headers()) {
-        origin::judge(request.headers(), visit.own(), &[]).map_err(foreign)?;
+        origin::judge(request.headers(), visit.own(), &[])?;
     }
     let session = visit.session(app, request.method(), request.headers()).await?;
     Ok(session.map_or_else(Guarded::nobody, Guarded::session))
@@ -286,10 +286,4 @@ impl Visit {
         let of_credential = self.principal.as_ref().and_then(|principal| principal.parts().mode);
         of_credential.or_else(|| self.site.as_ref().and_then(super::host::Site::mode))
     }
-}
-
-/// A form or a script of another site.
-pub(super) fn foreign(refused: origin::Refused) -> Problem {
-    let text = refused.to_string();
-    Problem::new(Kind::Forbidden, format!("{}{}.", text[..1].to_uppercase(), &text[1..])).code("foreign_origin")
 }

@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 
 use super::answer::Visit;
 use super::arrival::arrived;
-use super::guard::{bearer, foreign, key, management_key, management_key_needed};
+use super::guard::{bearer, key, management_key, management_key_needed};
 use super::host;
 use super::stay::Holder;
 use crate::app::App;
@@ -132,7 +132,7 @@ async fn admit(
     }
     let is_exempt = route.is_told_by_strangers() || (route.is_for_programs() && origin::is_unsaid(headers));
     if !is_exempt && origin::is_needed(method, headers) {
-        origin::judge(headers, visit.own(), &[]).map_err(foreign)?;
+        origin::judge(headers, visit.own(), &[])?;
     }
     let session = match session(app, visit, method, headers).await {
         // A stale cookie is no reason to refuse a page that needs none.

@@ -35,7 +35,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::answer::Visit;
-use super::guard::{Guarded, bearer, foreign};
+use super::guard::{Guarded, bearer};
 use crate::app::App;
 
 /// For the look-ups after a change that names somebody: with the time between two questions, a second.
@@ -294,7 +294,7 @@ pub(super) fn check_origin(
 ) -> Result<(), Problem> {
     match guarded.holder {
         Some(Holder::Key(_)) => Ok(()),
-        Some(Holder::Session(_)) => origin::judge(request.headers(), visit.own(), &[]).map_err(foreign),
-        None => origin::judge(request.headers(), visit.own(), others).map_err(foreign),
+        Some(Holder::Session(_)) => origin::judge(request.headers(), visit.own(), &[]).map_err(Problem::from),
+        None => origin::judge(request.headers(), visit.own(), others).map_err(Problem::from),
     }
 }

@@ -7,6 +7,7 @@ use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{TenantId, uuid7};
 use tenantry_custody::audit::{Filter, Format, Readers, export};
 use tenantry_platform::db::{Context, Control, Test};
+use tenantry_platform::feed::Belief;
 use tenantry_platform::permit::{Actor, ExportAudit, Origin, Permit, RunJobs};
 use tenantry_platform::record::{self, Act};
 use uuid::Uuid;
@@ -145,7 +146,9 @@ impl Site {
             "ocsf" => Format::Ocsf,
             _ => Format::Jsonl,
         };
-        let pages: Vec<_> = export(&self.ground, readers, &filter, format).await.unwrap().try_collect().await.unwrap();
+        let belief = Belief::new(self.ground.feed.generation(), [], None);
+        let pages = export(&self.ground, (readers, belief), &filter, format).await.unwrap();
+        let pages: Vec<_> = pages.try_collect().await.unwrap();
         let text = String::from_utf8(pages.concat()).unwrap();
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let last = lines.len() - 1;
