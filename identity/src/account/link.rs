@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::{LinkId, PersonId};
+use tenantry_core::ids::{LinkId, PersonId, TenantId};
 use tenantry_core::seal::Place;
 use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::ground::Ground;
@@ -134,8 +134,21 @@ impl Identity {
         kind: &'static str,
         to: &EmailAddress,
     ) -> Result<bool, DbFault> {
+        self.may_mail_from(tx, (kind, None), to).await
+    }
+
+    /// The same for what a workspace sends, counted for each by itself: whoever is told no learns nothing of another's.
+    pub(crate) async fn may_mail_from(
+        &self,
+        tx: &mut TenantTx<Control>,
+        (kind, from): (&'static str, Option<TenantId>),
+        to: &EmailAddress,
+    ) -> Result<bool, DbFault> {
         let key = self.ground.sealer.derive("mail-budget", &[]);
-        let digest = key.sign(&[to.lookup().as_bytes()]);
+        let digest = match from {
+            None => key.sign(&[to.lookup().as_bytes()]),
+            Some(tenant) => key.sign(&[to.lookup().as_bytes(), tenant.uuid().as_bytes()]),
+        };
         let now = self.ground.now();
         let since = now.checked_sub(BUDGET_WINDOW).unwrap_or(Timestamp::MIN);
         store::spend_mail(tx, (kind, &digest), (now, since), MAILS_MOST).await

@@ -25,6 +25,8 @@ pub const MEMBERS_MOST: i64 = 5_000;
 /// Under what name a row keeps whom it is about: the log answers who was invited, and forgets it with that person.
 const INVITED: &str = "invited_email";
 const HOUR_S: u64 = 3_600;
+/// Mails to one address, sent again and again, are counted under this word.
+const BUDGET: &str = "invitation";
 
 /// Whom to invite, as what.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +42,7 @@ pub struct Invite {
 ///
 /// # Errors
 /// 422 for what is no address or no role; 403 for a role above the granter's; 409 for a member, and where the
-/// workspace has as many people or open invitations as it can.
+/// workspace has as many people or open invitations as it can; 429 where it wrote to the address too often.
 pub async fn invite(
     tx: &mut TenantTx<Control>,
     identity: &Identity,
@@ -71,7 +73,8 @@ pub async fn invite(
 /// Sends an open invitation again, with a new link and a new time. The older link opens nothing then.
 ///
 /// # Errors
-/// 404 when it is not open; 403 for a role above the granter's; 422 when nobody knows the role any more.
+/// 404 when it is not open; 403 for a role above the granter's; 422 when nobody knows the role any more; 429 where the
+/// workspace wrote to the address too often.
 pub async fn resend(
     tx: &mut TenantTx<Control>,
     identity: &Identity,
@@ -184,6 +187,9 @@ async fn mail(
     token: &Token,
     to: &EmailAddress,
 ) -> Result<(), Problem> {
+    if !identity.may_mail_from(tx, (BUDGET, Some(token.tenant)), to).await? {
+        return Err(too_many_mails());
+    }
     let options = &identity.options;
     let tenant =
         identity.tenants.by_id(token.tenant).await.map_err(Problem::unavailable)?.ok_or_else(Problem::not_found)?;
@@ -197,6 +203,11 @@ async fn mail(
     };
     mail::enqueue(tx, &identity.ground, letter.mail(to.clone())).await?;
     Ok(())
+}
+
+fn too_many_mails() -> Problem {
+    let sentence = "This address got five invitations from the workspace within an hour. Nothing was changed. Wait an hour, or tell whoever it is another way.";
+    Problem::new(Kind::TooMany, sentence).code("too_many_mails").retry_after(HOUR_S)
 }
 
 fn tenant_of(tx: &TenantTx<Control>) -> Result<TenantId, Problem> {

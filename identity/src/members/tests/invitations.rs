@@ -281,6 +281,32 @@ async fn a_workspace_has_so_many_open_invitations_and_no_more() {
     team.invite(&team.ada(), "7@x.example", "MEMBER").await.expect("one that counts already is sent again");
 }
 
+/// Withdrawn and sent again, to no end: nobody's mailbox is filled in our name [RL-4].
+#[tokio::test]
+async fn an_address_gets_five_invitations_an_hour_from_a_workspace_and_no_more() {
+    let house = House::new().await;
+    let team = Team::new(&house).await;
+    let ada = team.ada();
+    for number in 0..5 {
+        let open = team.invite(&ada, GRACE, "MEMBER").await.expect("invited");
+        if number % 2 == 0 {
+            let mut tx = team.begin(&ada);
+            let granter = Granter::Person(ada.id);
+            members::revoke_invitation(&mut tx, &house.identity, &granter, open.id).await.expect("revoked");
+            tx.commit().await.expect("committed");
+        }
+    }
+    let refused = team.invite(&ada, "Grace@Elsewhere.example", "MEMBER").await.expect_err("the sixth");
+    assert_eq!((refused.status().as_u16(), refused.code.as_ref()), (429, "too_many_mails"));
+    assert_eq!(house.mails().await.len(), 5);
+    assert_eq!(house.one::<i64>("select count(*) from control.invitations where revoked_at is null").await, 0);
+    team.invite(&ada, "other@elsewhere.example", "MEMBER").await.expect("another address");
+    let other = Team { house: &house, of: house.account("globex").await };
+    other.invite(&other.ada(), GRACE, "MEMBER").await.expect("another workspace");
+    house.advance(3_600);
+    team.invite(&ada, GRACE, "MEMBER").await.expect("an hour later");
+}
+
 #[tokio::test]
 async fn a_form_says_what_is_wrong_and_costs_no_invitation() {
     let house = House::new().await;
