@@ -7,6 +7,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+
+/// Goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+const UPTIME: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const UPTIME: ClockId = ClockId::Monotonic;
 
 /// A source of wall-clock time: the machine's, or one that a test moves.
 #[derive(Clone, Debug)]
@@ -50,6 +57,14 @@ impl Clock {
     /// Now, in whole seconds since 1970: the unit of JWT and of cookies.
     pub fn now_s(&self) -> u64 {
         self.now_ms() / 1_000
+    }
+
+    /// How long the machine has been up, also while it slept. Nobody can set it, a test's clock neither: what a lease
+    /// is measured by.
+    pub fn uptime(&self) -> Duration {
+        let now = clock_gettime(UPTIME);
+        let part = |number: i64| u64::try_from(number).unwrap_or(0);
+        Duration::from_secs(part(now.tv_sec)) + Duration::from_nanos(part(now.tv_nsec))
     }
 
     /// Moves a fixed or movable clock forward, for every holder of a clone. The machine's clock is left alone.

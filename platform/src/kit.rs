@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::db::{Database, PoolOptions, Urls, provision, provision_clone};
+use crate::feed::Feed;
 use crate::ground::Ground;
 use crate::postgres::{PrivateCluster, shared_for_tests};
 
@@ -47,7 +48,8 @@ impl TestDb {
         let entropy = Entropy::seeded(number + 1);
         let sealer = Arc::new(Sealer::new(&RootKey::generate(&entropy)));
         let db = Database::open(urls(cluster, &name), options).expect("pools can be made");
-        let ground = Ground::new(db, Clock::fixed(start()), entropy, sealer);
+        let mut ground = Ground::new(db, Clock::fixed(start()), entropy, sealer);
+        ground.feed = Feed::boundless();
         Self { ground, name, cluster }
     }
 

@@ -32,6 +32,11 @@ use crate::routes::Routers;
 use answer::Visit;
 use stay::{Wish, check_origin};
 
+/// Whether the process lives does not depend on the database.
+const HEALTH: &str = "/-/health/";
+/// How long a request waits for a node that is behind. Renewals come four times a second.
+const CATCH_UP_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// What one gateway thread holds: the shared app, and connections to the upstream of its own.
 #[derive(Debug)]
 pub struct Thread {
@@ -115,6 +120,9 @@ impl Thread {
         if let Some(answer) = front::answer_asterisk(&request) {
             return Ok(answer);
         }
+        if !request.uri().path().starts_with(HEALTH) {
+            visit.catch_up(app).await?;
+        }
         let wish = if is_asked { None } else { Wish::read(app, &request)? };
         let uri = request.uri().clone();
         let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
@@ -147,12 +155,14 @@ impl Thread {
         let identity =
             app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
         if is_asked {
+            visit.trust(app)?;
             visit.note_passage(app, route);
             return Ok(ask::yes(identity, &visit.request_id));
         }
         if let Some(page) = visit.await_app(app)? {
             return Ok(page);
         }
+        visit.trust(app)?;
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
         let upgrade = wish.map(|wish| wish.grant(&self.app, visit, guarded.holder)).transpose()?;
@@ -182,6 +192,27 @@ fn unclear_path(fault: tenantry_core::path::PathFault) -> Problem {
 }
 
 impl Visit {
+    /// Before anything cached is looked at: a node that was paused, or that the database kept waiting, hears first what
+    /// it missed.
+    pub(super) async fn catch_up(&self, app: &App) -> Result<(), Problem> {
+        let feed = &app.ground.feed;
+        if !feed.trusts(&app.ground.clock) {
+            // Whether it came in time is asked next.
+            drop(tokio::time::timeout(CATCH_UP_WITHIN, feed.ready(&app.ground.clock)).await);
+            return self.trust(app);
+        }
+        Ok(())
+    }
+
+    /// The last look before anything is forwarded: what was cached may be believed, by a lease of a second (KEY-3).
+    pub(super) fn trust(&self, app: &App) -> Result<(), Problem> {
+        if app.ground.feed.trusts(&app.ground.clock) {
+            return Ok(());
+        }
+        let sentence = "This node has not heard from the database for a moment, and does not know whether you may still do this. Try again.";
+        Err(Problem::new(Kind::Unavailable, sentence).code("node_behind").retry_after(1))
+    }
+
     /// Step 6: every window that applies, decided together.
     fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
         let verdict = app.limiter.decide(app.ground.clock.now_ms(), &charges);

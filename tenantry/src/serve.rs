@@ -22,6 +22,7 @@ use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
 use tenantry_platform::config::{Config, Environment};
 use tenantry_platform::db::Urls;
+use tenantry_platform::feed;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::idempotency;
 use tenantry_platform::jobs::{self, Runner};
@@ -32,7 +33,6 @@ use tenantry_platform::postgres::rls_advisory;
 use tenantry_platform::usage;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
 
 use crate::Fault;
 use crate::app::{App, DevTools};
@@ -52,6 +52,8 @@ const USES_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// How often the decoys follow what is stored: it changes by imports and by sign-ins after them.
 const DECOYS_EVERY: Duration = Duration::from_secs(3600);
+/// A start that has no lease on trusting its caches by then has no connection for the change feed.
+const FIRST_LEASE_WITHIN: Duration = Duration::from_secs(10);
 /// How long the end waits for work under way, and then for what was noted and is not written yet.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
@@ -60,6 +62,8 @@ const LAST_WORK: Duration = Duration::from_secs(5);
 pub struct Parts {
     /// The serving logins, for checks that must not take connections from requests.
     pub urls: Urls,
+    /// A direct connection for the change feed, which listens on it.
+    pub listen: tokio_postgres::Config,
     /// Where mail goes.
     pub smtp_url: SecretString,
     /// The cron secret and the next one.
@@ -83,6 +87,7 @@ pub fn run(path: &Path) -> Outcome {
         refuse_holes(&ground).await?;
         let parts = Parts {
             urls: secrets.logins.serving.clone(),
+            listen: secrets.logins.listen.clone(),
             smtp_url: secrets.smtp_url.clone(),
             cron: secrets.cron.clone(),
             program: cli::program(),
@@ -192,6 +197,12 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
     let app = app(&config, &ground, &parts, Upgrades::default()).await?;
     app.identity.decoys.refresh(&ground).await?;
     let background = background(&app, &schedule, &parts)?;
+    if tokio::time::timeout(FIRST_LEASE_WITHIN, ground.feed.ready(&ground.clock)).await.is_err() {
+        return Err(
+            "the change feed cannot be followed: TENANTRY_LISTEN_URL must reach the database as tenantry_control"
+                .into(),
+        );
+    }
     let served = Arc::new(ArcSwap::from_pointee(Served::new(&app)));
     let for_threads = Arc::clone(&served);
     let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
@@ -275,8 +286,11 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
         let ground = ground.clone();
         async move { vault::signing_keys::keep(&ground, &schedule, stopped).await }
     });
-    let ground = app.ground.clone();
-    background.keep("change feed", move |stopped| follow(ground.clone(), stopped));
+    let (ground, terms) = (app.ground.clone(), terms(app, parts));
+    background.keep("change feed", move |stopped| {
+        let (ground, terms) = (ground.clone(), terms.clone());
+        async move { ground.feed.follow(&ground, &terms, stopped).await }
+    });
     let (custody, probe) = (app.custody.clone(), probe(app, parts));
     background.keep("custody", move |stopped| custody.clone().run(Arc::clone(&probe), stopped));
     let ground = app.ground.clone();
@@ -293,11 +307,10 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
     Ok(background)
 }
 
-async fn follow(ground: Ground, mut stopped: watch::Receiver<bool>) {
-    tokio::select! {
-        () = ground.feed.follow(&ground) => {}
-        _ = stopped.wait_for(|stop| *stop) => {}
-    }
+fn terms(app: &App, parts: &Parts) -> feed::Terms {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = format!("{name}:{} pid {}", app.config.listen.address.port(), std::process::id());
+    feed::Terms { listen: parts.listen.clone(), name, outage_grace: app.config.database.outage_grace }
 }
 
 fn schedules(background: &mut Background, app: &Arc<App>) {

@@ -178,8 +178,10 @@ pub struct ChangedKey {
 pub struct Reach {
     /// Nodes that know of it.
     applied: u32,
-    /// Until when another node, if there is one, may at the very most believe what was before: usually a quarter of a
-    /// second.
+    /// Nodes that do not, and whose lease on believing what they knew before is over.
+    lapsed: u32,
+    /// Until when one of those may at the very most believe what was before, because it serves while the database is
+    /// down. Absent: nobody does.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     may_accept_until: Option<Timestamp>,
@@ -220,6 +222,6 @@ impl From<KeyState> for StateWord {
 
 impl From<feed::Reach> for Reach {
     fn from(reach: feed::Reach) -> Self {
-        Self { applied: reach.applied, may_accept_until: reach.may_accept_until }
+        Self { applied: reach.applied, lapsed: reach.lapsed, may_accept_until: reach.may_accept_until }
     }
 }

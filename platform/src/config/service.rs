@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::parse;
 use super::routes::Kind;
 use super::section::{Choice, Section};
+use crate::feed::GRACE_MOST;
 
 /// `[mail]`. The server's URL is a secret.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct DatabasePools {
     pub max_connections: u16,
     /// How long a request waits for a free one.
     pub wait: Duration,
+    /// How long a node serves from memory while the database is known to be down. Zero: not at all.
+    pub outage_grace: Duration,
 }
 
 /// `[root_key]`.
@@ -155,6 +158,7 @@ impl DatabasePools {
         Self {
             max_connections: section.number("max_connections", 8, 1..=1_000),
             wait: Duration::from_millis(section.number("wait_ms", 5_000, 1..=60_000)),
+            outage_grace: Duration::from_secs(section.number("outage_grace_s", 120, 0..=GRACE_MOST.as_secs())),
         }
     }
 }

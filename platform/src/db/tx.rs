@@ -52,6 +52,8 @@ pub struct TenantTx<M: Plane> {
     context: Context,
     acting: Acting,
     changes: Vec<Change>,
+    /// The transaction's number, once it has announced a change.
+    number: Option<String>,
     new_subjects: Vec<uuid::Uuid>,
     state: State,
 }
@@ -75,6 +77,7 @@ impl<M: Plane> TenantTx<M> {
             context,
             acting,
             changes: Vec::new(),
+            number: None,
             new_subjects: Vec::new(),
             state: State::Idle,
         }
@@ -86,13 +89,14 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// A change that was announced in this transaction, to be applied after it.
-    pub(crate) fn push_change(&mut self, change: Change) {
+    pub(crate) fn push_change(&mut self, change: Change, number: String) {
         self.changes.push(change);
+        self.number = Some(number);
     }
 
-    /// What was announced so far.
-    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
+    /// What was announced so far, and the transaction's number, by which other nodes know it.
+    pub(crate) fn take_changes(&mut self) -> (Vec<Change>, Option<String>) {
+        (std::mem::take(&mut self.changes), self.number.take())
     }
 
     /// Subjects whose keys this transaction made: not to be trusted beyond it before it commits.

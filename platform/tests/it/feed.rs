@@ -1,22 +1,68 @@
-//! What other processes tell, and when it is heard (KEY-3, ID-11, AC-12).
+//! What other processes tell, when it is heard, and who waits for whom (KEY-3, ID-11, AC-12).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tenantry_core::clock::Clock;
 use tenantry_core::ids::uuid7;
-use tenantry_platform::feed::POLL;
+use tenantry_platform::db::{Context, Control, Database, PoolOptions};
+use tenantry_platform::feed::{Change, ChangeKind, LEASE, Reach, Terms};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::kit::TestDb;
+use tenantry_platform::permit::{Actor, Authenticate, Permit};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Far above the poll of 250 ms: only a change that is never told takes so long.
 const LONG: Duration = Duration::from_secs(10);
 
-/// Announces as another process does, in whatever transaction the connection has open.
+/// Another process on the same database: its own pools, caches and lease.
+struct Node {
+    ground: Ground,
+    stop: watch::Sender<bool>,
+    following: JoinHandle<()>,
+}
+
+impl Node {
+    async fn start(db: &TestDb) -> Self {
+        Self::with(db, Duration::ZERO).await
+    }
+
+    async fn with(db: &TestDb, outage_grace: Duration) -> Self {
+        let pools = Database::open(db.urls(), PoolOptions::default()).expect("pools");
+        let ground = Ground::new(pools, Clock::system(), db.ground.entropy.clone(), Arc::clone(&db.ground.sealer));
+        let terms = Terms { listen: db.urls().control, name: "a node".to_owned(), outage_grace };
+        let (stop, stopped) = watch::channel(false);
+        let follower = ground.clone();
+        let following = tokio::spawn(async move { follower.feed.clone().follow(&follower, &terms, stopped).await });
+        tokio::time::timeout(LONG, ground.feed.ready(&ground.clock)).await.expect("the first lease comes");
+        Self { ground, stop, following }
+    }
+
+    fn trusts(&self) -> bool {
+        self.ground.feed.trusts(&self.ground.clock)
+    }
+
+    async fn leave(self) {
+        self.stop.send_replace(true);
+        self.following.await.expect("it ends");
+    }
+}
+
+async fn take_away(ground: &Ground, subject: Uuid) -> Reach {
+    let permit = Permit::<Authenticate, Control>::minted(Context::default(), Actor::system("test", "test"));
+    let mut tx = permit.begin(ground);
+    tx.announce(ground, Change { kind: ChangeKind::Key, subject }).await.expect("announced");
+    tx.commit_and_fence(ground).await.expect("committed")
+}
+
+/// Announces in whatever transaction the connection has open.
 async fn announce(ground: &Ground, client: &Client, subject: Uuid) {
     let (id, at) = (uuid7(&ground.clock, &ground.entropy), ground.now());
-    client.execute("select doors.announce($1, 'key', $2, $3)", &[&id, &subject, &at]).await.expect("announced");
+    client.execute("select doors.announce_change($1, 'key', $2, $3)", &[&id, &subject, &at]).await.expect("announced");
 }
 
 async fn next(heard: &mut UnboundedReceiver<Uuid>) -> Uuid {
@@ -29,13 +75,12 @@ async fn a_change_is_told_at_once_and_once_while_another_transaction_stays_open(
     let [slow, quick] = [db.login("tenantry_test").await, db.login("tenantry_control").await];
     // It holds its number from here on, below those of all that follow, and nothing below it is decided.
     slow.batch_execute("begin; select pg_current_xact_id()").await.expect("begun");
+    let node = Node::start(&db).await;
     let (tell, mut heard) = unbounded_channel();
-    db.ground.feed.listen(move |change| {
+    node.ground.feed.listen(move |change| {
         // The test is over when nobody hears it.
         let _ = tell.send(change.subject);
     });
-    let ground = db.ground.clone();
-    let following = tokio::spawn(async move { ground.feed.clone().follow(&ground).await });
 
     let [first, second, last] = [1, 2, 3].map(Uuid::from_u128);
     announce(&db.ground, &quick, first).await;
@@ -45,48 +90,76 @@ async fn a_change_is_told_at_once_and_once_while_another_transaction_stays_open(
     announce(&db.ground, &slow, last).await;
     slow.batch_execute("commit").await.expect("committed");
     assert_eq!(next(&mut heard).await, last, "what appears behind others is not lost");
-    following.abort();
 }
 
 #[tokio::test]
-async fn whoever_cannot_hear_of_revocations_believes_its_cache_for_two_minutes_and_no_longer() {
+async fn a_revocation_answers_when_every_node_has_applied_it() {
     let db = TestDb::new().await;
-    let ground = db.ground.clone();
-    let following = tokio::spawn(async move { ground.feed.clone().follow(&ground).await });
-    let cached = settled(&db.ground).await;
-    let admin = db.administrator().await;
-    let cut = "revoke execute on function doors.changes_since(xid8, integer) from tenantry_control";
-    admin.batch_execute(cut).await.expect("cut off");
-    db.ground.clock.advance(Duration::from_secs(119));
-    assert!(db.ground.feed.holds(cached, &[]), "nothing can be revoked while the database is away for all");
-    db.ground.clock.advance(Duration::from_secs(2));
-    until(|| !db.ground.feed.holds(cached, &[])).await;
-
-    let mend = "grant execute on function doors.changes_since(xid8, integer) to tenantry_control";
-    admin.batch_execute(mend).await.expect("mended");
-    let again = settled(&db.ground).await;
-    db.ground.clock.advance(Duration::from_secs(100));
-    assert!(db.ground.feed.holds(again, &[]), "what is looked up afterwards holds");
-    following.abort();
+    let (one, two, three) = (Node::start(&db).await, Node::start(&db).await, Node::start(&db).await);
+    for number in 1..=50 {
+        let subject = Uuid::from_u128(number);
+        let before = [&two, &three].map(|node| node.ground.feed.generation());
+        let reach = take_away(&one.ground, subject).await;
+        assert_eq!(reach, Reach { applied: 3, lapsed: 0, may_accept_until: None });
+        for (node, began) in [&two, &three].into_iter().zip(before) {
+            assert!(!node.ground.feed.holds(began, &[subject]), "it was told before the answer");
+        }
+    }
 }
 
-/// The generation once nothing voids everything any more.
-async fn settled(ground: &Ground) -> u64 {
-    let mut known = u64::MAX;
+#[tokio::test]
+async fn nobody_waits_for_a_node_that_has_left() {
+    let db = TestDb::new().await;
+    let (one, two) = (Node::start(&db).await, Node::start(&db).await);
+    two.leave().await;
+    assert_eq!(take_away(&one.ground, Uuid::from_u128(1)).await.applied, 1);
+}
+
+#[tokio::test]
+async fn a_node_that_hears_nothing_has_no_lease_when_the_revocation_answers() {
+    let db = TestDb::new().await;
+    let (one, two) = (Node::start(&db).await, Node::start(&db).await);
+    let admin = db.administrator().await;
+    // Its renewals hang, as behind a network that carries nothing: the other one's do, too.
+    admin.batch_execute("begin; lock table control.nodes in share mode").await.expect("locked");
+    let reach = take_away(&one.ground, Uuid::from_u128(1)).await;
+    assert!(!two.trusts(), "its lease is over");
+    assert_eq!((reach.applied, reach.lapsed, reach.may_accept_until), (1, 1, None));
+    admin.batch_execute("commit").await.expect("unlocked");
+    tokio::time::timeout(LONG, two.ground.feed.ready(&two.ground.clock)).await.expect("it catches up");
+}
+
+#[tokio::test]
+async fn whom_the_database_does_not_know_believes_nothing_that_was_cached() {
+    let db = TestDb::new().await;
+    let node = Node::start(&db).await;
+    let cached = node.ground.feed.generation();
+    assert!(node.ground.feed.holds(cached, &[]));
+    // As in a copy of an hour ago.
+    db.administrator().await.batch_execute("update control.nodes set beat = 0").await.expect("older");
+    until(|| !node.ground.feed.holds(cached, &[])).await;
+    tokio::time::timeout(LONG, node.ground.feed.ready(&node.ground.clock)).await.expect("it is a node again");
+}
+
+#[tokio::test]
+async fn a_lease_ends_by_itself_when_the_login_may_no_longer_renew_it() {
+    let db = TestDb::new().await;
+    let node = Node::with(&db, Duration::from_secs(120)).await;
+    let cut = "revoke execute on function doors.renew_node(uuid, bigint, pg_snapshot) from tenantry_control";
+    db.administrator().await.batch_execute(cut).await.expect("cut off");
     tokio::time::timeout(LONG, async {
-        while std::mem::replace(&mut known, ground.feed.generation()) != known || known == 0 {
-            tokio::time::sleep(POLL * 3).await;
+        while node.trusts() {
+            tokio::time::sleep(LEASE / 20).await;
         }
     })
     .await
-    .expect("the feed is read");
-    known
+    .expect("a database that answers is not down, whatever the grace is");
 }
 
 async fn until(is_so: impl Fn() -> bool) {
     let waiting = async {
         while !is_so() {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(LONG, waiting).await.expect("it becomes so");

@@ -156,6 +156,7 @@ impl Running {
         let sink = Sink::start(ground.clock.clone()).await?;
         let team = start_team(&wanted.args.command, &config).await?;
         let parts = Parts {
+            listen: urls.control.clone(),
             urls,
             smtp_url: sink.url().into(),
             cron: vec![SecretString::from(secrets.cron.clone())],

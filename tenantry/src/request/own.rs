@@ -48,6 +48,9 @@ pub(super) async fn answer(
         true => judge_again(app, visit, route, &head, body).await?,
         false => (generation, holder, axum::body::Body::new(body)),
     };
+    if visit.principal.is_some() {
+        visit.trust(app)?;
+    }
     let mode = visit.principal.as_ref().and_then(|principal| principal.parts().mode).or_else(|| visit.mode());
     let mut request = Request::from_parts(head, body);
     let belief = belief(generation, holder.as_ref(), visit.principal.as_deref());
@@ -76,6 +79,7 @@ async fn judge_again(
     body: Incoming,
 ) -> Result<(u64, Option<Holder>, axum::body::Body), Problem> {
     let body = arrived(body).await;
+    visit.catch_up(app).await?;
     let generation = app.ground.feed.generation();
     visit.site = Some(host::site(app, &head.headers, &head.uri).await?);
     Ok((generation, admit(app, visit, route, head).await?, body))

@@ -82,6 +82,7 @@ impl TestApp {
         let mail = Sink::start(db.ground.clock.clone()).await.unwrap();
         let parts = Parts {
             urls: db.urls(),
+            listen: db.urls().control,
             smtp_url: mail.url().into(),
             cron: vec![SecretString::from(CRON_SECRET.to_owned())],
             // This program runs tests: nothing starts it once more.

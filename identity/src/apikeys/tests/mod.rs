@@ -305,7 +305,7 @@ async fn programs_make_list_and_revoke_keys() {
     assert_eq!(
         (revoked.json()["key"]["state"].as_str(), &revoked.json()["reach"]),
         // Another node may be cut off from the feed: it believes what it has for two minutes at most.
-        (Some("revoked"), &json!({ "applied": 1, "may_accept_until": "2026-06-15T12:02:01Z" }))
+        (Some("revoked"), &json!({ "applied": 1, "lapsed": 0 }))
     );
     assert_eq!(refusal(&house.present(&child).await), Some(&Refusal::Unknown));
 }
