@@ -42,7 +42,8 @@ impl Words {
 
     /// "7 days", "36 hours": a span in the largest unit that is exact.
     pub fn hours(&self, hours: u64) -> String {
-        let (unit, count) = if hours > 24 && hours.is_multiple_of(24) { ("time.day", hours / 24) } else { ("time.hour", hours) };
+        let (unit, count) =
+            if hours > 24 && hours.is_multiple_of(24) { ("time.day", hours / 24) } else { ("time.hour", hours) };
         self.count(unit, usize::try_from(count).unwrap_or(usize::MAX))
     }
 

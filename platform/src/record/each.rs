@@ -48,7 +48,8 @@ pub async fn append_each<P: SystemPermission, M: Plane + In<Everywhere>>(
     for (permit, notes) in logs {
         let tenant = tenant_of(permit)?;
         let key = |subject| keys.get(&(tenant, subject)).map(Arc::clone);
-        let held = Keys { marks: key(MARKS), subject: key(acting.actor.subject).ok_or_else(erased_meanwhile)?, about: None };
+        let held =
+            Keys { marks: key(MARKS), subject: key(acting.actor.subject).ok_or_else(erased_meanwhile)?, about: None };
         for Note { act, event } in notes {
             let row = AuditRow::new::<M>(ground, tenant, &acting, act.clone(), &held);
             let event = event.as_ref().map(|(kind, data)| EventRow::new(ground, kind, data.clone()));
