@@ -154,7 +154,7 @@ pub(crate) async fn record_everywhere(
     tx: &mut TenantTx<Control>,
     act: &Act,
 ) -> Result<Vec<TenantId>, DbFault> {
-    everywhere(ground, tx, act, None).await
+    everywhere(ground, tx, |_| act.clone(), None).await
 }
 
 /// The same with the event that tells each of these tenants' apps.
@@ -163,20 +163,31 @@ pub(crate) async fn tell_everywhere(
     tx: &mut TenantTx<Control>,
     told: &Told,
 ) -> Result<Vec<TenantId>, DbFault> {
-    everywhere(ground, tx, &told.act, Some((told.kind, &told.data))).await
+    everywhere(ground, tx, |_| told.act.clone(), Some((told.kind, &told.data))).await
+}
+
+/// The same where one tenant's log says what is none of the others' business.
+pub(crate) async fn tell_each(
+    ground: &Ground,
+    tx: &mut TenantTx<Control>,
+    act: impl Fn(TenantId) -> Act,
+    event: (&'static EventKind, &Value),
+) -> Result<Vec<TenantId>, DbFault> {
+    everywhere(ground, tx, act, Some(event)).await
 }
 
 async fn everywhere(
     ground: &Ground,
     tx: &mut TenantTx<Control>,
-    act: &Act,
+    act: impl Fn(TenantId) -> Act,
     event: Option<(&'static EventKind, &Value)>,
 ) -> Result<Vec<TenantId>, DbFault> {
     let tenants: Vec<TenantId> = store::memberships(tx).await?.into_iter().map(|found| found.tenant.id).collect();
-    let note = Note { act: act.clone(), event: event.map(|(kind, data)| (kind, data.clone())) };
     let there = |tenant: &TenantId| system(Context { tenant: Some(*tenant), ..tx.context() }, tx);
     let there: Vec<_> = tenants.iter().map(there).collect();
-    let logs: Vec<_> = there.iter().map(|permit| (permit, vec![note.clone()])).collect();
+    let event = event.map(|(kind, data)| (kind, data.clone()));
+    let note = |tenant: &TenantId| vec![Note { act: act(*tenant), event: event.clone() }];
+    let logs: Vec<_> = there.iter().zip(&tenants).map(|(permit, tenant)| (permit, note(tenant))).collect();
     record::append_each(tx, ground, &logs).await?;
     Ok(tenants)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids;
+use tenantry_core::ids::{self, TenantId};
 use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::http::cookie;
@@ -15,7 +15,7 @@ use tenantry_platform::problem::Problem;
 use tenantry_platform::record::Act;
 
 use super::access::AccessClaims;
-use super::open::{Told, no_cookies, tell_everywhere};
+use super::open::{no_cookies, tell_each};
 use super::refresh_token::RefreshToken;
 use super::staff::StaffSession;
 use super::store::{self, Rotation, Standing};
@@ -136,11 +136,9 @@ impl Sessions {
         if !store::end_tree(&mut tx, root, self.ground.now(), "reuse").await? {
             return tx.commit().await;
         }
-        let facts = json!({ "presented": token.counter, "newest": standing.rotation.counter, "host": standing.host });
-        let act = Act::new("session.reuse_detected", "session", token.key.session).with(facts);
         let data = json!({ "id": token.key.session, "person_id": token.key.person });
-        let told = Told { act, kind: &events::SESSION_REUSE_DETECTED, data };
-        tell_everywhere(&self.ground, &mut tx, &told).await?;
+        let act = |tenant| reuse_in(tenant, token, standing);
+        tell_each(&self.ground, &mut tx, act, (&events::SESSION_REUSE_DETECTED, &data)).await?;
         tx.announce(&self.ground, Change { kind: ChangeKind::Session, subject: root.uuid() }).await?;
         tx.commit_and_fence(&self.ground).await.map(drop)
     }
@@ -180,6 +178,16 @@ async fn mark_used(
     let mut tx = Permit::<Authenticate, Control>::system(context, actor, Origin::default()).begin(ground);
     store::mark_used(&mut tx, session.id, rotation, at).await?;
     tx.commit().await
+}
+
+/// What a tenant's log says of it. Where else the person works is none of its business: a tenant's host is named to that
+/// tenant alone, the central one to all.
+fn reuse_in(tenant: TenantId, token: &RefreshToken, standing: &Standing) -> Act {
+    let mut facts = json!({ "presented": token.counter, "newest": standing.rotation.counter });
+    if standing.rotation.tenant.is_none_or(|(own, _)| own == tenant) {
+        facts["host"] = json!(standing.host);
+    }
+    Act::new("session.reuse_detected", "session", token.key.session).with(facts)
 }
 
 impl Refreshed {

@@ -3,15 +3,20 @@
 use futures_util::future::join_all;
 use tenantry_core::random::Entropy;
 use tenantry_identity::sessions::{ACCESS_COOKIE, REFRESH_COOKIE, Refreshed, Reuse};
+use tenantry_identity::users::Enrolled;
 use tenantry_platform::permit::Origin;
 
-use super::signed_in;
+use super::{sign_in, signed_in};
 use crate::house::{Browser, CENTRAL, House};
 
 const TENANT: &str = "http://acme.localhost:8600";
 
 async fn refresh(house: &House, browser: &Browser<'_>) -> Refreshed {
-    house.identity.sessions.refresh(&browser.headers(CENTRAL), CENTRAL, Origin::default()).await.expect("an answer")
+    refresh_at(CENTRAL, house, browser).await
+}
+
+async fn refresh_at(host: &str, house: &House, browser: &Browser<'_>) -> Refreshed {
+    house.identity.sessions.refresh(&browser.headers(host), host, Origin::default()).await.expect("an answer")
 }
 
 /// The refresh token that a refresh gave.
@@ -23,8 +28,12 @@ fn token_of(refreshed: &Refreshed) -> String {
 
 /// The browser after it took both cookies.
 fn took<'a>(browser: &Browser<'a>, refreshed: &Refreshed) -> Browser<'a> {
+    took_at(CENTRAL, browser, refreshed)
+}
+
+fn took_at<'a>(host: &str, browser: &Browser<'a>, refreshed: &Refreshed) -> Browser<'a> {
     let mut next = browser.clone();
-    next.take(CENTRAL, &refreshed.cookies);
+    next.take(host, &refreshed.cookies);
     next
 }
 
@@ -69,6 +78,25 @@ async fn whoever_presents_an_old_token_ends_the_whole_tree() {
     assert!(!third.is_signed_in(CENTRAL).await && !third.is_signed_in(TENANT).await);
     assert!(refresh(&house, &third).await.session.is_none(), "the newest token is over as well");
     assert_eq!(house.actions().await.get("session.reuse_detected"), Some(&1), "told once");
+}
+
+/// Both workspaces hear of it, and the other one not where else the person works.
+#[tokio::test]
+async fn the_host_of_a_stolen_session_stands_in_the_log_of_its_own_workspace_alone() {
+    let house = House::new().await;
+    let (acme, globex) = (house.account("acme").await, house.account("globex").await);
+    house.join(&acme, &globex, "MEMBER").await;
+    let mut first = sign_in(&house).await;
+    first.hand_off(TENANT).await.location();
+    let second = took_at(TENANT, &first, &refresh_at(TENANT, &house, &first).await);
+    refresh_at(TENANT, &house, &second).await;
+    assert_eq!(refresh_at(TENANT, &house, &first).await.reuse, Reuse::TreeEnded);
+    let host = async |of: &Enrolled| -> Option<String> {
+        let (row, id) =
+            ("select metadata->>'host' from control.audit where action = 'session.reuse_detected'", of.tenant.id);
+        house.one(&format!("{row} and tenant_id = '{id}'")).await
+    };
+    assert_eq!((host(&acme).await.as_deref(), host(&globex).await), (Some(TENANT), None));
 }
 
 #[tokio::test]
@@ -171,7 +199,7 @@ async fn any_order_of_tabs_thieves_and_clocks_goes_as_the_rules_say() {
     let chance = Entropy::seeded(42);
     let mut reuses = 0;
     for _ in 0..24 {
-        let mut held = vec![super::sign_in(&house).await];
+        let mut held = vec![sign_in(&house).await];
         let mut oracle = Oracle::default();
         for step in 0..24 {
             let [what, back, wait] = chance.bytes::<3>().map(i64::from);
