@@ -125,6 +125,53 @@ async fn an_owner_who_is_demoted_while_the_other_ones_account_ends_is_kept() {
     assert_eq!(beside(&team, &first, second, demote(&ada)).await.as_deref(), Some(KEPT));
 }
 
+/// The first hands over to Max, whose account the second ends: it looks at the workspace that is about to be his.
+#[tokio::test]
+async fn whoever_is_made_the_owner_while_their_account_ends_keeps_it_or_gets_nothing() {
+    let house = House::new().await;
+    for is_ended_first in [false, true] {
+        let team = Team { house: &house, of: house.account(if is_ended_first { "globex" } else { "acme" }).await };
+        let slug = if is_ended_first { "zoe" } else { "max" };
+        let (ada, max) = (team.ada(), team.member(slug, "MEMBER").await);
+        let administrator = house.db.administrator().await;
+        administrator.batch_execute(&format!("delete from control.tenants where slug = '{slug}'")).await.expect("done");
+        let made = format!("update memberships set owner = true, role = 'OWNER' where person_id = '{}'", max.id);
+        let hand_over = format!("{made}; {}", demote(&ada));
+        let ends = format!("update control.persons set status = 'deactivated' where person_id = '{}'", max.id);
+        let (first, inner) = (house.db.administrator().await, inside(&team, "read committed").await);
+        first.batch_execute("begin").await.expect("begun");
+        let second = if is_ended_first {
+            assert_eq!(refused(&first, &ends).await, None);
+            beside(&team, &first, inner, hand_over).await
+        } else {
+            assert_eq!(refused(&inner, &hand_over).await, None);
+            beside(&team, &inner, first, ends).await
+        };
+        assert_eq!(second.as_deref(), Some(KEPT), "ended first: {is_ended_first}");
+        assert_eq!(team.owners().await, 1);
+        let sql = "select count(*) from control.memberships m join control.persons p using (person_id) where owner and status = 'active'";
+        assert_eq!(house.one::<i64>(&format!("{sql} and tenant_id = '{}'", team.of.tenant.id)).await, 1);
+    }
+}
+
+/// Whoever owns nothing is ended whatever became of the workspace.
+#[tokio::test]
+async fn a_members_account_ends_also_where_the_workspace_has_no_active_owner() {
+    let house = House::new().await;
+    let team = Team::new(&house).await;
+    let max = team.member("max", "MEMBER").await;
+    let administrator = house.db.administrator().await;
+    let broken = format!(
+        "delete from control.tenants where slug = 'max'; alter table control.persons disable trigger keep_an_owner;
+         update control.persons set status = 'deactivated' where person_id = '{}';
+         alter table control.persons enable trigger keep_an_owner",
+        team.ada().id
+    );
+    administrator.batch_execute(&broken).await.expect("broken from outside");
+    let ends = format!("update control.persons set status = 'deactivated' where person_id = '{}'", max.id);
+    assert_eq!(refused(&administrator, &ends).await, None);
+}
+
 #[tokio::test]
 async fn the_last_owners_account_is_neither_ended_nor_deleted_and_the_whole_workspace_is() {
     let house = House::new().await;
