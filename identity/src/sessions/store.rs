@@ -38,7 +38,7 @@ sql! {
         where person_id = $1 and id = $2 and counter = $3 and successor_used_at is null";
     AsPerson OnlyControl END_ROOT = "
         update sessions set ended_at = $3, end_reason = $4
-        where person_id = $1 and id = $2 and ended_at is null returning true";
+        where person_id = $1 and id = $2 and root_id = id and ended_at is null returning true";
     AsPerson OnlyControl END_TREE = "
         update sessions set ended_at = $3, end_reason = $4
         where person_id = $1 and root_id = $2 and ended_at is null";

@@ -57,6 +57,19 @@ async fn another_persons_session_does_not_exist() {
     assert!(ada.is_signed_in(CENTRAL).await && ada.get(&at(LIST)).await.body.matches("/revoke\"").count() == 0);
 }
 
+/// A child is ended with its root and not by itself: "ended" was said of it, and every cache believed it.
+#[tokio::test]
+async fn a_part_of_a_sign_in_is_none_of_the_list_and_is_not_ended_alone() {
+    let house = House::new().await;
+    let (mut here, mut there) = (ada(&house).await, signed_in(&house).await);
+    there.hand_off(TENANT).await.location();
+    let Known::Verified(child) = there.known(TENANT).await else { panic!("signed in") };
+    assert_ne!(child.id, child.root);
+    assert_eq!(revoke(&mut here, &child.id.to_string()).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(house.one::<i64>("select count(*) from control.sessions where ended_at is not null").await, 0);
+    assert!(there.is_signed_in(TENANT).await);
+}
+
 #[tokio::test]
 async fn all_others_end_together_and_none_twice() {
     let house = House::new().await;
