@@ -20,9 +20,11 @@ use super::who;
 pub(super) const MOST: u16 = 200;
 /// Rows of one answer when nothing is said.
 pub(super) const USUAL: u16 = 50;
-/// Rows of an address's mark that are opened for one answer of a plane: an erased person's, who used that address
-/// often, are all opened in vain. Beyond it the answer is short and says where to go on.
+/// Rows of an address's mark that are opened for one answer of a plane, of all its actors: an erased person's, who used
+/// that address often, are all opened in vain. Beyond it the answer is short and says where to go on.
 const OPENED_MOST: usize = 5_000;
+/// Rows read at a time where an address is asked for, however few are wanted: most of them may be another's.
+const OPENED_AT_A_TIME: usize = MOST as usize;
 
 /// A permission that lets somebody see the log.
 pub trait ReadsAudit: Permission {}
@@ -149,7 +151,9 @@ pub(super) async fn read<P: ReadsAudit, M: Plane + In<Everywhere>>(
 where
     Database: HasStore<M>,
 {
-    let mut reading = Reading { ground, tx: permit.begin(ground), ip: wanted.ip, erased: HashSet::new() };
+    // An equal share each, so that the answer comes as far with one actor as with another.
+    let opened_most = OPENED_MOST / wanted.spans.len().max(1);
+    let mut reading = Reading { ground, tx: permit.begin(ground), ip: wanted.ip, erased: HashSet::new(), opened_most };
     let mark = match wanted.ip {
         None => None,
         Some(ip) => match record::find_mark(&mut reading.tx, ground, ip).await? {
@@ -210,11 +214,14 @@ struct Reading<'a, M: Plane> {
     ip: Option<IpAddr>,
     /// Whose keys are gone: asked for once.
     erased: HashSet<Uuid>,
+    /// Rows of one span, after which it is left where it is.
+    opened_most: usize,
 }
 
 impl<M: Plane + In<Everywhere>> Reading<'_, M> {
     async fn stretch(&mut self, mut span: Span, order: Order, most: usize) -> Result<Stretch, DbFault> {
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let at_a_time = if self.ip.is_some() { most.max(OPENED_AT_A_TIME) } else { most };
+        let limit = i64::try_from(at_a_time).unwrap_or(i64::MAX);
         let (mut entries, mut opened) = (Vec::with_capacity(most), 0);
         loop {
             let rows = store::rows(&mut self.tx, &span, order, limit).await?;
@@ -225,9 +232,9 @@ impl<M: Plane + In<Everywhere>> Reading<'_, M> {
                 }
             }
             opened += rows.len();
-            let last = rows.last().filter(|_| rows.len() == most).map(|row| row.get::<_, Uuid>(0));
+            let last = rows.last().filter(|_| rows.len() == at_a_time).map(|row| row.get::<_, Uuid>(0));
             let Some(last) = last else { return Ok(Stretch { entries, horizon: None }) };
-            if entries.len() >= most || opened >= OPENED_MOST {
+            if entries.len() >= most || opened >= self.opened_most {
                 return Ok(Stretch { entries, horizon: Some(AuditId::from_uuid(last)) });
             }
             match order {
