@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::db::{Context, DbFault, Everywhere, In, Jobs, Plane, Row, TenantTx};
 use crate::ground::Ground;
 use crate::permit::{Actor, Origin, Permit, RunJobs};
+use crate::sweep;
 
 /// Jobs claimed at a time, and run at the same time: one that waited for its turn could outlive its lease.
 const CLAIM_MOST: i64 = 16;
@@ -48,7 +49,10 @@ crate::sql! {
     AsQueue JobsOnly DONE = "delete from jobs where id = $1";
     AsQueue JobsOnly AGAIN = "update jobs set claimed_until = null, due_at = $2, last_error = $3 where id = $1";
     AsQueue JobsOnly FAILED = "update jobs set claimed_until = null, failed_at = $2, last_error = $3 where id = $1";
-    AsQueue JobsOnly FORGET = "delete from jobs where failed_at < $1";
+    AsQueue JobsOnly FORGET = "
+        delete from jobs where id = any (array(
+            select id from jobs where failed_at < $1 limit $2::integer for update skip locked))
+        returning id";
 }
 
 /// Why a job did not succeed.
@@ -215,11 +219,16 @@ impl Runner {
 }
 
 /// Deletes what failed for good some time ago: a payload may be a mail to somebody.
-pub async fn forget_failed(ground: &Ground) -> Result<(), DbFault> {
+pub async fn forget_failed(ground: &Ground) -> Result<i64, DbFault> {
     let before = ground.now().checked_sub(FAILED_KEPT).unwrap_or(Timestamp::MIN);
+    sweep::until_few(|| forget_some(ground, before)).await
+}
+
+async fn forget_some(ground: &Ground, before: Timestamp) -> Result<i64, DbFault> {
     let mut tx = permit("forget").begin(ground);
-    tx.execute(&FORGET, &[&before]).await?;
-    tx.commit().await
+    let gone = tx.query(&FORGET, &[&before, &sweep::BATCH]).await?.len();
+    tx.commit().await?;
+    Ok(i64::try_from(gone).unwrap_or(i64::MAX))
 }
 
 pub(crate) fn permit(name: &str) -> Permit<RunJobs, Jobs> {

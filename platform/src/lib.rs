@@ -21,4 +21,5 @@ pub mod postgres;
 pub mod problem;
 pub mod record;
 pub mod signing;
+pub mod sweep;
 pub mod usage;

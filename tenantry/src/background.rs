@@ -16,6 +16,9 @@ use crate::Fault;
 
 /// After a panic: one that comes again at once must not fill the log.
 const REST: Duration = Duration::from_secs(1);
+/// When a schedule has its first turn, at the latest: a house that is started anew every night must not miss those that
+/// come once in hours. From, and until, so that nodes that start together do not all begin at once.
+const FIRST: (Duration, Duration) = (Duration::from_secs(120), Duration::from_secs(300));
 /// After a turn of a schedule that failed, where the next one is further away: from, and until, so that nodes do not
 /// try again all at once.
 const RETRY: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(120));
@@ -51,7 +54,8 @@ impl Background {
         });
     }
 
-    /// Runs `work` now and again. A failure is logged and tried again soon.
+    /// Runs `work` some minutes after the start at the latest, and then now and again. A failure is logged and tried
+    /// again soon.
     pub(crate) fn every<F>(
         &mut self,
         name: &'static str,
@@ -83,7 +87,7 @@ async fn turns<F>(
 ) where
     F: Future<Output = Result<(), Fault>>,
 {
-    let mut pause = period;
+    let mut pause = within(period, FIRST, &entropy);
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -93,10 +97,14 @@ async fn turns<F>(
             Ok(()) => period,
             Err(fault) => {
                 tracing::warn!(task = name, %fault, "a scheduled task failed and is tried again soon");
-                period.min(entropy.between(RETRY.0, RETRY.1))
+                within(period, RETRY, &entropy)
             }
         };
     }
+}
+
+fn within(period: Duration, (least, most): (Duration, Duration), entropy: &Entropy) -> Duration {
+    period.min(entropy.between(least, most))
 }
 
 #[cfg(test)]
@@ -124,5 +132,14 @@ mod tests {
         again.notified().await;
         background.end(Duration::from_secs(5)).await;
         assert_eq!(begun.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn the_first_turn_comes_within_minutes_and_not_on_all_nodes_at_once() {
+        let (entropy, hour) = (Entropy::seeded(1), Duration::from_secs(3_600));
+        let [one, other] = [within(hour, FIRST, &entropy), within(hour, FIRST, &entropy)];
+        assert!(one != other && one.max(other) <= Duration::from_secs(300), "{one:?} {other:?}");
+        let second = Duration::from_secs(1);
+        assert_eq!(within(second, FIRST, &entropy), second);
     }
 }

@@ -342,17 +342,29 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
         async move { identity.decoys.refresh(&identity.ground).await.map_err(Fault::from) }
     });
     let ground = app.ground.clone();
-    background.every("sweep", SWEEP_EVERY, move || sweep(ground.clone()));
+    background.every("sweep", SWEEP_EVERY, move || {
+        let ground = ground.clone();
+        async move { sweep(&ground).await }
+    });
 }
 
-async fn sweep(ground: Ground) -> Result<(), Fault> {
-    tenantry_identity::sessions::sweep(&ground).await?;
-    idempotency::sweep(&ground).await?;
-    usage::sweep(&ground).await?;
-    tenantry_edge::csp::sweep(&ground).await?;
-    tenantry_identity::members::sweep(&ground).await?;
-    mail::sent::sweep(&ground).await?;
-    Ok(jobs::forget_failed(&ground).await?)
+/// Deletes what is over. Each sweep has its turn, whatever became of the others.
+///
+/// # Errors
+/// What did not work, each with its name.
+pub async fn sweep(ground: &Ground) -> Result<(), Fault> {
+    let swept = [
+        ("sessions", tenantry_identity::sessions::sweep(ground).await),
+        ("idempotency", idempotency::sweep(ground).await),
+        ("usage", usage::sweep(ground).await),
+        ("reports", tenantry_edge::csp::sweep(ground).await),
+        ("invitations", tenantry_identity::members::sweep(ground).await),
+        ("mails", mail::sent::sweep(ground).await),
+        ("jobs", jobs::forget_failed(ground).await),
+    ];
+    let faults = swept.into_iter().filter_map(|(name, gone)| Some(format!("{name}: {}", gone.err()?)));
+    let faults: Vec<String> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
 }
 
 /// How the posture engine reaches what it checks: over loopback, as anybody would.

@@ -2,7 +2,7 @@
 
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::TenantId;
-use tenantry_platform::db::{Database, DbFault, HasStore, Jobs, Mode, Row, TenantBatch, TenantTx};
+use tenantry_platform::db::{Database, DbFault, HasStore, Mode, Row, TenantBatch};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Permission, Permit};
 
@@ -31,7 +31,7 @@ tenantry_platform::sql! {
     AsTenant Modes LIST = "
         select directive, blocked, path, is_enforced, reports, first_at, last_at from csp_reports
         where tenant_id = $1 order by last_at desc, reports desc limit 500";
-    AsDoor JobsOnly SWEEP = "select doors.sweep_csp_reports($1)";
+    AsDoor JobsOnly SWEEP = "select doors.sweep_csp_reports($1, $2)";
 }
 
 /// Adds a tenant's groups to the batch.
@@ -67,8 +67,8 @@ where
     Ok(permit.read(ground, &LIST, &[]).await?.iter().map(read).collect())
 }
 
-pub(super) async fn sweep(tx: &mut TenantTx<Jobs>, before: Timestamp) -> Result<i64, DbFault> {
-    Ok(tx.query_one(&SWEEP, &[&before]).await?.get(0))
+pub(super) async fn sweep(ground: &Ground, before: Timestamp) -> Result<i64, DbFault> {
+    tenantry_platform::sweep::drain(ground, "csp", &SWEEP, &[&before]).await
 }
 
 fn read(row: &Row) -> (Report, Aggregate) {

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::TenantId;
 use tenantry_core::mode::Mode as ModeWord;
-use tenantry_platform::db::{Context, Database, DbFault, HasStore, Jobs, Live, Mode, Test};
+use tenantry_platform::db::{Context, Database, DbFault, HasStore, Live, Mode, Test};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Actor, Observe, Origin, Permission, Permit, RunJobs};
+use tenantry_platform::permit::{Actor, Observe, Origin, Permission, Permit};
 use tokio::sync::watch;
 
 use super::report::Report;
@@ -85,10 +85,5 @@ where
 /// # Errors
 /// What the database says.
 pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
-    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), Actor::system("job", "csp"), Origin::default());
-    let mut tx = permit.begin(ground);
-    let before = ground.now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-    let swept = store::sweep(&mut tx, before).await?;
-    tx.commit().await?;
-    Ok(swept)
+    store::sweep(ground, ground.now().checked_sub(KEPT).unwrap_or(Timestamp::MIN)).await
 }

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{KeyId, LinkId, PersonId};
-use tenantry_platform::db::{Context, Control, DbFault, Jobs, Row, TenantTx};
+use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
-use tenantry_platform::permit::{Actor, Origin, Permission, Permit, ReadMembers, RunJobs};
+use tenantry_platform::permit::{Permission, Permit, ReadMembers};
 use uuid::Uuid;
 
 use super::role::Granter;
@@ -48,7 +48,7 @@ tenantry_platform::sql! {
         update invitations set accepted_at = $3, accepted_by = $4
         where tenant_id = $1 and digest = $2 and accepted_at is null and revoked_at is null and expires_at > $3
         returning id, email, role, invited_by, invited_by_key, created_at, sent_at, expires_at";
-    AsQueue JobsOnly SWEEP = "select doors.sweep_invitations($1)";
+    AsQueue JobsOnly SWEEP = "select doors.sweep_invitations($1, $2)";
 }
 
 /// How long an invitation is kept after its end: long enough to be asked about, and an address no longer.
@@ -128,13 +128,8 @@ pub async fn list_invitations(
 /// # Errors
 /// When the database does not answer.
 pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
-    let actor = Actor::system("job", "sweep_invitations");
-    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), actor, Origin::default());
     let before = ground.now().checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-    let mut tx = permit.begin(ground);
-    let gone = tx.query_one(&SWEEP, &[&before]).await?.get(0);
-    tx.commit().await?;
-    Ok(gone)
+    tenantry_platform::sweep::drain(ground, "sweep_invitations", &SWEEP, &[&before]).await
 }
 
 /// Invitations that can be accepted now. Serialised for the tenant until the transaction ends.

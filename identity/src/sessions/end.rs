@@ -4,11 +4,11 @@ use ::http::{HeaderMap, HeaderValue};
 use serde_json::json;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::{PersonId, SessionId};
-use tenantry_platform::db::{Context, Control, DbFault, Jobs, TenantTx};
+use tenantry_platform::db::{Context, Control, DbFault, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::cookie;
-use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit, RunJobs};
+use tenantry_platform::permit::{Actor, Authenticate, Origin, Permit};
 use tenantry_platform::problem::Problem;
 use tenantry_platform::record::Act;
 
@@ -125,9 +125,5 @@ pub(crate) async fn end_others(
 /// When the database does not answer.
 pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
     let now = ground.now();
-    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), Actor::system("job", "sweep"), Origin::default());
-    let mut tx = permit.begin(ground);
-    let gone = store::sweep(&mut tx, now, now.checked_sub(KEPT).unwrap_or(Timestamp::MIN)).await?;
-    tx.commit().await?;
-    Ok(gone)
+    store::sweep(ground, now, now.checked_sub(KEPT).unwrap_or(Timestamp::MIN)).await
 }

@@ -65,7 +65,7 @@ sql! {
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
     AsDoor OnlyControl LOOK_AT_CODE = "select data from doors.look_at_code($1, $2)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
-    AsQueue JobsOnly SWEEP = "select doors.sweep($1, $2)";
+    AsQueue JobsOnly SWEEP = "select doors.sweep($1, $2, $3)";
 }
 
 /// A session as it is first written.
@@ -354,12 +354,8 @@ pub(super) async fn take_code(
 }
 
 /// Deletes links, codes, reservations and sessions that ended long ago, and answers how many.
-pub(super) async fn sweep(
-    tx: &mut TenantTx<tenantry_platform::db::Jobs>,
-    now: Timestamp,
-    sessions_before: Timestamp,
-) -> Result<i64, DbFault> {
-    Ok(tx.query_one(&SWEEP, &[&now, &sessions_before]).await?.get(0))
+pub(super) async fn sweep(ground: &Ground, now: Timestamp, sessions_before: Timestamp) -> Result<i64, DbFault> {
+    tenantry_platform::sweep::drain(ground, "sweep", &SWEEP, &[&now, &sessions_before]).await
 }
 
 /// Of the sessions that ended, the roots.

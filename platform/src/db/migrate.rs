@@ -34,6 +34,7 @@ const FILES: &[(&str, &str)] = &[
     ("0015_canaries", include_str!("migrations/0015_canaries.sql")),
     ("0040_nodes", include_str!("migrations/0040_nodes.sql")),
     ("0016_owners", include_str!("migrations/0016_owners.sql")),
+    ("0022_sweeps", include_str!("migrations/0022_sweeps.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

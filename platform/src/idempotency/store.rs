@@ -6,13 +6,10 @@ use tenantry_core::ids::TenantId;
 use tenantry_core::seal::Place;
 
 use super::{Asked, KEPT};
-use crate::db::{Context, DbFault, In, Jobs, Plane, Row, Served, TenantTx};
+use crate::db::{DbFault, In, Plane, Row, Served, TenantTx};
 use crate::ground::Ground;
-use crate::permit::{Actor, Origin, Permit, RunJobs};
 use crate::problem::Problem;
-
-/// Rows that one statement of the sweep takes: it is over long before its time limit.
-const SWEPT_MOST: i32 = 5_000;
+use crate::sweep;
 
 crate::sql! {
     AsDoor Served CLAIM = "
@@ -86,18 +83,7 @@ pub(super) fn open(ground: &Ground, asked: &Asked, kept: &Kept) -> Result<Vec<u8
 /// # Errors
 /// What the database says; what was swept until then stays swept.
 pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
-    let actor = Actor::system("job", "idempotency");
-    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), actor, Origin::default());
-    let mut all = 0;
-    loop {
-        let mut tx = permit.begin(ground);
-        let swept: i64 = tx.query_one(&SWEEP, &[&ground.now(), &SWEPT_MOST]).await?.get(0);
-        tx.commit().await?;
-        all += swept;
-        if swept < i64::from(SWEPT_MOST) {
-            return Ok(all);
-        }
-    }
+    sweep::drain(ground, "idempotency", &SWEEP, &[&ground.now()]).await
 }
 
 fn read(row: &Row, tenant: TenantId, asked: &Asked, who: &str) -> Result<Kept, Problem> {

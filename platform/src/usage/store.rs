@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::Kind;
 use super::count::{Cell, Counts};
 use super::read::Grain;
-use crate::db::{Database, DbFault, HasStore, In, Jobs, Operator, Plane, Row, Served, TenantBatch, TenantTx};
+use crate::db::{Database, DbFault, HasStore, In, Operator, Plane, Row, Served, TenantBatch};
 use crate::ground::Ground;
 use crate::permit::{Operate, Permission, Permit};
+use crate::sweep;
 
 crate::sql! {
     // Each minute is also a part of its hour and its day. In one order, so that two nodes never wait for each other
@@ -25,7 +26,7 @@ crate::sql! {
         select kind, at, total from usage
         where tenant_id = $1 and subject = $2 and grain = $3 and at >= $4";
     AsDoor OnlyOperator READ_ALL = "select kind, at, total from doors.operator_usage($1, $2)";
-    AsDoor JobsOnly SWEEP = "select doors.sweep_usage($1, $2, $3)";
+    AsDoor JobsOnly SWEEP = "select doors.sweep_usage($1, $2, $3, $4)";
 }
 
 /// Adds a tenant's cells to the batch.
@@ -77,10 +78,10 @@ fn counted(rows: &[Row]) -> Vec<(Kind, Timestamp, u64)> {
 
 /// Deletes what is older than each grain is kept.
 pub(super) async fn sweep(
-    tx: &mut TenantTx<Jobs>,
+    ground: &Ground,
     minutes: Timestamp,
     hours: Timestamp,
     days: Timestamp,
 ) -> Result<i64, DbFault> {
-    Ok(tx.query_one(&SWEEP, &[&minutes, &hours, &days]).await?.get(0))
+    sweep::drain(ground, "usage", &SWEEP, &[&minutes, &hours, &days]).await
 }

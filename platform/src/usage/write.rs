@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::count::{Cell, Counts};
 use super::{Book, FLUSH_EVERY, Usage, store};
-use crate::db::{Context, Control, Database, DbFault, HasStore, In, Jobs, Live, Plane, Served, Test, WrittenBatch};
+use crate::db::{Context, Control, Database, DbFault, HasStore, In, Live, Plane, Served, Test, WrittenBatch};
 use crate::ground::Ground;
-use crate::permit::{Actor, Observe, Origin, Permit, RunJobs};
+use crate::permit::{Actor, Observe, Origin, Permit};
 
 /// Tenants whose counts commit together: what one failing commit puts back.
 const TENANTS_A_COMMIT: usize = 200;
@@ -156,10 +156,6 @@ fn by_tenant(cells: &[(Cell, Counts)]) -> impl Iterator<Item = &[(Cell, Counts)]
 /// # Errors
 /// What the database says.
 pub async fn sweep(ground: &Ground) -> Result<i64, DbFault> {
-    let permit = Permit::<RunJobs, Jobs>::system(Context::default(), Actor::system("job", "usage"), Origin::default());
     let ago = |span: SignedDuration| ground.now().checked_sub(span).unwrap_or(Timestamp::MIN);
-    let mut tx = permit.begin(ground);
-    let swept = store::sweep(&mut tx, ago(MINUTES_KEPT), ago(HOURS_KEPT), ago(DAYS_KEPT)).await?;
-    tx.commit().await?;
-    Ok(swept)
+    store::sweep(ground, ago(MINUTES_KEPT), ago(HOURS_KEPT), ago(DAYS_KEPT)).await
 }

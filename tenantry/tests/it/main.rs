@@ -43,6 +43,7 @@ mod serve;
 mod sessions;
 mod signing;
 mod statements;
+mod sweep;
 mod tour;
 mod usage;
 mod verifier;
