@@ -142,4 +142,24 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(within(second, FIRST, &entropy), second);
     }
+
+    #[tokio::test]
+    async fn a_task_that_failed_is_tried_again() {
+        let (tried, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let mut background = Background::new();
+        let (count, ring) = (Arc::clone(&tried), Arc::clone(&again));
+        background.every("sweeping", Duration::from_millis(1), move || {
+            let (is_first, ring) = (count.fetch_add(1, Ordering::SeqCst) == 0, Arc::clone(&ring));
+            async move {
+                if is_first {
+                    return Err("the database is away".into());
+                }
+                ring.notify_one();
+                Ok(())
+            }
+        });
+        again.notified().await;
+        background.end(Duration::from_secs(5)).await;
+        assert!(tried.load(Ordering::SeqCst) > 1);
+    }
 }

@@ -178,6 +178,27 @@ async fn a_request_that_failed_leaves_its_key_free() {
     assert!(!is_replayed(&create(&key, TOKEN, "CI").send().await.expect(201)));
 }
 
+/// Closed: what could be done twice is not done at all.
+#[tokio::test]
+async fn where_the_store_takes_no_claim_or_no_answer_nothing_is_changed() {
+    let app = TestApp::new().await;
+    let key = maker(&app.tenant("acme").await).await;
+    let database = app.db.administrator().await;
+    let rows =
+        async || [app.count("live.api_keys").await, app.count("live.audit").await, app.count("live.events").await];
+    let before = rows().await;
+    for door in [
+        "claim_idempotency(text, bytea, text, text, bytea, timestamptz, timestamptz)",
+        "keep_answer(text, bytea, bytea, smallint, bytea)",
+    ] {
+        database.batch_execute(&format!("revoke execute on function doors.{door} from tenantry_live")).await.unwrap();
+        create(&key, TOKEN, "CI").send().await.expect(500);
+        assert_eq!((rows().await, app.count("control.idempotency").await), (before, 0), "{door}");
+        database.batch_execute(&format!("grant execute on function doors.{door} to tenantry_live")).await.unwrap();
+    }
+    assert!(!is_replayed(&create(&key, TOKEN, "CI").send().await.expect(201)));
+}
+
 #[tokio::test]
 async fn the_table_shows_neither_key_nor_answer() {
     let app = TestApp::new().await;

@@ -209,6 +209,22 @@ async fn invented_reports_fill_no_table() {
     assert!((200..250).contains(&rows), "{rows}");
 }
 
+/// Open: a page that is still broken reports again.
+#[tokio::test]
+async fn reports_that_cannot_be_written_are_lost_and_the_next_ones_are_not() {
+    let app = TestApp::new().await;
+    app.tenant("acme").await;
+    let database = app.db.administrator().await;
+    let body = r#"{ "csp-report": { "document-uri": "https://x.example/", "effective-directive": "img-src" } }"#;
+    for (login, rows) in [("revoke insert on live.csp_reports from", 0), ("grant insert on live.csp_reports to", 1)] {
+        database.batch_execute(&format!("{login} tenantry_live")).await.unwrap();
+        let kind = HeaderValue::from_static("application/csp-report");
+        app.call("POST", "acme", "/-/csp-reports").bytes(kind, body.to_owned()).send().await.expect(204);
+        app.server.app.reports.flush(&app.db.ground).await.unwrap();
+        assert_eq!(app.count("live.csp_reports").await, rows);
+    }
+}
+
 #[tokio::test]
 async fn a_program_renames_only_what_it_has_read() {
     let app = TestApp::new().await;

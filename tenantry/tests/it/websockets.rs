@@ -193,6 +193,19 @@ async fn a_session_that_is_over_closes_its_sockets() {
     assert!(is_closed(socket).await);
 }
 
+/// Something changed about whoever opened it, and the database does not say what: closed, and not believed.
+#[tokio::test]
+async fn one_that_cannot_be_judged_anew_is_closed() {
+    let app = TestApp::new().await;
+    let socket = open(&app.tenant("acme").await.stand_in("ada@acme.example", "MEMBER").await, "acme").await;
+    let database = app.db.administrator().await;
+    database.batch_execute("revoke select on control.sessions from tenantry_control").await.unwrap();
+    let change = "select doors.announce(gen_random_uuid(), 'person', person_id, now())
+                  from control.persons where email = 'ada@acme.example'";
+    database.batch_execute(change).await.unwrap();
+    assert!(is_closed(socket).await);
+}
+
 #[tokio::test]
 async fn a_closed_one_frees_its_place() {
     let app = TestApp::new().await;

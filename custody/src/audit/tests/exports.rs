@@ -84,6 +84,17 @@ async fn a_file_that_was_cut_off_lacks_its_last_record() {
     }
 }
 
+/// Closed: whoever has lines, has left a row.
+#[tokio::test]
+async fn an_export_that_can_leave_no_row_gives_no_line() {
+    let house = House::new().await;
+    house.act_often(3).await;
+    let outside = house.db.administrator().await;
+    outside.batch_execute("revoke insert on live.audit from tenantry_live").await.unwrap();
+    let begun = export(house.ground(), house.exporting(), &Filter::default(), Format::Jsonl).await;
+    assert!(begun.is_err());
+}
+
 #[tokio::test]
 async fn a_slow_reader_holds_no_connection() {
     let house = House::new().await;

@@ -97,6 +97,21 @@ async fn no_canary_person_stays_and_no_app_hears_of_any() {
     assert_eq!(db.administrator().await.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
+#[tokio::test]
+async fn somebody_left_over_from_a_check_that_was_cut_off_goes_before_the_next_one() {
+    let db = TestDb::new().await;
+    let (_, probe) = served(&db).await;
+    let outside = db.administrator().await;
+    let left_over = "with p as (insert into control.persons (person_id, email, email_lower, name, status, created_at)
+                                values ('00000000-0001-7000-8000-70656f706c35', 'a@b.c', 'a@b.c', 'Left over', 'active', now()))
+                     insert into control.emails (email_lower, person_id)
+                     values ('a@b.c', '00000000-0001-7000-8000-70656f706c35')";
+    outside.batch_execute(left_over).await.unwrap();
+    expect(&probe, "deactivation", Outcome::Pass).await;
+    let count = "select (select count(*) from control.persons) + (select count(*) from control.emails)";
+    assert_eq!(outside.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
 /// Two processes check at the same time: the people are the same ones.
 #[tokio::test]
 async fn checks_of_two_processes_wait_for_each_other() {

@@ -47,6 +47,26 @@ async fn a_suspended_tenant_is_refused_by_the_running_process() {
     workspaces_are_made(&dev).await;
     staff_comes_and_goes(&dev).await;
     signing_keys_rotate(&dev).await;
+    people_are_brought_in(&dev).await;
+}
+
+/// A line that cannot be taken stops no other one, and fails the command; run again, it brings in nobody twice.
+async fn people_are_brought_in(dev: &Dev) {
+    let (place, line) = (tempfile::tempdir().unwrap(), |name: &str| {
+        format!("{{\"email\":\"{name}@elsewhere.example\",\"name\":\"{name}\"}}")
+    });
+    let file = place.path().join("people.jsonl");
+    std::fs::write(&file, [line("ada"), "no person".to_owned(), line("bob")].join("\n")).unwrap();
+    for (new, known) in [(2, 0), (0, 2)] {
+        let said = dev.command(&["people", "import", file.to_str().unwrap()]).await;
+        assert_eq!(said.code, Some(1), "{}", said.out);
+        assert!(
+            said.out.contains(&format!(
+                "{new} people were imported, {known} have an account already, 1 lines were refused"
+            ))
+        );
+        assert!(said.err.contains("line 2:"), "{}", said.err);
+    }
 }
 
 /// The running process sends the mail, and serves the host that it had refused before.
