@@ -146,7 +146,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_failed_is_tried_again() {
         let (tried, again) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let mut background = Background::new();
+        let mut background = Background::new(Entropy::seeded(1));
         let (count, ring) = (Arc::clone(&tried), Arc::clone(&again));
         background.every("sweeping", Duration::from_millis(1), move || {
             let (is_first, ring) = (count.fetch_add(1, Ordering::SeqCst) == 0, Arc::clone(&ring));

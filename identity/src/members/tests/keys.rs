@@ -167,7 +167,7 @@ async fn keys_of_before_have_the_role_that_their_makers_have_and_none_where_nobo
     let administrator = house.db.administrator().await;
     let older = "update live.api_keys set person_behind = null, role_behind = null";
     administrator.batch_execute(older).await.expect("as it was");
-    let file = include_str!("../../../../platform/src/db/migrations/0015_keys.sql");
+    let file = include_str!("../../../../platform/src/db/migrations/0019_keys.sql");
     let (begin, end) =
         ("alter table control.memberships no force", "alter table control.memberships force row level security;");
     let (from, to) = (file.find(begin).expect("the begin"), file.find(end).expect("the end") + end.len());
