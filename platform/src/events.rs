@@ -164,8 +164,9 @@ event, or an event without its change, does not exist. It belongs to one workspa
 | `type` | text | One of the words below. |
 | `data` | object | The fields below. A newer version may add some; ignore what you do not know. |
 
-Events are kept in the order of their commits for each workspace and mode; the delivery to your own endpoint builds on
-that. Of people an event says only which one: ask the management API for the rest (`docs/management-api.md`).
+Nothing delivers events yet: they are written and kept, for each workspace and mode. Until they are delivered, an app
+follows what changes by the lists of the [management API](management-api.md), which lose nothing. Of people an event says
+only which one: ask the management API for the rest.
 
 This page is written from the registry in the code. Run the test `events` with `TENANTRY_ACCEPT=1` to write it anew.
 ";

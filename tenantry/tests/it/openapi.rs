@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tenantry::openapi;
 use tenantry::routes::{Access, OwnRoutes};
+use tenantry_core::{keyformat, management_key};
 
 use crate::app::TestApp;
 use crate::checked_in::expect_file;
@@ -26,6 +27,15 @@ fn each_route_for_keys_is_described_and_each_description_is_served() {
     let served = served.iter().filter(|route| matches!(route.access, Access::Key(_) | Access::Management(_)));
     let served: BTreeSet<String> = served.map(|route| format!("{} {}", route.method.as_str(), route.path)).collect();
     assert_eq!(operations.collect::<BTreeSet<_>>(), served);
+}
+
+/// Secret scanners are told what leaked keys look like.
+#[test]
+fn the_patterns_of_keys_are_published_as_they_are() {
+    let page = include_str!("../../../docs/management-api.md");
+    for pattern in [keyformat::SCANNER_REGEX, management_key::SCANNER_REGEX] {
+        assert!(page.contains(&format!("`{pattern}`")), "{pattern}");
+    }
 }
 
 /// A scope that the table asks for stands in the description of the refusal.
