@@ -10,6 +10,9 @@ const BATCH_MAX: usize = 20;
 /// Longest directive, origin or path that is kept; the rest is cut.
 const TEXT_BYTES_MAX: usize = 200;
 
+/// The directive of what stands for all that have no place of their own: no word of a report.
+pub(super) const REST: &str = "*";
+
 /// What was stopped where, without anything that could name a person: no query, no fragment, no user name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Report {
@@ -113,10 +116,15 @@ impl New {
 }
 
 impl Report {
+    /// What stands for all that have no place of their own.
+    pub(super) fn rest() -> Self {
+        Self { directive: REST.to_owned(), blocked: String::new(), path: String::new(), is_enforced: false }
+    }
+
     fn new(directive: &str, blocked: Option<&str>, document: Option<&str>, disposition: Option<&str>) -> Self {
         Self {
             // Old browsers name the directive with its sources.
-            directive: cut(directive.split(' ').next().unwrap_or_default()),
+            directive: word(directive.split(' ').next().unwrap_or_default()),
             blocked: cut(&blocked.map_or_else(|| "unknown".to_owned(), origin)),
             path: cut(&document.map_or_else(|| "unknown".to_owned(), path)),
             is_enforced: disposition != Some("report"),
@@ -132,6 +140,12 @@ fn origin(blocked: &str) -> String {
         Err(_) if blocked.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') => blocked.to_owned(),
         Err(_) => "unknown".to_owned(),
     }
+}
+
+/// A directive's name as the standard writes them, so that nobody calls one otherwise.
+fn word(directive: &str) -> String {
+    let is_word = !directive.is_empty() && directive.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if is_word { cut(directive) } else { "unknown".to_owned() }
 }
 
 fn path(document: &str) -> String {

@@ -14,11 +14,10 @@ use tenantry_platform::problem::{Kind, Problem};
 
 use super::report::{NotAReport, REPORT_BYTES_MAX, Report, parse};
 
-/// Groups of a tenant between two writings. One page of an app shows a handful; beyond this only the total counts,
-/// so that whoever invents reports fills nothing.
-const GROUPS_A_TENANT: u32 = 50;
-/// Groups of a tenant that find room when all others have taken the rest.
-const GROUPS_SURE: u32 = 5;
+/// Groups of a tenant's mode between two writings. One page of an app shows a handful.
+const GROUPS_A_TENANT: usize = 50;
+/// Groups of a tenant's mode that find room when all others have taken the rest.
+const GROUPS_SURE: usize = 5;
 /// Groups of all tenants before only sure ones are left: about 500 bytes each.
 const GROUPS_MOST: usize = 5_000;
 
@@ -33,8 +32,8 @@ pub struct Aggregate {
     pub last: Timestamp,
 }
 
-/// A group: whose pages, in which mode, and what was stopped where.
-pub(super) type Group = (TenantId, Mode, Report);
+/// Whose pages. Nobody's are Tenantry's own.
+pub(super) type Whose = Option<(TenantId, Mode)>;
 
 /// Violations since they were last written, by tenant, directive, blocked origin and path.
 #[derive(Debug, Default)]
@@ -44,48 +43,92 @@ pub struct Reports {
 
 #[derive(Debug, Default)]
 struct Inner {
-    groups: HashMap<Group, Aggregate>,
-    /// How many groups each tenant has here.
-    shares: HashMap<TenantId, u32>,
-    /// Of violations for which there was no room.
-    uncounted: u64,
+    seats: HashMap<Whose, Seat>,
+    /// Groups of all.
+    groups: usize,
+    /// Reports of groups that gave way, ever.
+    displaced: u64,
+}
+
+/// The groups of one mode of a tenant.
+#[derive(Debug, Default)]
+pub(super) struct Seat {
+    pub(super) groups: HashMap<Report, Counted>,
+    /// What groups had that gave way.
+    pub(super) rest: Option<Aggregate>,
+}
+
+/// A group's reports, and its weight among the others: Metwally, Agrawal and El Abbadi, "Efficient Computation of
+/// Frequent and Top-k Elements" (2005). A new group takes the place of the lightest and begins with its weight, so that
+/// what is more than its share of all reports is there at the end, however many others are invented.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub(super) sum: Aggregate,
+    weight: u64,
 }
 
 impl Reports {
-    /// Counts a report.
-    pub fn note(&self, tenant: TenantId, mode: Mode, report: Report, now: Timestamp) {
+    /// Counts a report: of a tenant's page, or of one of Tenantry's own.
+    pub fn note(&self, place: Option<(TenantId, Mode)>, report: Report, now: Timestamp) {
         let mut inner = self.inner.lock();
-        let is_full = inner.groups.len() >= GROUPS_MOST;
-        let group = (tenant, mode, report);
-        if let Some(known) = inner.groups.get_mut(&group) {
-            known.count += 1;
-            known.last = now;
-            return;
-        }
-        let share = inner.shares.entry(tenant).or_default();
-        if *share >= if is_full { GROUPS_SURE } else { GROUPS_A_TENANT } {
-            inner.uncounted += 1;
-            return;
-        }
-        *share += 1;
-        inner.groups.insert(group, Aggregate { count: 1, first: now, last: now });
+        let most = if inner.groups >= GROUPS_MOST { GROUPS_SURE } else { GROUPS_A_TENANT };
+        let seat = inner.seats.entry(place).or_default();
+        let (before, displaced) = (seat.groups.len(), seat.note(report, now, most));
+        let grown = seat.groups.len() - before;
+        inner.groups += grown;
+        inner.displaced += displaced;
     }
 
     /// Takes everything that was counted since the last time.
-    pub(super) fn take(&self) -> HashMap<Group, Aggregate> {
+    pub(super) fn take(&self) -> HashMap<Whose, Seat> {
         let mut inner = self.inner.lock();
-        inner.shares.clear();
-        std::mem::take(&mut inner.groups)
+        inner.groups = 0;
+        std::mem::take(&mut inner.seats)
     }
 
-    /// How many reports were only added up, for lack of room.
-    pub fn uncounted(&self) -> u64 {
-        self.inner.lock().uncounted
+    /// How many reports were of groups that gave way to others before they were written.
+    pub fn displaced(&self) -> u64 {
+        self.inner.lock().displaced
+    }
+}
+
+impl Seat {
+    /// Answers how many reports gave way.
+    fn note(&mut self, report: Report, now: Timestamp, most: usize) -> u64 {
+        let one = Aggregate { count: 1, first: now, last: now };
+        if let Some(known) = self.groups.get_mut(&report) {
+            known.sum.add(one);
+            known.weight += 1;
+            return 0;
+        }
+        let displaced = if self.groups.len() < most { None } else { self.displace() };
+        let weight = displaced.map_or(0, |lightest| lightest.weight) + 1;
+        self.groups.insert(report, Counted { sum: one, weight });
+        displaced.map_or(0, |lightest| lightest.sum.count)
+    }
+
+    /// Takes the lightest group out, and of those that are equally light the one that was not reported for longest.
+    fn displace(&mut self) -> Option<Counted> {
+        let lightest = self.groups.iter().min_by_key(|(_, counted)| (counted.weight, counted.sum.last))?.0.clone();
+        let gone = self.groups.remove(&lightest)?;
+        match &mut self.rest {
+            Some(rest) => rest.add(gone.sum),
+            None => self.rest = Some(gone.sum),
+        }
+        Some(gone)
+    }
+}
+
+impl Aggregate {
+    fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.first = self.first.min(more.first);
+        self.last = self.last.max(more.last);
     }
 }
 
 /// Answers a browser's report: 204, or what is wrong with it. Limit it per address before. `place` is whose page it
-/// was; reports of Tenantry's own pages are in the log alone.
+/// was; of reports of Tenantry's own pages the log tells when they are taken.
 pub async fn receive(
     reports: &Reports,
     place: Option<(TenantId, Mode)>,
@@ -96,15 +139,13 @@ pub async fn receive(
     match read(headers, body).await {
         Ok(batch) => {
             for report in batch {
-                tracing::info!(
+                tracing::debug!(
                     directive = report.directive,
                     blocked = report.blocked,
                     path = report.path,
                     "content security policy violated"
                 );
-                if let Some((tenant, mode)) = place {
-                    reports.note(tenant, mode, report, now);
-                }
+                reports.note(place, report, now);
             }
             StatusCode::NO_CONTENT.into_response()
         }

@@ -13,7 +13,7 @@ use tenantry_platform::permit::{Actor, Observe, Origin, Permission, Permit};
 use tokio::sync::watch;
 
 use super::report::Report;
-use super::reports::{Aggregate, Reports};
+use super::reports::{Aggregate, Reports, Seat, Whose};
 use super::store;
 
 /// How often reports are written: what a kill loses at most.
@@ -22,6 +22,15 @@ const FLUSH_EVERY: Duration = Duration::from_secs(10);
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 type Groups = Vec<(Report, Aggregate)>;
+
+/// What a tenant's pages ran into.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The last reported first.
+    pub groups: Groups,
+    /// Reports of groups that gave way to others.
+    pub rest: Option<Aggregate>,
+}
 
 impl Reports {
     /// Writes what was reported, for as long as `stop` does not say otherwise.
@@ -44,16 +53,37 @@ impl Reports {
     /// # Errors
     /// What the database says.
     pub async fn flush(&self, ground: &Ground) -> Result<(), DbFault> {
-        let (mut live, mut test): (HashMap<TenantId, Groups>, HashMap<TenantId, Groups>) = Default::default();
-        for ((tenant, mode, report), sum) in self.take() {
+        let (mut live, mut test): (HashMap<TenantId, Seat>, HashMap<TenantId, Seat>) = Default::default();
+        let taken = self.take();
+        tell(&taken);
+        for (whose, seat) in taken {
+            let Some((tenant, mode)) = whose else { continue };
             let of_mode = if mode == ModeWord::Live { &mut live } else { &mut test };
-            of_mode.entry(tenant).or_default().push((report, sum));
+            of_mode.insert(tenant, seat);
         }
         write::<Live>(ground, live).await.and(write::<Test>(ground, test).await)
     }
 }
 
-async fn write<M: Mode>(ground: &Ground, tenants: HashMap<TenantId, Groups>) -> Result<(), DbFault>
+/// One line for all, however many there are: each stranger may send some.
+fn tell(taken: &HashMap<Whose, Seat>) {
+    let (mut groups, mut reports, mut displaced) = (0, 0, 0);
+    for seat in taken.values() {
+        groups += seat.groups.len();
+        reports += seat.groups.values().map(|counted| counted.sum.count).sum::<u64>();
+        displaced += seat.rest.map_or(0, |rest| rest.count);
+    }
+    if groups > 0 {
+        tracing::info!(groups, reports, displaced, "browsers reported violated content security policies");
+    }
+    let own = taken.get(&None).and_then(|seat| seat.groups.iter().max_by_key(|(_, counted)| counted.sum.count));
+    if let Some((Report { directive, blocked, path, .. }, counted)) = own {
+        let reports = counted.sum.count;
+        tracing::info!(directive, blocked, path, reports, "most often on a page of Tenantry's own");
+    }
+}
+
+async fn write<M: Mode>(ground: &Ground, tenants: HashMap<TenantId, Seat>) -> Result<(), DbFault>
 where
     Database: HasStore<M>,
 {
@@ -62,18 +92,21 @@ where
     }
     let permit = Permit::<Observe, M>::system(Context::default(), Actor::system("gateway", "csp"), Origin::default());
     let mut batch = permit.batch(ground);
-    tenants.iter().for_each(|(tenant, groups)| store::add(&mut batch, *tenant, groups));
+    for (tenant, seat) in tenants {
+        let groups = seat.groups.into_iter().map(|(report, counted)| (report, counted.sum)).collect();
+        store::add(&mut batch, tenant, groups, seat.rest);
+    }
     for fault in batch.commit().await?.faults.into_iter().flatten() {
         tracing::warn!(%fault, "reports of a tenant were refused by the database and are lost");
     }
     Ok(())
 }
 
-/// What the tenant's pages ran into, the last reported first.
+/// What the tenant's pages ran into.
 ///
 /// # Errors
 /// What the database says.
-pub async fn list<P: Permission, M: Mode>(permit: &Permit<P, M>, ground: &Ground) -> Result<Groups, DbFault>
+pub async fn list<P: Permission, M: Mode>(permit: &Permit<P, M>, ground: &Ground) -> Result<Listed, DbFault>
 where
     Database: HasStore<M>,
 {

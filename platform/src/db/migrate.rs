@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("0022_nodes", include_str!("migrations/0022_nodes.sql")),
     ("0023_owners", include_str!("migrations/0023_owners.sql")),
     ("0024_sweeps", include_str!("migrations/0024_sweeps.sql")),
+    ("0025_csp_rest", include_str!("migrations/0025_csp_rest.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

@@ -29,6 +29,8 @@ inventory::submit! {
 struct CspReports {
     chrome: Chrome,
     groups: Vec<Row>,
+    /// How many reports have no row of their own, in words.
+    rest: String,
 }
 
 #[derive(Clone, Debug)]
@@ -55,8 +57,9 @@ where
 {
     let found = csp::list(&permit, &app.ground).await?;
     let chrome = console(&app.identity.visit(&caller), &caller, "csp.title", "csp");
-    let groups = found.into_iter().map(|group| row(&chrome, group)).collect();
-    Ok(render(&CspReports { groups, chrome }))
+    let groups = found.groups.into_iter().map(|group| row(&chrome, group)).collect();
+    let rest = found.rest.map(|sum| chrome.t_with("csp.rest", "count", grouped(sum.count))).unwrap_or_default();
+    Ok(render(&CspReports { groups, rest, chrome }))
 }
 
 fn row(chrome: &Chrome, (report, sum): (Report, Aggregate)) -> Row {

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use serde_json::json;
+use tenantry_core::ids::TenantId;
 use tenantry_core::mode::Mode;
 use tenantry_edge::csp;
 
@@ -193,20 +194,43 @@ async fn what_browsers_report_is_grouped_for_the_workspace_whose_page_it_was() {
     assert!(admin.get("app", &acme.console("csp")).await.expect(403).body.contains("tenant:manage"));
 }
 
+/// So many reports of things that are on no page, each otherwise, and then these.
+async fn invent(app: &TestApp, tenant: TenantId, paths: std::ops::Range<usize>, real: usize) {
+    let note = |path: &str| {
+        let body = format!("{{\"csp-report\": {{ \"document-uri\": \"https://x.example/{path}\" }} }}");
+        let report = csp::parse("application/csp-report", body.as_bytes()).unwrap().remove(0);
+        app.server.app.reports.note(Some((tenant, Mode::Live)), report, app.db.ground.now());
+    };
+    (0..real).for_each(|_| note("real"));
+    paths.for_each(|path| note(&path.to_string()));
+    app.server.app.reports.flush(&app.db.ground).await.unwrap();
+}
+
 #[tokio::test]
-async fn invented_reports_fill_no_table() {
+async fn invented_reports_fill_no_table_and_it_is_said_how_many_gave_way() {
     let app = TestApp::new().await;
     let acme = app.tenant("acme").await;
-    let body = |path: usize| format!("{{\"csp-report\": {{ \"document-uri\": \"https://x.example/{path}\" }} }}");
-    for path in 0..400 {
-        let report = csp::parse("application/csp-report", body(path).as_bytes()).unwrap().remove(0);
-        app.server.app.reports.note(acme.id(), Mode::Live, report, app.db.ground.now());
-        if path % 40 == 39 {
-            app.server.app.reports.flush(&app.db.ground).await.unwrap();
-        }
+    for ten in 0..10 {
+        invent(&app, acme.id(), ten * 40..ten * 40 + 40, 0).await;
     }
-    let rows = app.count("live.csp_reports").await;
-    assert!((200..250).contains(&rows), "{rows}");
+    assert_eq!(app.count("live.csp_reports").await, 201, "two hundred, and the row of the rest");
+    let page = acme.owner().await.get("app", &acme.console("csp")).await.expect(200);
+    assert!(page.text().contains("And 200 reports more"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn whoever_invents_reports_hides_no_real_one() {
+    let app = TestApp::new().await;
+    let acme = app.tenant("acme").await;
+    for four in 0..4 {
+        invent(&app, acme.id(), four * 50..four * 50 + 50, 0).await;
+    }
+    // They go on inventing, in the same ten seconds, more than there are places for, and after the real ones.
+    for many in 4..14 {
+        invent(&app, acme.id(), many * 100..many * 100 + 100, 12).await;
+    }
+    let page = acme.owner().await.get("app", &acme.console("csp")).await.expect(200);
+    assert!(page.body.contains("<code>/real</code>"), "{}", page.text());
 }
 
 /// Open: a page that is still broken reports again.
