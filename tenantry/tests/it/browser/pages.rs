@@ -302,6 +302,11 @@ async fn judge(browser: &Chromium, example: &Example, address: &str) -> Vec<Stri
     }
     let found = [browser.missed_by_keyboard().await, browser.complaints().await].concat();
     faults.extend(found.into_iter().map(|fault| format!("{place}: {fault}")));
+    for sight in Sight::between() {
+        browser.look(sight).await;
+        let found = browser.too_wide().await;
+        faults.extend(found.into_iter().map(|fault| format!("{place}, {sight:?}: {fault}")));
+    }
     faults
 }
 

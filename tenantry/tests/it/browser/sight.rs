@@ -14,6 +14,8 @@ pub(super) struct Sight {
 
 /// The narrowest phone that is still sold in numbers, and a desk.
 const WIDTHS: [u32; 2] = [390, 1280];
+/// A tablet, and the narrowest window in which tables are tables beside the navigation.
+const BETWEEN: [u32; 2] = [900, 1140];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 const HEIGHT: u32 = 844;
 /// By night nothing but the colours is another.
@@ -66,6 +68,11 @@ impl Sight {
     /// Every combination.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         WIDTHS.into_iter().flat_map(|width| SCHEMES.map(|scheme| Self { width, scheme }))
+    }
+
+    /// Where nothing but the room for things is another.
+    pub(super) fn between() -> impl Iterator<Item = Self> {
+        BETWEEN.into_iter().map(|width| Self { width, scheme: "light" })
     }
 
     /// The rules of axe-core that a page is held against so; none stands for all of them.
