@@ -159,14 +159,17 @@ event, or an event without its change, does not exist. It belongs to one workspa
 
 | field | type | meaning |
 | --- | --- | --- |
-| `id` | UUID | Version 7: events of a workspace in order of time. Deduplicate by it. |
-| `at` | time (RFC 3339) | When it happened. |
+| `id` | UUID | Version 7. Deduplicate by it. |
+| `at` | time (RFC 3339) | When it happened, by the clock of the node that did it. |
 | `type` | text | One of the words below. |
 | `data` | object | The fields below. A newer version may add some; ignore what you do not know. |
 
-Nothing delivers events yet: they are written and kept, for each workspace and mode. Until they are delivered, an app
-follows what changes by the lists of the [management API](management-api.md), which lose nothing. Of people an event says
-only which one: ask the management API for the rest.
+Nothing delivers events yet: they are written and kept, for each workspace and mode, for `[events] retention_months`, three
+unless you say otherwise. They lie in the order of their ids, which is that of their times to the millisecond, and not that
+of their commits: a change that took long is committed after one that began later, and the clocks of two nodes differ.
+Whoever went on from the greatest id that they have seen could miss one. Until they are delivered, an app follows what
+changes by the lists of the [management API](management-api.md), which lose nothing. Of people an event says only which one:
+ask the management API for the rest.
 
 This page is written from the registry in the code. Run the test `events` with `TENANTRY_ACCEPT=1` to write it anew.
 ";

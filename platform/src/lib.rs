@@ -15,6 +15,7 @@ pub mod kit;
 pub mod log;
 pub mod mail;
 pub mod months;
+pub mod numbers;
 pub mod page;
 pub mod permit;
 pub mod postgres;

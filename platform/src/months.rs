@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use uuid::Uuid;
 
 use crate::db::{Context, DbFault, Jobs, Row};
 use crate::ground::Ground;
@@ -20,6 +21,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_m
 crate::sql! {
     AsDoor JobsOnly MAKE = "select doors.ensure_partitions($1, $2)";
     AsDoor JobsOnly MISSING = "select plane, relation, low from doors.missing_months($1, $2)";
+    AsDoor JobsOnly DROP_EVENTS = "select plane, low, high from doors.drop_event_months($1, $2)";
 }
 
 /// A month that a table cannot take yet.
@@ -65,6 +67,24 @@ async fn make_once(ground: &Ground, months: i32) -> Result<i32, DbFault> {
 /// When the database does not answer.
 pub async fn missing(ground: &Ground, months: i32) -> Result<Vec<Missing>, DbFault> {
     Ok(permit().read(ground, &MISSING, &[&ground.now(), &months]).await?.iter().map(read).collect())
+}
+
+/// Drops the months of events that ended `kept` months ago or earlier, one a transaction, and answers how many.
+///
+/// # Errors
+/// When the database does not answer, `kept` is below a month, or somebody reads what is to be dropped: it stays until
+/// the next time. What was dropped until then is dropped.
+pub async fn drop_events(ground: &Ground, kept: i32) -> Result<u32, DbFault> {
+    let mut dropped = 0;
+    loop {
+        let mut tx = permit().begin(ground);
+        let month = tx.query_opt(&DROP_EVENTS, &[&ground.now(), &kept]).await?;
+        tx.commit().await?;
+        let Some(month) = month else { return Ok(dropped) };
+        let (plane, from, until): (&str, Uuid, Uuid) = (month.get(0), month.get(1), month.get(2));
+        tracing::info!(plane, %from, %until, kept_months = kept, "a month of events was dropped");
+        dropped += 1;
+    }
 }
 
 fn read(row: &Row) -> Missing {

@@ -29,6 +29,7 @@ use tenantry_platform::jobs::{self, Runner};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail;
 use tenantry_platform::months;
+use tenantry_platform::numbers;
 use tenantry_platform::postgres::rls_advisory;
 use tenantry_platform::usage;
 use tokio::runtime::Handle;
@@ -185,10 +186,12 @@ async fn asked_again() {
     }
 }
 
-/// Starts everything: refuses another schema, powerful logins and a foreign root key before the first request.
+/// Starts everything: refuses another schema, powerful logins, numbers of another cluster and a foreign root key before
+/// the first request.
 pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<Server, Fault> {
     ground.db.refuse_other_schema().await?;
     ground.db.refuse_power().await?;
+    numbers::refuse_foreign(&ground).await?;
     vault::ensure_canary(&ground).await?;
     let schedule = vault::Schedule::of(&config);
     vault::signing_keys::ensure(&ground, &schedule).await?;
@@ -324,6 +327,13 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
         background.every("audit retention", PARTITIONS_EVERY, move || {
             let ground = ground.clone();
             async move { audit::retention::drop_expired(&ground, months.into()).await.map(drop).map_err(Fault::from) }
+        });
+    }
+    if let Some(kept) = app.config.events.retention_months {
+        let ground = app.ground.clone();
+        background.every("event retention", PARTITIONS_EVERY, move || {
+            let ground = ground.clone();
+            async move { months::drop_events(&ground, kept.into()).await.map(drop).map_err(Fault::from) }
         });
     }
     let identity = Arc::clone(&app.identity);

@@ -38,7 +38,7 @@ pub use limits::{Limits, Per, Tier, TierId};
 pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{
-    Audit, DatabasePools, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
+    Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
 };
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
 
@@ -78,6 +78,7 @@ pub struct Config {
     /// What no program can check; each counts until its day.
     pub attested: Vec<Attested>,
     pub audit: Audit,
+    pub events: Events,
     pub log: LogLevel,
     pub headers: Headers,
 }
@@ -208,6 +209,7 @@ impl Config {
             security_txt: root.section("security_txt", |section| SecurityTxt::read(section, given_disclosure(dev))),
             attested: attested::read_all(root),
             audit: root.section("audit", Audit::read),
+            events: root.section("events", Events::read),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
             app,

@@ -1,4 +1,4 @@
-//! `[mail]`, `[database]`, `[root_key]`, `[security_txt]`, `[audit]`, `[log]`, `[headers]`: what surrounds the requests.
+//! `[mail]`, `[database]`, `[root_key]`, `[security_txt]`, `[audit]`, `[events]`, `[log]`, `[headers]`: what surrounds the requests.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +55,13 @@ pub struct SecurityTxt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Audit {
     /// How long rows are kept, a year at least; `None`: for ever.
+    pub retention_months: Option<u16>,
+}
+
+/// `[events]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// How long events are kept; `None`: for ever.
     pub retention_months: Option<u16>,
 }
 
@@ -202,6 +209,13 @@ impl Audit {
             );
         }
         Self { retention_months: Some(months).filter(|months| *months >= RETENTION_MONTHS_LEAST) }
+    }
+}
+
+impl Events {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        let months: u16 = section.number("retention_months", 3, 0..=1_200);
+        Self { retention_months: Some(months).filter(|months| *months > 0) }
     }
 }
 

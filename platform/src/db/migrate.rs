@@ -1,13 +1,17 @@
 //! Migrations: numbered SQL files, each in one transaction, under one lock for all nodes.
 //!
 //! What must always hold: a process serves on exactly the schema that it was made for. An older one answers requests with
-//! faults that nobody can act on, and a newer one may mean something else by the same names.
+//! faults that nobody can act on, and a newer one may mean something else by the same names. So nothing is migrated under
+//! those who serve, unless somebody says that it may.
+
+use std::time::Duration;
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::batch::Unclean;
 use super::fault::{DbFault, answered};
+use super::logins;
 use super::store::Database;
 
 /// The files, in order. A released file never changes: its digest is compared.
@@ -36,10 +40,16 @@ const FILES: &[(&str, &str)] = &[
     ("0023_owners", include_str!("migrations/0023_owners.sql")),
     ("0024_sweeps", include_str!("migrations/0024_sweeps.sql")),
     ("0025_csp_rest", include_str!("migrations/0025_csp_rest.sql")),
+    ("0026_events", include_str!("migrations/0026_events.sql")),
+    ("0027_numbers", include_str!("migrations/0027_numbers.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.
 const MONTHS_AHEAD: i32 = 3;
+
+/// How often it is looked whether those who serve have gone, and how long between: a node that was just told to end takes
+/// a moment.
+const LOOKS: (u32, Duration) = (10, Duration::from_millis(200));
 
 /// The lock that lets one node migrate while the others wait. A constant of ours, spelled "tenantry".
 const LOCK: i64 = 0x7465_6e61_6e74_7279;
@@ -69,6 +79,16 @@ pub enum MigrateFault {
         /// The name in the database.
         name: String,
     },
+    /// Sessions serve on the database.
+    #[error(
+        "{sessions} sessions of `tenantry serve` are on this database, and it lacks migration {name}. Requests would wait for its locks, and then be served by a binary that does not know the schema. Stop every node, migrate, and start the new version; or say --while-serving."
+    )]
+    Serving {
+        /// How many.
+        sessions: i64,
+        /// The first file that the database lacks.
+        name: &'static str,
+    },
     /// The database was migrated by an older binary, or by none.
     #[error("the database has an older schema: it lacks migration {name}. Run `tenantry migrate`.")]
     Older {
@@ -86,11 +106,24 @@ pub enum MigrateFault {
     Login(String),
 }
 
+/// What becomes of a migration while sessions serve on the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhileServing {
+    /// It is refused.
+    Refuse,
+    /// It goes on: the database is nobody else's, or somebody has decided so.
+    GoOn,
+}
+
 /// Brings the database up to this binary and answers the names of what it applied.
-pub async fn migrate(client: &mut Client, now: jiff::Timestamp) -> Result<Vec<&'static str>, MigrateFault> {
+pub async fn migrate(
+    client: &mut Client,
+    now: jiff::Timestamp,
+    serving: WhileServing,
+) -> Result<Vec<&'static str>, MigrateFault> {
     client.batch_execute(PREPARE).await.map_err(|error| MigrateFault::Login(text(&error)))?;
     client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(|error| MigrateFault::Login(text(&error)))?;
-    let applied = apply_all(client, now).await;
+    let applied = apply_all(client, now, serving).await;
     // The lock ends with the session at the latest.
     let _ = client.execute("select pg_advisory_unlock($1)", &[&LOCK]).await;
     applied
@@ -103,17 +136,42 @@ const LEDGER: &str = "
     create table if not exists migrations.applied (
         name text primary key, digest text not null, applied_at timestamptz not null default now())";
 
-async fn apply_all(client: &mut Client, now: jiff::Timestamp) -> Result<Vec<&'static str>, MigrateFault> {
+async fn apply_all(
+    client: &mut Client,
+    now: jiff::Timestamp,
+    serving: WhileServing,
+) -> Result<Vec<&'static str>, MigrateFault> {
     let login = |error: tokio_postgres::Error| MigrateFault::Login(text(&error));
     client.batch_execute(LEDGER).await.map_err(login)?;
     let known = client.query("select name, digest from migrations.applied order by name", &[]).await.map_err(login)?;
     let lacking = lacking(&known)?;
+    if let (Some(&(name, _)), WhileServing::Refuse) = (lacking.first(), serving) {
+        refuse_serving(client, name).await?;
+    }
     for &(name, sql) in &lacking {
         apply(client, name, sql).await.map_err(|error| MigrateFault::Failed { name, cause: text(&error) })?;
     }
     let made = client.query("select doors.ensure_partitions($1, $2)", &[&now, &MONTHS_AHEAD]).await;
     made.map_err(|error| MigrateFault::Months(text(&error)))?;
     Ok(lacking.into_iter().map(|(name, _)| name).collect())
+}
+
+const SERVING: &str = "
+    select count(*) from pg_catalog.pg_stat_activity
+    where datname = pg_catalog.current_database() and usename::text = any ($1)";
+
+async fn refuse_serving(client: &Client, name: &'static str) -> Result<(), MigrateFault> {
+    let logins = logins::SERVING.map(|(login, _)| login);
+    let mut sessions = 0;
+    for _ in 0..LOOKS.0 {
+        let found = client.query_one(SERVING, &[&&logins[..]]).await;
+        sessions = found.map_err(|error| MigrateFault::Login(text(&error)))?.get(0);
+        if sessions == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOKS.1).await;
+    }
+    Err(MigrateFault::Serving { sessions, name })
 }
 
 async fn apply(client: &mut Client, name: &str, sql: &str) -> Result<(), tokio_postgres::Error> {

@@ -24,7 +24,7 @@ mod tx;
 
 pub use batch::{BatchItem, BatchOutcome, TenantBatch, WrittenBatch};
 pub use fault::DbFault;
-pub use migrate::{MigrateFault, migrate};
+pub use migrate::{MigrateFault, WhileServing, migrate};
 pub use plane::{
     Control, Everywhere, Group, In, Jobs, JobsOnly, Live, Mode, Modes, OnlyControl, OnlyOperator, Operator, Plane,
     Served, Test,

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::logins;
-use super::migrate::{MigrateFault, migrate};
+use super::migrate::{MigrateFault, WhileServing, migrate};
 
 /// Why the database could not be made ready.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub async fn provision(
     connect(&inside).await?.batch_execute(&logins::plan(database, &mut password)).await?;
     let mut migrating = inside.clone();
     migrating.user(logins::MIGRATE).password(password(logins::MIGRATE));
-    Ok(migrate(&mut connect(&migrating).await?, now).await?)
+    Ok(migrate(&mut connect(&migrating).await?, now, WhileServing::GoOn).await?)
 }
 
 /// A copy of a migrated database: grants on the database itself are not copied with it.

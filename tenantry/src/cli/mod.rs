@@ -37,8 +37,8 @@ enum Command {
     Serve(ConfigArg),
     /// Read the configuration, name every fault, and print who may pass where.
     Check(ConfigArg),
-    /// Bring the database up to this version (TENANTRY_MIGRATE_URL).
-    Migrate,
+    /// Bring the database up to this version, while nobody serves on it (TENANTRY_MIGRATE_URL).
+    Migrate(database::MigrateArgs),
     /// What the database needs.
     #[command(subcommand)]
     Database(database::DatabaseCommand),
@@ -130,7 +130,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::Dev(args) => crate::dev::run(args),
         Command::Serve(config) => crate::serve::run(&config.config),
         Command::Check(config) => database::check(&config.config),
-        Command::Migrate => database::migrate(),
+        Command::Migrate(args) => database::migrate(args),
         Command::Database(command) => database::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Tenants(command) => tenants::run(command),

@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 use tenantry_identity::directory::cli::{self, Scope};
+use tenantry_platform::db::logins;
+use tenantry_platform::kit::TestDb;
+use tenantry_platform::numbers;
 
 use crate::app::{Key, TestApp};
 
@@ -19,7 +22,11 @@ async fn page(key: &Key<'_>, path: &str, query: &str) -> (Vec<Value>, String, bo
 
 /// Waits until all that was committed so far is decided: other tests have transactions open on the same server.
 async fn decided(app: &TestApp) {
-    let administrator = app.db.administrator().await;
+    decided_in(&app.db).await;
+}
+
+async fn decided_in(db: &TestDb) {
+    let administrator = db.administrator().await;
     let mine: String = administrator.query_one("select pg_current_xact_id()::text", &[]).await.unwrap().get(0);
     let is_past = "select pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8";
     while !administrator.query_one(is_past, &[&mine]).await.unwrap().get::<_, bool>(0) {
@@ -264,4 +271,92 @@ async fn cursors_of_other_lists_and_of_other_databases_are_refused() {
         key.get(&format!("{USERS}?{odd}")).await.problem(422, "invalid");
     }
     key.get(&format!("{USERS}?updated_since=yesterday")).await.problem(400, "malformed");
+}
+
+/// As after a dump of a cluster that is far ahead of this one.
+const FROM_ANOTHER_CLUSTER: &str = "
+    update control.directory set xid = (xid::text::bigint + 40000000000)::text::xid8;
+    update control.change set xid = (xid::text::bigint + 40000000000)::text::xid8";
+
+#[tokio::test]
+async fn lists_that_came_from_another_cluster_are_whole_when_they_are_renumbered() {
+    let app = TestApp::new().await;
+    for slug in ["acme", "globex"] {
+        app.tenant(slug).await;
+    }
+    let key = all_lists(&app).await;
+    decided(&app).await;
+    let mut cursors = Vec::new();
+    for list in [USERS, MEMBERSHIPS, TENANTS] {
+        let (found, cursor, _) = page(&key, list, "").await;
+        assert_eq!(found.len(), 2, "{list}");
+        cursors.push((list, cursor));
+    }
+    let administrator = app.db.administrator().await;
+    administrator.batch_execute(FROM_ANOTHER_CLUSTER).await.unwrap();
+    for (list, cursor) in &cursors {
+        assert!(page(&key, list, "").await.0.is_empty() && after(&key, list, cursor).await.0.is_empty(), "{list}");
+    }
+    let said = numbers::refuse_foreign(&app.db.ground).await.unwrap_err().to_string();
+    assert!(said.contains("`tenantry database renumber`"), "{said}");
+
+    assert!(numbers::renumber(&administrator).await.unwrap() >= 6);
+    numbers::refuse_foreign(&app.db.ground).await.unwrap();
+    decided(&app).await;
+    for (list, cursor) in &cursors {
+        assert_eq!((page(&key, list, "").await.0.len(), after(&key, list, cursor).await.0.len()), (2, 2), "{list}");
+    }
+    assert_eq!(numbers::renumber(&administrator).await.unwrap(), 0);
+    let noted = "select count(*) from control.platform_log where action = 'database.renumbered'";
+    assert_eq!(administrator.query_one(noted, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn a_start_by_numbers_of_another_cluster_is_refused_with_the_command_that_mends_it() {
+    let told = "insert into control.change (xid, id, at, kind, subject)
+        values ('40000000000', gen_random_uuid(), now(), 'key', gen_random_uuid())";
+    let listed = "insert into control.directory (kind, tenant_id, person_id, xid, changed_at, is_deleted)
+        values ('member', gen_random_uuid(), gen_random_uuid(), '40000000000', now(), true)";
+    for foreign in [told, listed] {
+        let db = TestDb::new().await;
+        db.administrator().await.batch_execute(foreign).await.unwrap();
+        let said = TestApp::refused(db).await;
+        assert!(said.ends_with("Run `tenantry database renumber`, then start again."), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_owners_login_renumbers() {
+    let app = TestApp::new().await;
+    for (login, _) in logins::SERVING {
+        let fault = app.db.login(login).await.execute("select doors.renumber(1)", &[]).await.unwrap_err();
+        assert_eq!(fault.code().map(|code| code.code()), Some("42501"), "{login}");
+    }
+}
+
+/// A renumbering gives thousands one number, as the first migration of the lists did.
+#[tokio::test]
+async fn a_page_of_users_of_one_transaction_reads_no_more_than_the_page() {
+    const MANY: &str = "
+        insert into control.persons (person_id, email, email_lower, name, status, created_at)
+        select gen_random_uuid(), i || '@x.example', i || '@x.example', 'Somebody', 'active', now()
+        from generate_series(1, 10000) i";
+    const PAGE: &str = "
+        select count(*) from doors.directory_of_users($1::text::xid8, '80000000-0000-0000-0000-000000000000', 'epoch', 101)";
+    const READ: &str = "
+        select sum(pg_stat_get_xact_tuples_returned(c.oid))::bigint from pg_class c
+        where c.oid = 'control.directory'::regclass or c.oid in (
+            select indexrelid from pg_index where indrelid = 'control.directory'::regclass)";
+    let db = TestDb::new().await;
+    let mut administrator = db.administrator().await;
+    administrator.batch_execute(MANY).await.unwrap();
+    administrator.batch_execute("analyze control.directory; analyze control.persons").await.unwrap();
+    let xid = "select max(xid::text::bigint)::text from control.directory";
+    let xid: String = administrator.query_one(xid, &[]).await.unwrap().get(0);
+    decided_in(&db).await;
+    let tx = administrator.transaction().await.unwrap();
+    let before: i64 = tx.query_one(READ, &[]).await.unwrap().get(0);
+    assert_eq!(tx.query_one(PAGE, &[&xid]).await.unwrap().get::<_, i64>(0), 101);
+    let read = tx.query_one(READ, &[]).await.unwrap().get::<_, i64>(0) - before;
+    assert!((101..=102).contains(&read), "{read} rows");
 }

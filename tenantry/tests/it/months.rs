@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenantry_core::clock::Clock;
 use tenantry_custody::audit::retention::drop_expired;
-use tenantry_platform::db::DbFault;
+use tenantry_platform::db::{DbFault, logins};
 use tenantry_platform::kit::TestDb;
+use tenantry_platform::months;
 use tokio_postgres::Client;
 
 use crate::app::{TestApp, Wanted};
@@ -138,6 +139,46 @@ async fn nobody_waits_behind_the_end_of_a_month_that_somebody_reads() {
     assert!(matches!(dropped, Err(DbFault::Retry(_))), "it stays while somebody reads it: {dropped:?}");
     drop(backup);
     assert_eq!(drop_expired(&db.ground, 12).await.unwrap().len(), 3);
+}
+
+async fn events_of(db: &TestDb, months_ago: i32) -> bool {
+    let table = "select 'live.events' || to_char(now() at time zone 'UTC' - make_interval(months => $1), '_YYYY_MM')";
+    let table: String = db.administrator().await.query_one(table, &[&months_ago]).await.unwrap().get(0);
+    is_there(db, &table).await
+}
+
+/// A month that ended three months ago has no younger event; the one after it has.
+#[tokio::test]
+async fn old_months_of_events_go_and_none_goes_that_ended_less_than_a_month_ago() {
+    let db = with_an_old_month().await;
+    let make = "select doors.ensure_partitions(now() - interval '5 months', 5)";
+    db.administrator().await.query(make, &[]).await.unwrap();
+    months::drop_events(&db.ground, 3).await.unwrap();
+    let mut left = Vec::new();
+    for months_ago in [0, 1, 2, 3, 4, 5, 14] {
+        left.push(events_of(&db, months_ago).await);
+    }
+    assert_eq!(left, [true, true, true, true, false, false, false]);
+    for kept in [0, -12] {
+        assert!(months::drop_events(&db.ground, kept).await.is_err(), "{kept}");
+    }
+    let jobs = db.login("tenantry_jobs").await;
+    for lie in ["'2199-01-01'", "'infinity'", "null"] {
+        let drop = format!("select doors.drop_event_months({lie}, 1)");
+        while !jobs.query(&drop, &[]).await.unwrap().is_empty() {}
+    }
+    assert!(events_of(&db, 1).await && events_of(&db, 0).await && !events_of(&db, 2).await);
+    let noted = "select count(*) from control.platform_log where action = 'events.month_dropped'";
+    assert!(db.administrator().await.query_one(noted, &[]).await.unwrap().get::<_, i64>(0) > 9);
+}
+
+#[tokio::test]
+async fn no_login_but_that_of_the_jobs_drops_events() {
+    let db = with_an_old_month().await;
+    for (login, _) in logins::SERVING {
+        let dropped = db.login(login).await.batch_execute("select doors.drop_event_months(now(), 12)").await;
+        assert_eq!(dropped.is_ok(), login == "tenantry_jobs", "{login}");
+    }
 }
 
 #[tokio::test]

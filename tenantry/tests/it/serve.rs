@@ -30,6 +30,7 @@ async fn an_empty_database_is_planned_migrated_and_served() {
     let mut served = site.serve().await;
     nothing_of_dev_exists(&site).await;
     assert_eq!(end(&mut served).await.code(), Some(0));
+    numbers_of_another_cluster_are_renumbered(&site).await;
 
     let app = UnixListener::bind(site.dir.path().join("app.sock")).unwrap();
     let served = site.serve().await;
@@ -91,11 +92,47 @@ async fn read_head(stream: &mut UnixStream) {
     }
 }
 
+/// What a dump brings that was loaded here from a cluster which is far ahead.
+async fn numbers_of_another_cluster_are_renumbered(site: &Site) {
+    let foreign = "insert into control.change (xid, id, at, kind, subject)
+        values ('40000000000', gen_random_uuid(), now(), 'key', gen_random_uuid())";
+    connect(&site.cluster.administrator("served")).await.batch_execute(foreign).await.unwrap();
+    let said = site.run(&["serve", "--config", &site.file]).await.refused();
+    assert!(said.contains("`tenantry database renumber`"), "{said}");
+    let said = site.run(&["database", "renumber"]).await.well();
+    assert!(said.contains("1 rows have numbers of this cluster now."), "{said}");
+    let said = site.run(&["database", "renumber"]).await.well();
+    assert!(said.contains("All numbers are this cluster's."), "{said}");
+}
+
 /// A wrong key is told before the first request: nothing sealed under the right one could be opened [EN-2].
 async fn another_root_key_is_refused(site: &Site) {
     let other = run(&["keys", "new-root"]).await.well();
     let said = site.refused_with("TENANTRY_ROOT_KEY", other.trim()).await;
     assert!(said.contains("root key"), "{said}");
+}
+
+/// A migration takes locks, and whoever serves would wait for them, by a binary that does not know what comes.
+#[tokio::test]
+async fn nothing_is_migrated_under_whoever_serves_unless_somebody_says_so() {
+    let site = Site::planned().await;
+    let url = site.environment.iter().find(|(name, _)| name == "TENANTRY_CONTROL_URL").unwrap();
+    let serving = connect(&url.1.parse().unwrap()).await;
+    let said = site.run(&["migrate"]).await.refused();
+    assert!(said.contains("1 sessions of `tenantry serve` are on this database"), "{said}");
+    assert!(said.contains("it lacks migration 0001_ground") && said.contains("--while-serving"), "{said}");
+
+    let said = site.run(&["migrate", "--while-serving"]).await.well();
+    let (waits, applied) = said.split_once("applied 0001_ground").unwrap();
+    assert!(waits.contains("requests wait for it") && applied.contains("applied 0013_directory"), "{said}");
+    let said = site.run(&["migrate"]).await.well();
+    assert!(said.contains("up to date"), "nobody has to go where there is nothing to do: {said}");
+
+    let administrator = connect(&site.cluster.administrator("served")).await;
+    administrator.batch_execute("delete from migrations.applied where name = '0013_directory'").await.unwrap();
+    let said = site.run(&["migrate"]).await.refused();
+    assert!(said.contains("it lacks migration 0013_directory"), "{said}");
+    drop(serving);
 }
 
 #[tokio::test]

@@ -114,16 +114,17 @@ pub(super) async fn key_acts(probe: Arc<Probe>) -> Result<Verdict, Inconclusive>
     })
 }
 
-/// Months of the audit log that exist, in each schema.
+/// Months of the audit log and of the events that exist, in each schema.
 const MONTHS: &str = "
     select n.nspname::text || '.' || c.relname::text
     from pg_catalog.pg_inherits i
     join pg_catalog.pg_class c on c.oid = i.inhrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_class parent on parent.oid = i.inhparent
-    where parent.relname = 'audit' and n.nspname in ('control', 'live', 'test')";
+    where parent.relname in ('audit', 'events') and n.nspname in ('control', 'live', 'test')";
 
-/// The log has room for this month and the next: no row is refused for want of a place.
+/// The log has room for this month and the next, as the events have that are written with it: no act is refused for want
+/// of a place.
 pub(super) async fn audit_room(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let client = probe.connect(Login::Control).await?;
     let rows = client.query(MONTHS, &[]).await?;
@@ -132,8 +133,8 @@ pub(super) async fn audit_room(probe: Arc<Probe>) -> Result<Verdict, Inconclusiv
     let next = today.last_of_month().tomorrow().unwrap_or(today);
     let mut found = Vec::new();
     for schema in ["control", "live", "test"] {
-        for day in [today, next] {
-            let month = format!("{schema}.audit_{}", day.strftime("%Y_%m"));
+        for (table, day) in [("audit", today), ("audit", next), ("events", today), ("events", next)] {
+            let month = format!("{schema}.{table}_{}", day.strftime("%Y_%m"));
             if !months.contains(&month) {
                 found.push(format!("{month} is missing"));
             }

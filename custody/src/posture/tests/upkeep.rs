@@ -50,10 +50,16 @@ async fn a_log_that_takes_any_actor_is_seen() {
 async fn a_log_without_a_month_to_come_is_seen() {
     broken_and_mended(
         "audit-room",
-        &[(
-            "alter table live.audit_2026_07 rename to audit_later",
-            "alter table live.audit_later rename to audit_2026_07",
-        )],
+        &[
+            (
+                "alter table live.audit_2026_07 rename to audit_later",
+                "alter table live.audit_later rename to audit_2026_07",
+            ),
+            (
+                "alter table test.events_2026_06 rename to events_before",
+                "alter table test.events_before rename to events_2026_06",
+            ),
+        ],
     )
     .await;
 }

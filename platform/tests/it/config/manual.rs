@@ -109,13 +109,15 @@ fn defaults(config: Config) -> String {
         // What is required or an example differs from file to file.
         file: _, app: _, permissions: _, roles: _, routes: _, limits: _, security_txt: _, attested: _,
         brand, hosts, listen, forward_auth, mut upstream, identity, sessions, passwords,
-        sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, log, headers,
+        sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, events, log,
+        headers,
     } = config;
     upstream.address = Upstream::Unix("/".into());
     let people = format!("{identity:#?}{sessions:#?}{passwords:#?}{sign_up:#?}{invitations:#?}{accounts:#?}");
     let people = format!("{people}{api_keys:#?}{signing_keys:#?}");
     let traffic = format!("{hosts:#?}{listen:#?}{forward_auth:#?}{upstream:#?}{cron:#?}{headers:#?}");
-    let service = format!("{:#?}{:#?}{database:#?}{root_key:#?}{audit:#?}{log:#?}", brand.accent, mail.timeout);
+    let service =
+        format!("{:#?}{:#?}{database:#?}{root_key:#?}{audit:#?}{events:#?}{log:#?}", brand.accent, mail.timeout);
     people + &traffic + &service
 }
 

@@ -57,6 +57,15 @@ fn a_path_that_a_lax_app_reads_otherwise_never_reaches_a_wider_route() {
 }
 
 #[test]
+fn events_are_kept_for_three_months_and_for_ever_where_somebody_says_so() {
+    for (written, kept) in
+        [("", Some(3)), ("[events]\nretention_months = 1\n", Some(1)), ("[events]\nretention_months = 0\n", None)]
+    {
+        assert_eq!(parse(written).unwrap().events.retention_months, kept, "{written}");
+    }
+}
+
+#[test]
 fn two_hundred_people_behind_one_address_load_a_page_of_sixty_assets() {
     let limits = demo().limits;
     assert!(limits.tier(TierId::PAGE_IP).limit >= 200 && limits.tier(TierId::ASSET_IP).limit >= 200 * 60);
