@@ -15,7 +15,7 @@ use tenantry_platform::problem::{Kind, Problem};
 
 /// For one address: an office behind one router, with a few tabs each. A script that opens more is no office.
 pub const OPEN_MOST_OF_ADDRESS: u32 = 256;
-/// For one tenant: a fifth of the connections that a default installation takes, so that no tenant has them all.
+/// For one tenant: a tenth of the connections that a default installation takes, so that no tenant has them all.
 pub const OPEN_MOST_OF_TENANT: u32 = 2_000;
 /// When to try again: tabs close and reload all the time.
 const RETRY_AFTER_S: u64 = 5;

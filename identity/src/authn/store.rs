@@ -14,7 +14,7 @@ sql! {
         select i.id, i.secret, p.name, p.email, p.operator
         from persons p join identities i on i.person_id = p.person_id
         where p.person_id = $1 and p.status = 'active' and i.kind = 'password'";
-    AsDoor OnlyControl HASH_KINDS = "select kind, hashes from doors.password_hash_kinds()";
+    AsDoor OnlyControl HASH_KINDS = "select kind, hashes from doors.password_hash_sample()";
     AsPerson OnlyControl STILL = "select true from identities where person_id = $1 and id = $2 and secret = $3";
     AsPerson OnlyControl REHASH = "
         update identities set secret = $4, changed_at = $5 where person_id = $1 and id = $2 and secret = $3";
@@ -47,7 +47,7 @@ pub(crate) async fn person_by_email(
     Ok(rows.first().map(|row| PersonId::from_uuid(row.get(0))))
 }
 
-/// How passwords are stored, and how many so.
+/// How passwords are stored, and how many so among some hundred thousand of them.
 pub(super) async fn hash_kinds(
     permit: &Permit<Authenticate, Control>,
     ground: &Ground,

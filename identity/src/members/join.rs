@@ -22,7 +22,8 @@ pub(crate) async fn join(
     invitation: Option<LinkId>,
 ) -> Result<bool, Problem> {
     let name = role.role.name.as_str();
-    if !store::join(tx, person, (name, role.is_owner), ground.now()).await? {
+    let joined = store::join(tx, person, (name, role.is_owner), ground.now()).await;
+    if !joined.on_constraint(store::MEMBERSHIPS_MOST, refusal::too_many_workspaces)? {
         return Ok(false);
     }
     note(tx, ground, person, name, invitation).await?;

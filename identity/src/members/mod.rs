@@ -37,11 +37,12 @@ pub use change_role::change_role;
 pub use invitations::{Invitation, InvitationState, list_invitations, sweep};
 pub use invite::{INVITATIONS_OPEN_MOST, Invite, MEMBERS_MOST, invite, resend, revoke_invitation};
 pub(crate) use join::{note, place};
+pub(crate) use refusal::too_many_workspaces;
 pub(crate) use remove::leave_each;
 pub use remove::{leave, remove};
 pub use role::{Authority, Granter};
-pub(crate) use store::KEEP_AN_OWNER;
 pub use store::Member;
+pub(crate) use store::{KEEP_AN_OWNER, MEMBERSHIPS_MOST};
 pub use transfer::transfer;
 
 use tenantry_core::ids::PersonId;

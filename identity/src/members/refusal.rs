@@ -28,6 +28,13 @@ pub(super) fn last_owner() -> Problem {
     Problem::new(Kind::Conflict, sentence).code("last_owner")
 }
 
+/// The database's refusal.
+pub(crate) fn too_many_workspaces() -> Problem {
+    let sentence =
+        "This account is in 200 workspaces, and no session holds more. Leave one first, or join with another account.";
+    Problem::new(Kind::Conflict, sentence).code("too_many_workspaces")
+}
+
 pub(super) fn already_member() -> Problem {
     let sentence = "This person is a member of the workspace already.";
     Problem::new(Kind::Conflict, sentence).code("already_member")

@@ -36,6 +36,9 @@ tenantry_platform::sql! {
 /// The database's own refusal to leave a workspace without an owner.
 pub(crate) const KEEP_AN_OWNER: &str = "memberships_keep_an_owner";
 
+/// The database's own refusal to let a person join more workspaces than their session loads.
+pub(crate) const MEMBERSHIPS_MOST: &str = "memberships_of_a_person";
+
 /// A person in a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {

@@ -48,7 +48,9 @@ pub async fn create(
         return Err(taken());
     }
     let role = roles.owner().role.name.as_str();
-    store::insert_owner(tx, new.owner, role, at).await?;
+    store::insert_owner(tx, new.owner, role, at)
+        .await
+        .on_constraint(members::MEMBERSHIPS_MOST, members::too_many_workspaces)?;
     note(tx, ground, &new, role).await?;
     Ok(TenantRef {
         id: new.id,

@@ -70,6 +70,41 @@ async fn whoever_has_an_account_signs_in_comes_back_and_joins() {
     assert!(browser.get(&link).await.body.contains("invitation_gone"));
 }
 
+/// No session loads more: whoever joined one more could not enter it.
+#[tokio::test]
+async fn nobody_joins_more_workspaces_than_a_session_holds() {
+    let house = House::new().await;
+    let (team, globex) = (Team::new(&house).await, house.account("globex").await);
+    let more = format!(
+        "with made as (
+             insert into control.tenants (tenant_id, slug, name, status, status_at, plan, created_at)
+             select gen_random_uuid(), 'more' || n, 'More ' || n, 'active', now(), 'free', now()
+             from generate_series(1, 199) n returning tenant_id)
+         insert into control.memberships (tenant_id, person_id, role, owner, created_at)
+         select made.tenant_id, p.person_id, 'MEMBER', false, now()
+         from made cross join control.persons p where p.email = '{}'",
+        globex.person.email
+    );
+    house.db.administrator().await.batch_execute(&more).await.expect("200 workspaces");
+    let link = team.link(&globex.person.email, "MEMBER").await;
+    let mut browser = house.browser();
+    browser.sign_in(&globex.person.email, PASSWORD).await;
+    assert!(accept(&mut browser, &link, &[]).await.body.contains("too_many_workspaces"));
+    assert_eq!(team.role(&globex.person).await, None);
+
+    house
+        .db
+        .administrator()
+        .await
+        .batch_execute(
+            "delete from control.memberships where tenant_id in (
+        select tenant_id from control.tenants where slug = 'more7')",
+        )
+        .await
+        .expect("one less");
+    assert_eq!(accept(&mut browser, &link, &[]).await.location(), "/-/console/acme");
+}
+
 #[tokio::test]
 async fn a_new_account_for_a_known_address_is_not_made() {
     let house = House::new().await;
