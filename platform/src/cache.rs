@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::db::DbFault;
 use crate::feed::Feed;
+use crate::metrics::{By, Counter, Found, Gauge, Metrics};
 
 /// Locks: enough that two cores seldom meet.
 const SHARDS: usize = 64;
@@ -44,6 +45,16 @@ pub enum Known<V> {
     Unknown,
 }
 
+impl<V> Known<V> {
+    const fn found(&self) -> Found {
+        match self {
+            Self::Yes(_) => Found::Hit,
+            Self::No => Found::Absent,
+            Self::Unknown => Found::Miss,
+        }
+    }
+}
+
 struct Entry<V> {
     generation: u64,
     subjects: Vec<Uuid>,
@@ -65,6 +76,14 @@ struct Inner<K, V> {
     present: Shards<K, V>,
     absent: Shards<K, V>,
     fillings: Mutex<HashMap<K, Filling<V>>>,
+    counts: Counts,
+}
+
+/// What is counted of a cache.
+#[derive(Default)]
+struct Counts {
+    lookups: Arc<By<Found, Counter>>,
+    entries: Arc<Gauge>,
 }
 
 /// A cache of at most so many entries.
@@ -89,17 +108,34 @@ where
 {
     /// A cache of at most `most` entries (and a quarter as many of what does not exist), voided by `feed`.
     pub fn new(feed: &Feed, most: usize) -> Self {
+        Self::with(feed, most, Counts::default())
+    }
+
+    /// The same, counted under a name.
+    pub fn counted(feed: &Feed, most: usize, metrics: &Metrics, name: &str) -> Self {
+        let counts = Counts { lookups: metrics.cache_lookups.of(name), entries: metrics.cache_entries.of(name) };
+        Self::with(feed, most, counts)
+    }
+
+    fn with(feed: &Feed, most: usize, counts: Counts) -> Self {
         Self(Arc::new(Inner {
             feed: feed.clone(),
             hasher: RandomState::new(),
             present: Shards::new(most),
             absent: Shards::new(most / ABSENT_SHARE),
             fillings: Mutex::default(),
+            counts,
         }))
     }
 
     /// What is known now, without waiting.
     pub fn known(&self, key: &K) -> Known<V> {
+        let known = self.look(key);
+        self.0.counts.lookups.of(known.found()).add_one();
+        known
+    }
+
+    fn look(&self, key: &K) -> Known<V> {
         let at = self.0.hasher.hash_one(key);
         if let Some(entry) = self.0.present.of(at).read().get(key)
             && let Some(value) = &entry.value
@@ -126,7 +162,7 @@ where
     {
         let mut overtaken = 0;
         loop {
-            match self.known(key) {
+            match self.look(key) {
                 Known::Yes(value) => return Ok(Some(value)),
                 Known::No => return Ok(None),
                 Known::Unknown => {}
@@ -190,6 +226,7 @@ where
             if value.is_some() { (&self.0.present, &self.0.absent) } else { (&self.0.absent, &self.0.present) };
         there.of(at).write().remove(&key);
         here.insert(at, key, Entry { generation, subjects, value: value.clone(), touched: AtomicBool::new(true) });
+        self.0.counts.entries.set(self.len());
         Ok(value)
     }
 }

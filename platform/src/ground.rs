@@ -8,6 +8,7 @@ use tenantry_core::seal::Sealer;
 
 use crate::db::Database;
 use crate::feed::Feed;
+use crate::metrics::Metrics;
 use crate::record::SubjectKeys;
 use crate::signing::Rings;
 use crate::usage::Usage;
@@ -29,6 +30,8 @@ pub struct Ground {
     pub signing: Arc<Rings>,
     /// What tenants use, counted.
     pub usage: Usage,
+    /// What is counted for whoever watches.
+    pub metrics: Metrics,
     pub(crate) subject_keys: Arc<SubjectKeys>,
 }
 
@@ -43,6 +46,7 @@ impl Ground {
             feed: Feed::default(),
             signing: Arc::default(),
             usage: Usage::default(),
+            metrics: Metrics::default(),
             subject_keys: Arc::default(),
         }
     }

@@ -58,6 +58,8 @@ pub struct Caller {
     pub user_agent: Option<Arc<str>>,
     /// What the verdict on them depends on, for an answer that streams.
     pub belief: Belief,
+    /// Whether the pages of platform staff are where this was asked.
+    pub has_staff_pages: bool,
 }
 
 impl Caller {

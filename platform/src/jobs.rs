@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::db::{Context, DbFault, Everywhere, In, Jobs, Plane, Row, TenantTx};
 use crate::ground::Ground;
+use crate::metrics::{JobEnd, JobState};
 use crate::permit::{Actor, Origin, Permit, RunJobs};
 use crate::sweep;
 
@@ -49,6 +50,13 @@ crate::sql! {
     AsQueue JobsOnly DONE = "delete from jobs where id = $1";
     AsQueue JobsOnly AGAIN = "update jobs set claimed_until = null, due_at = $2, last_error = $3 where id = $1";
     AsQueue JobsOnly FAILED = "update jobs set claimed_until = null, failed_at = $2, last_error = $3 where id = $1";
+    AsQueue JobsOnly STANDING = "
+        select count(*) filter (where failed_at is null and attempts = 0 and coalesce(claimed_until, $1) <= $1) as waiting,
+               count(*) filter (where failed_at is null and claimed_until > $1) as running,
+               count(*) filter (where failed_at is null and attempts > 0 and coalesce(claimed_until, $1) <= $1) as retrying,
+               count(*) filter (where failed_at is not null) as failed,
+               min(due_at) filter (where failed_at is null and due_at <= $1) as oldest
+        from jobs where finished_at is null";
     AsQueue JobsOnly FORGET = "
         delete from jobs where id = any (array(
             select id from jobs where failed_at < $1 limit $2::integer for update skip locked))
@@ -203,19 +211,46 @@ impl Runner {
     async fn mark(&self, id: Uuid, kind: &str, attempts: i32, outcome: Result<(), JobFault>) -> Result<(), DbFault> {
         let now = self.ground.now();
         let mut tx = permit(kind).begin(&self.ground);
+        let runs = &self.ground.metrics.job_runs;
         match (outcome, delay(attempts)) {
-            (Ok(()), _) => tx.execute(&DONE, &[&id]).await?,
+            (Ok(()), _) => {
+                runs.of(JobEnd::Done).add_one();
+                tx.execute(&DONE, &[&id]).await?
+            }
             (Err(JobFault::Retry(why)), Some(delay)) => {
+                runs.of(JobEnd::Retried).add_one();
                 tracing::warn!(job = kind, attempts, why, "a job failed and will be tried again");
                 tx.execute(&AGAIN, &[&id, &later(now, delay), &why]).await?;
             }
             (Err(fault), _) => {
+                runs.of(JobEnd::Failed).add_one();
                 tracing::error!(job = kind, attempts, %fault, "a job failed for good");
                 tx.execute(&FAILED, &[&id, &now, &fault.to_string()]).await?;
             }
         }
         tx.commit().await
     }
+}
+
+/// Looks how long the queue is, for whoever watches.
+///
+/// # Errors
+/// What the database says; what was shown before stays.
+pub async fn measure(ground: &Ground) -> Result<(), DbFault> {
+    let now = ground.now();
+    let mut tx = permit("watch").begin(ground);
+    let row = tx.query_one(&STANDING, &[&now]).await?;
+    tx.commit().await?;
+    let (states, metrics) = (["waiting", "running", "retrying", "failed"], &ground.metrics);
+    for (state, column) in
+        [JobState::Waiting, JobState::Running, JobState::Retrying, JobState::Failed].into_iter().zip(states)
+    {
+        metrics.jobs.of(state).set(row.get::<_, i64>(column));
+    }
+    let oldest: Option<Timestamp> = row.get("oldest");
+    let lag = oldest.map(|due| Duration::try_from(now.duration_since(due)).unwrap_or_default());
+    metrics.job_lag.set(lag.unwrap_or_default());
+    Ok(())
 }
 
 /// Deletes what failed for good some time ago: a payload may be a mail to somebody.

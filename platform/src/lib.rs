@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod kit;
 pub mod log;
 pub mod mail;
+pub mod metrics;
 pub mod months;
 pub mod numbers;
 pub mod page;

@@ -132,6 +132,7 @@ pub async fn append<M: Plane + In<Everywhere>>(
     let subject = held_key(tx, ground, tenant, acting.actor.subject).await?;
     let row = AuditRow::new::<M>(ground, tenant, &acting, act, &Keys { marks, subject, about });
     tx.execute(&INSERT_AUDIT, &row.values()).await?;
+    ground.metrics.audit_rows.add_one();
     Ok(AuditId::from_uuid(row.id))
 }
 

@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::dev::TeamView;
 use crate::identity_token::IdentityTokens;
-use crate::request::Turns;
+use crate::request::{Counts, Turns};
 use crate::routes::OwnRoutes;
 
 /// Everything that a request can meet.
@@ -40,6 +40,10 @@ pub struct App {
     pub table: RouteTable,
     /// Tenantry's own routes.
     pub own: OwnRoutes,
+    /// What is counted of requests.
+    pub counts: Counts,
+    /// Whether pages of staff are on the listener of operations alone.
+    pub operations_apart: bool,
     /// Our names.
     pub names: HostNames,
     /// Peers whose word about the client is believed.

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod dev;
 pub mod identity_token;
 pub mod openapi;
+mod operations;
 mod operator;
 pub mod request;
 pub mod routes;

@@ -12,11 +12,13 @@ mod host;
 mod own;
 mod stay;
 
+pub use count::Counts;
 pub use stay::Turns;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
@@ -28,6 +30,7 @@ use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
 
 use crate::app::App;
+use crate::operations;
 use crate::routes::Routers;
 use answer::Visit;
 use stay::{Wish, check_origin};
@@ -36,6 +39,15 @@ use stay::{Wish, check_origin};
 const HEALTH: &str = "/-/health/";
 /// How long a request waits for a node that is behind. Renewals come four times a second.
 const CATCH_UP_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Which listener a request came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Everybody's.
+    Public,
+    /// That of whoever runs Tenantry.
+    Operations,
+}
 
 /// What one gateway thread holds: the shared app, and connections to the upstream of its own.
 #[derive(Debug)]
@@ -87,17 +99,20 @@ impl Thread {
     /// To be made on the thread itself.
     fn new(served: &Served) -> Rc<Self> {
         let Served { app, routers } = served;
-        Rc::new(Self { app: Arc::clone(app), routers: routers.clone(), pool: Pool::new(app.config.upstream.clone()) })
+        Rc::new(Self {
+            app: Arc::clone(app),
+            routers: routers.clone(),
+            pool: Pool::new(app.config.upstream.clone(), &app.ground.metrics),
+        })
     }
 
     /// Answers a request, whatever happens to it.
-    pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer) -> Response<Body> {
-        let is_asked = ask::is_asked(&self.app, &request, peer);
-        let mut visit = Visit::accept(&self.app, &request, peer);
-        let outcome = if is_asked {
-            self.advise(&mut visit, request).await
-        } else {
-            self.judge(&mut visit, request, false).await
+    pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer, door: Door) -> Response<Body> {
+        let mut visit = Visit::accept(&self.app, &request, peer, door);
+        let outcome = match door {
+            Door::Operations => self.oversee(&mut visit, request).await,
+            Door::Public if ask::is_asked(&self.app, &request, peer) => self.advise(&mut visit, request).await,
+            Door::Public => self.judge(&mut visit, request, false).await,
         };
         visit.finish(&self.app, outcome)
     }
@@ -107,6 +122,25 @@ impl Thread {
         let original = ask::original(request)?;
         visit.stand_for(&original);
         self.judge(visit, original, true).await
+    }
+
+    /// What the listener of operations has: metrics and health for whoever can reach it, by any name, and the pages of
+    /// platform staff under the same guard as everywhere.
+    async fn oversee(&self, visit: &mut Visit, request: Request<Incoming>) -> Result<Response<Body>, Problem> {
+        let app = &*self.app;
+        if let Some(answer) = operations::metrics(app, &request)? {
+            return Ok(answer);
+        }
+        if request.uri().path().starts_with(HEALTH) {
+            visit.site = Some(host::central(app));
+            return own::answer(app, &self.routers, visit, request).await;
+        }
+        visit.catch_up(app).await?;
+        visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
+        if !visit.is_central() {
+            return Err(Problem::not_found());
+        }
+        own::answer(app, &self.routers, visit, request).await
     }
 
     /// The steps, in order. Whoever returns early was refused, or answered by Tenantry itself.
@@ -165,6 +199,7 @@ impl Thread {
         visit.trust(app)?;
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
+        visit.is_passed = true;
         let upgrade = wish.map(|wish| wish.grant(&self.app, visit, guarded.holder)).transpose()?;
         let luggage = Luggage {
             way: visit.way(),
@@ -175,7 +210,10 @@ impl Thread {
             nonce: nonce.as_ref(),
             upgrade,
         };
-        forward(passage, request, &self.pool, luggage).await
+        let asked = Instant::now();
+        let answer = forward(passage, request, &self.pool, luggage).await;
+        visit.waited = Some(asked.elapsed());
+        answer
     }
 }
 
@@ -216,6 +254,7 @@ impl Visit {
     /// Step 6: every window that applies, decided together.
     fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
         let verdict = app.limiter.decide(app.ground.clock.now_ms(), &charges);
+        app.counts.note_limits(&verdict);
         let refused = (!verdict.is_admitted()).then(|| too_many(&verdict, app.limiter.limits()));
         self.verdict = Some(verdict);
         let Some(problem) = refused else { return Ok(()) };

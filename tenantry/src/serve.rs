@@ -20,7 +20,7 @@ use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
 use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
-use tenantry_platform::config::{Config, Environment};
+use tenantry_platform::config::{Config, Environment, Listen};
 use tenantry_platform::db::Urls;
 use tenantry_platform::feed;
 use tenantry_platform::ground::Ground;
@@ -40,7 +40,8 @@ use crate::app::{App, DevTools};
 use crate::background::Background;
 use crate::cli::{self, Outcome};
 use crate::identity_token::IdentityTokens;
-use crate::request::{Seat, Served, Turns};
+use crate::operations;
+use crate::request::{Counts, Door, Seat, Served, Turns};
 use crate::routes::OwnRoutes;
 
 /// How often the growing tables get their next months.
@@ -51,6 +52,8 @@ const MONTHS_AHEAD: i32 = 3;
 const USES_EVERY: Duration = Duration::from_secs(60);
 /// How often what is over is swept: links, sessions, told changes, failed jobs.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often the queue is counted for whoever watches: as often as Prometheus asks.
+const MEASURE_EVERY: Duration = Duration::from_secs(15);
 /// How often the decoys follow what is stored: it changes by imports and by sign-ins after them.
 const DECOYS_EVERY: Duration = Duration::from_secs(3600);
 /// A start that has no lease on trusting its caches by then has no connection for the change feed.
@@ -112,6 +115,7 @@ pub struct Server {
     served: Arc<ArcSwap<Served>>,
     parts: Parts,
     gateway: Gateway,
+    operations: Option<Gateway>,
     background: Background,
 }
 
@@ -121,14 +125,23 @@ impl Server {
         self.gateway.address()
     }
 
+    /// Where those who run it watch, if anywhere.
+    pub fn operations_address(&self) -> Option<SocketAddr> {
+        self.operations.as_ref().map(Gateway::address)
+    }
+
     /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
     pub async fn stop(self) {
-        let Self { app, gateway, background, .. } = self;
+        let Self { app, gateway, operations, background, .. } = self;
         tokio::select! {
             () = gateway.drain() => {}
             () = asked_again() => tracing::warn!("asked to end twice: answers in flight are cut off"),
         }
         background.end(LAST_WORK).await;
+        // Who watches sees the end.
+        if let Some(operations) = operations {
+            operations.drain().await;
+        }
         if tokio::time::timeout(LAST_WORK, write_noted(&app)).await.is_err() {
             tracing::error!("what was noted last was not written: the database did not answer in time");
         }
@@ -207,13 +220,20 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
         );
     }
     let served = Arc::new(ArcSwap::from_pointee(Served::new(&app)));
-    let for_threads = Arc::clone(&served);
-    let gateway = gateway::start(&config.listen, &ground.clock, &ground.entropy, move || {
-        let seat = Rc::new(Seat::new(&for_threads));
+    let operations = config.operations.listen.map(|address| operations::listen(&config.listen, address)).transpose()?;
+    let operations = operations.map(|listen| open(&listen, &ground, &served, Door::Operations)).transpose()?;
+    let gateway = open(&config.listen, &ground, &served, Door::Public)?;
+    Ok(Server { app, served, parts, gateway, operations, background })
+}
+
+/// Opens a listener with its threads.
+fn open(listen: &Listen, ground: &Ground, served: &Arc<ArcSwap<Served>>, door: Door) -> std::io::Result<Gateway> {
+    let served = Arc::clone(served);
+    gateway::start(listen, &ground.clock, &ground.entropy, &ground.metrics, move || {
+        let seat = Rc::new(Seat::new(&served));
         // In a box: the server keeps room for the future with every connection, also with one that is idle.
-        move |request, peer| Box::pin(seat.thread().live(request, peer))
-    })?;
-    Ok(Server { app, served, parts, gateway, background })
+        move |request, peer| Box::pin(seat.thread().live(request, peer, door))
+    })
 }
 
 /// Makes the months ahead. Who holds a lock on one of the tables does not prevent the start, as long as this month and
@@ -253,14 +273,17 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
     let names: HostNames = options.names.clone();
     let identity = Identity::start(ground.clone(), options);
     let custody = Custody::new(ground.clone(), config);
+    let own = OwnRoutes::new(parts.dev.is_some())?;
     Ok(Arc::new(App {
         config: Arc::clone(config),
         ground: ground.clone(),
         identity,
         custody,
         limiter: Limiter::in_memory(&config.limits, &ground.entropy),
-        table: RouteTable::new(config)?,
-        own: OwnRoutes::new(parts.dev.is_some())?,
+        table: RouteTable::new(config, &ground.metrics)?,
+        counts: Counts::new(&ground.metrics, &own, &config.limits),
+        own,
+        operations_apart: config.operations.listen.is_some() && parts.dev.is_none(),
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
         upgrades,
@@ -351,6 +374,13 @@ fn schedules(background: &mut Background, app: &Arc<App>) {
         let identity = Arc::clone(&identity);
         async move { identity.decoys.refresh(&identity.ground).await.map_err(Fault::from) }
     });
+    if app.config.operations.listen.is_some() {
+        let ground = app.ground.clone();
+        background.every("length of the queue", MEASURE_EVERY, move || {
+            let ground = ground.clone();
+            async move { jobs::measure(&ground).await.map_err(Fault::from) }
+        });
+    }
     let ground = app.ground.clone();
     background.every("sweep", SWEEP_EVERY, move || {
         let ground = ground.clone();

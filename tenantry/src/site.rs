@@ -10,10 +10,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderMap};
 use serde::Serialize;
 use tenantry_core::token::PublicJwk;
+use tenantry_custody::vault::{self, VaultFault};
 use tenantry_edge::csp;
 use tenantry_identity::{authn, sessions};
+use tenantry_platform::db::MigrateFault;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::http::{Caller, Json, Surface, see_other};
+use tenantry_platform::metrics;
 use tenantry_platform::page::{Disclosure, SecurityTxt, render};
 use tenantry_platform::problem::{Kind, Problem};
 use tenantry_platform::signing::Purpose;
@@ -94,21 +97,41 @@ pub(crate) async fn live() -> Response {
     Json(Health { status: "ok" }).into_response()
 }
 
-/// Whether requests can be served: signing keys are there, the database answers, and its schema is this binary's.
+/// Whether requests can be served: signing keys are there, the database answers, and its schema is this binary's. While
+/// the database is known to be down, a node that may serve from memory is ready as long as it may: nobody is helped if
+/// all of them are taken out at once.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let has_keys = !app.ground.signing.jwks(Purpose::Identity, app.ground.now()).is_empty();
     if !has_keys {
         return Err(Problem::unavailable("no signing key is loaded"));
     }
-    let late = |_| Problem::unavailable("the database did not answer a health check in time");
-    tokio::time::timeout(READY_WITHIN, own_database(&app.ground)).await.map_err(late)??;
-    Ok(Json(Health { status: "ok" }).into_response())
+    let late = |_| NotReady::Away(Problem::unavailable("the database did not answer a health check in time"));
+    let found = tokio::time::timeout(READY_WITHIN, own_database(&app.ground)).await.map_err(late).flatten();
+    match found {
+        Err(NotReady::Away(problem)) if !app.ground.feed.trusts(&app.ground.clock) => Err(problem),
+        Err(NotReady::Other(problem)) => Err(problem),
+        Ok(()) | Err(NotReady::Away(_)) => Ok(Json(Health { status: "ok" }).into_response()),
+    }
+}
+
+/// Why a node is not ready.
+enum NotReady {
+    /// The database says nothing.
+    Away(Problem),
+    /// It is another one than this binary's.
+    Other(Problem),
 }
 
 /// The database has this binary's schema, and this root key sealed it.
-async fn own_database(ground: &Ground) -> Result<(), Problem> {
-    ground.db.refuse_other_schema().await.map_err(Problem::unavailable)?;
-    tenantry_custody::vault::ensure_canary(ground).await.map_err(Problem::unavailable)
+async fn own_database(ground: &Ground) -> Result<(), NotReady> {
+    ground.db.refuse_other_schema().await.map_err(|fault| match fault {
+        MigrateFault::Untold(_) => NotReady::Away(Problem::unavailable(fault)),
+        fault => NotReady::Other(Problem::unavailable(fault)),
+    })?;
+    vault::ensure_canary(ground).await.map_err(|fault| match fault {
+        VaultFault::Database(_) => NotReady::Away(Problem::unavailable(fault)),
+        fault => NotReady::Other(Problem::unavailable(fault)),
+    })
 }
 
 /// A browser's report of a violated policy (WEB-1).
@@ -118,7 +141,10 @@ pub(crate) async fn report(State(app): State<Arc<App>>, caller: Caller, headers:
         Surface::Central | Surface::Api => None,
     };
     let place = caller.tenant.as_ref().map(|tenant| tenant.id).zip(mode);
-    csp::receive(&app.reports, place, &headers, body, app.ground.now()).await
+    let answer = csp::receive(&app.reports, place, &headers, body, app.ground.now()).await;
+    let outcome = if answer.status().is_success() { metrics::Report::Kept } else { metrics::Report::Refused };
+    app.ground.metrics.csp_reports.of(outcome).add_one();
+    answer
 }
 
 /// `/.well-known/security.txt` (RFC 9116, EV-4).

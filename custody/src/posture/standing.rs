@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tenantry_core::clock::Timestamp;
 use tenantry_platform::db::{Context, Control, DbFault};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::metrics::{Metrics, Trial};
 use tenantry_platform::permit::{Actor, Attest, Origin, Permit};
 use tokio::sync::watch;
 
@@ -91,6 +92,7 @@ impl Standing {
                 }
             });
         }
+        show(&probe.ground.metrics, &held);
         self.take(held);
     }
 
@@ -120,6 +122,19 @@ impl Standing {
             }
             wait = EVERY;
         }
+    }
+}
+
+/// For whoever watches: which claims hold, and how many do not.
+fn show(metrics: &Metrics, held: &[Held]) {
+    for Held { finding, .. } in held {
+        metrics.controls.of(finding.control.id).set(i64::from(finding.verdict.outcome == Outcome::Pass));
+    }
+    for (trial, outcome) in
+        [(Trial::Pass, Outcome::Pass), (Trial::Fail, Outcome::Fail), (Trial::Unknown, Outcome::Unknown)]
+    {
+        let count = held.iter().filter(|held| held.finding.verdict.outcome == outcome).count();
+        metrics.verdicts.of(trial).set(count);
     }
 }
 

@@ -24,5 +24,6 @@ fn stranger() -> Caller {
         principal: None,
         user_agent: None,
         belief: Belief::default(),
+        has_staff_pages: true,
     }
 }

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tenantry_core::clock::Clock;
 use tenantry_core::ids::uuid7;
 use tenantry_core::random::Entropy;
+use tenantry_platform::metrics::Metrics;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -40,6 +41,7 @@ pub(super) struct Terms {
     pub(super) head_bytes_max: usize,
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
+    pub(super) metrics: Metrics,
 }
 
 /// The HTTP server as the byte check in front of it needs it: time-outs are the wire's, and answers are
@@ -61,6 +63,7 @@ pub(super) async fn serve<H, F>(
     H: Fn(Request<Incoming>, Peer) -> F,
     F: Future<Output = Response<Body>> + 'static,
 {
+    let _open = Open::new(&terms);
     let turns = Rc::new(Turns::default());
     let wire = Wire::new(stream, Gate::new(terms.head_bytes_max), Rc::clone(&turns), terms.patience);
     let switched = Cell::new(None);
@@ -88,6 +91,22 @@ pub(super) async fn serve<H, F>(
     }
 }
 
+/// Counted among the open connections for as long as it lives.
+struct Open(Rc<Terms>);
+
+impl Open {
+    fn new(terms: &Rc<Terms>) -> Self {
+        terms.metrics.connections.change(1);
+        Self(Rc::clone(terms))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.metrics.connections.change(-1);
+    }
+}
+
 /// What follows an answer that switches protocols. Its turn has no end: no request comes after it.
 type Switched = Cell<Option<(Box<Tunnel>, TurnEnd)>>;
 
@@ -104,6 +123,7 @@ fn part(mut body: Body, turn: TurnEnd, switched: &Switched) -> Body {
 async fn say_farewell(wire: Wire, outcome: hyper::Result<()>, terms: &Terms) {
     match (wire.owed_refusal(), outcome) {
         (Some(refused), _) => {
+            terms.metrics.unread.of(refused.word()).add_one();
             let id = uuid7(&terms.clock, &terms.entropy).hyphenated().to_string();
             tracing::info!(request_id = id, status = refused.status().as_u16(), reason = %refused, "request refused before it was read");
             wire.close(&refusal(refused, &id)).await;

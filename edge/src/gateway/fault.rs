@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tenantry_platform::metrics::UpstreamFault;
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::refusal::Refused;
@@ -38,6 +39,18 @@ impl Fault {
         match self {
             Self::Broken(fault) => !fault.is_parse() && !fault.is_timeout() && !fault.is_user(),
             _ => false,
+        }
+    }
+
+    /// The word that it is counted under.
+    pub(super) const fn word(&self) -> UpstreamFault {
+        match self {
+            Self::Unreachable(_) => UpstreamFault::Unreachable,
+            Self::ConnectTimedOut => UpstreamFault::ConnectTimeout,
+            Self::HeadTimedOut => UpstreamFault::Timeout,
+            Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => UpstreamFault::Broken,
+            Self::Busy => UpstreamFault::Busy,
+            Self::TooLarge(_) | Self::Client(_) => UpstreamFault::Client,
         }
     }
 

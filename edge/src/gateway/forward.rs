@@ -68,15 +68,19 @@ pub async fn forward(
     let origin = request.headers().get(header::ORIGIN).cloned();
     let (request, body) = outgoing(&passage, request, &luggage, policy.as_ref())?;
     let patience = route.route.response_timeout;
+    let failed = |fault: Fault| {
+        pool.metrics.upstream_errors.of(fault.word()).add_one();
+        fault.into_problem()
+    };
     let mut answer = match luggage.upgrade.take() {
         Some(upgrade) => open(pool, request, patience, upgrade).await,
         None => {
-            let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(Fault::into_problem)?;
+            let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(failed)?;
             let request = request.map(|()| upload);
             exchange(pool, request, patience, progress.as_deref()).await.map(|answer| answer.map(Body::from))
         }
     }
-    .map_err(Fault::into_problem)?;
+    .map_err(failed)?;
     finish(&passage, &mut answer, &luggage, policy.as_ref());
     cors::mark(&route.route, origin.as_ref(), answer.headers_mut());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {

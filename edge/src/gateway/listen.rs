@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_platform::config::Listen;
+use tenantry_platform::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{oneshot, watch};
@@ -57,7 +58,13 @@ struct Thread {
 ///
 /// # Errors
 /// The address cannot be listened on, or a thread cannot be started.
-pub fn start<M, H, F>(listen: &Listen, clock: &Clock, entropy: &Entropy, make: M) -> io::Result<Gateway>
+pub fn start<M, H, F>(
+    listen: &Listen,
+    clock: &Clock,
+    entropy: &Entropy,
+    metrics: &Metrics,
+    make: M,
+) -> io::Result<Gateway>
 where
     M: Fn() -> H + Clone + Send + 'static,
     H: Fn(Request<Incoming>, Peer) -> F + Clone + 'static,
@@ -76,7 +83,7 @@ where
             drain: listen.drain,
             stop: gateway.stop.subscribe(),
         };
-        let terms = terms(listen, clock.clone(), entropy.clone());
+        let terms = terms(listen, clock.clone(), entropy.clone(), metrics.clone());
         gateway.threads.push(spawn(number, work, terms, make.clone())?);
     }
     Ok(gateway)
@@ -116,7 +123,12 @@ fn threads(listen: &Listen) -> usize {
     listen.threads.map_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
 }
 
-fn terms(listen: &Listen, clock: Clock, entropy: Entropy) -> impl FnOnce() -> Rc<Terms> + Send + use<> {
+fn terms(
+    listen: &Listen,
+    clock: Clock,
+    entropy: Entropy,
+    metrics: Metrics,
+) -> impl FnOnce() -> Rc<Terms> + Send + use<> {
     let patience = Patience {
         head: listen.head_timeout,
         body: listen.body_idle_timeout,
@@ -125,7 +137,7 @@ fn terms(listen: &Listen, clock: Clock, entropy: Entropy) -> impl FnOnce() -> Rc
         half_closed: HALF_CLOSED_TIMEOUT,
     };
     let head_bytes_max = listen.max_head_bytes as usize;
-    move || Rc::new(Terms { http: server(), patience, head_bytes_max, clock, entropy })
+    move || Rc::new(Terms { http: server(), patience, head_bytes_max, clock, entropy, metrics })
 }
 
 /// A listener that shares its port with the other threads'; the kernel spreads the connections.
@@ -194,7 +206,10 @@ where
             _ = work.stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= work.connections_max => turn_away(&stream),
+                Ok((stream, _)) if connections.len() >= work.connections_max => {
+                    terms.metrics.unread.of(Refused::Full.word()).add_one();
+                    turn_away(&stream);
+                }
                 Ok((stream, address)) => {
                     is_short = false;
                     // Without it, small answers wait for an acknowledgement; nothing breaks if it fails.

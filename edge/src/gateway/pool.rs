@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tenantry_platform::config::{Upstream, UpstreamPool};
+use tenantry_platform::metrics::{Line as State, Metrics};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{AbortHandle, spawn_local};
@@ -24,6 +25,7 @@ pub struct Pool {
     idle: RefCell<Vec<Idle>>,
     open: Cell<usize>,
     is_swept: Cell<bool>,
+    pub(super) metrics: Metrics,
 }
 
 struct Idle {
@@ -36,10 +38,22 @@ struct Line {
     sender: SendRequest<Upload>,
     task: AbortHandle,
     pool: Weak<Pool>,
+    /// Where it is counted, as what.
+    metrics: Metrics,
+    state: State,
+}
+
+impl Line {
+    fn become_state(&mut self, state: State) {
+        self.metrics.upstream_connections.of(self.state).change(-1);
+        self.metrics.upstream_connections.of(state).change(1);
+        self.state = state;
+    }
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
+        self.metrics.upstream_connections.of(self.state).change(-1);
         self.task.abort();
         if let Some(pool) = self.pool.upgrade() {
             pool.open.set(pool.open.get() - 1);
@@ -49,8 +63,9 @@ impl Drop for Line {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(settings: UpstreamPool) -> Rc<Self> {
-        Rc::new(Self { settings, idle: RefCell::default(), open: Cell::new(0), is_swept: Cell::new(false) })
+    pub fn new(settings: UpstreamPool, metrics: &Metrics) -> Rc<Self> {
+        let (idle, open, is_swept) = (RefCell::default(), Cell::new(0), Cell::new(false));
+        Rc::new(Self { settings, idle, open, is_swept, metrics: metrics.clone() })
     }
 
     /// A connection that is open, else a new one.
@@ -91,27 +106,31 @@ impl Pool {
         // Its end is seen by whoever holds the sender.
         let task = spawn_local(async move { drop(connection.with_upgrades().await) }).abort_handle();
         self.open.set(self.open.get() + 1);
-        Ok(Line { sender, task, pool: Rc::downgrade(self) })
+        self.metrics.upstream_opened.add_one();
+        self.metrics.upstream_connections.of(State::Busy).change(1);
+        Ok(Line { sender, task, pool: Rc::downgrade(self), metrics: self.metrics.clone(), state: State::Busy })
     }
 
     /// The connection that was used last, if it is still good.
     fn take_idle(&self) -> Option<Line> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(Idle { line, since }) = idle.pop() {
+        while let Some(Idle { mut line, since }) = idle.pop() {
             if since.elapsed() > self.settings.idle_timeout {
                 idle.clear();
                 return None;
             }
             if line.sender.is_ready() {
+                line.become_state(State::Busy);
                 return Some(line);
             }
         }
         None
     }
 
-    fn keep(self: &Rc<Self>, line: Line) {
+    fn keep(self: &Rc<Self>, mut line: Line) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < usize::from(self.settings.max_idle) {
+            line.become_state(State::Idle);
             idle.push(Idle { line, since: Instant::now() });
         }
         drop(idle);

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Serialize;
 use tenantry_core::chunked::ChunkFault;
 use tenantry_core::head::HeadFault;
+use tenantry_platform::metrics::Unread;
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::headers::BASELINE;
@@ -41,6 +42,15 @@ impl Refused {
     pub(super) fn problem(self) -> Problem {
         let kind = if self == Self::SlowBody { Kind::SlowRequest } else { Kind::Malformed };
         Problem::new(kind, sentence(self))
+    }
+
+    /// The word that it is counted under.
+    pub(super) const fn word(self) -> Unread {
+        match self {
+            Self::Head(_) | Self::Body(_) => Unread::Ambiguous,
+            Self::SlowHead | Self::SlowBody => Unread::Slow,
+            Self::Full => Unread::Full,
+        }
     }
 
     const fn code(self) -> &'static str {

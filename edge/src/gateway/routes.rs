@@ -1,10 +1,13 @@
 //! The app's routes with everything that can be made before a request comes.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::header::{self, InvalidHeaderValue};
 use tenantry_core::path::CleanPath;
 use tenantry_core::route::{Method, Methods};
 use tenantry_platform::config::{Config, Kind, Route, RouteFound, Routes};
+use tenantry_platform::metrics::{self, Metrics};
 
 use super::headers::SecurityHeaders;
 use crate::csp::Policy;
@@ -18,6 +21,8 @@ pub struct AppRoute {
     pub route: Route,
     pub policy: Policy,
     pub headers: SecurityHeaders,
+    /// Where its requests are counted.
+    pub counted: Arc<metrics::Route>,
 }
 
 impl AppRoute {
@@ -59,10 +64,11 @@ impl RouteTable {
     ///
     /// # Errors
     /// A configured value that no header can carry.
-    pub fn new(config: &Config) -> Result<Self, InvalidHeaderValue> {
+    pub fn new(config: &Config, metrics: &Metrics) -> Result<Self, InvalidHeaderValue> {
         let ready = config.routes.iter().map(|route| {
             let headers = SecurityHeaders::new(&config.headers, route.kind)?;
-            Ok(AppRoute { route: route.clone(), policy: Policy::new(route), headers })
+            let counted = metrics.route(route.pattern.as_str());
+            Ok(AppRoute { route: route.clone(), policy: Policy::new(route), headers, counted })
         });
         Ok(Self {
             ready: ready.collect::<Result<_, InvalidHeaderValue>>()?,

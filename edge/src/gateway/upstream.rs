@@ -34,6 +34,7 @@ pub(super) async fn exchange(
     };
     match lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door())) {
         Some(request) => {
+            pool.metrics.upstream_retries.add_one();
             send(pool, pool.connect().await?, request, patience, progress).await.map_err(|lost| lost.fault)
         }
         None => Err(lost.fault),

@@ -20,6 +20,7 @@ use tenantry_edge::gateway::{
     admit, forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
+use tenantry_platform::metrics::Metrics;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
 
@@ -61,9 +62,10 @@ impl Front {
     }
 
     pub(crate) fn of(config: &Config) -> Self {
-        let (table, upstream) = (Arc::new(RouteTable::new(config).unwrap()), config.upstream.clone());
-        let gateway = start(&config.listen, &clock(), &Entropy::seeded(1), move || {
-            let (table, pool) = (Arc::clone(&table), Pool::new(upstream.clone()));
+        let (table, upstream) =
+            (Arc::new(RouteTable::new(config, &Metrics::default()).unwrap()), config.upstream.clone());
+        let gateway = start(&config.listen, &clock(), &Entropy::seeded(1), &Metrics::default(), move || {
+            let (table, pool) = (Arc::clone(&table), Pool::new(upstream.clone(), &Metrics::default()));
             move |request, _: Peer| answer(Arc::clone(&table), Rc::clone(&pool), request)
         });
         let gateway = gateway.unwrap();

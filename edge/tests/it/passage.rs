@@ -6,6 +6,7 @@ use tenantry_core::ids::{KeyId, SessionId, TenantId};
 use tenantry_core::mode::Mode;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::{AppRoute, Found, Outcome, Place, RouteTable, admit};
+use tenantry_platform::metrics::Metrics;
 use tenantry_platform::permit::{Credential, Parts, Principal, Realm, TenantRef, TenantStatus};
 use tenantry_platform::problem::{Kind, Problem};
 
@@ -49,7 +50,7 @@ impl World {
         let entropy = Entropy::seeded(1);
         let tenant = || TenantId::new(&clock(), &entropy);
         let (acme, globex) = (tenant(), tenant());
-        Self { table: RouteTable::new(&config(ROUTES)).unwrap(), acme, globex, entropy }
+        Self { table: RouteTable::new(&config(ROUTES), &Metrics::default()).unwrap(), acme, globex, entropy }
     }
 
     fn route(&self, path: &str) -> &AppRoute {

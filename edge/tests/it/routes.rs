@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::{Found, RouteTable, cors, front};
+use tenantry_platform::metrics::Metrics;
 
 use crate::kit::{clock, config};
 
@@ -24,7 +25,7 @@ cors = ["https://partner.test"]
 "#;
 
 fn table() -> RouteTable {
-    RouteTable::new(&config(ROUTES)).unwrap()
+    RouteTable::new(&config(ROUTES), &Metrics::default()).unwrap()
 }
 
 fn find<'t>(table: &'t RouteTable, method: &str, path: &str) -> Found<'t> {

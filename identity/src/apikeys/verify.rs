@@ -180,7 +180,7 @@ impl ApiKeys {
             ground: ground.clone(),
             words: Arc::clone(&options.permissions),
             tenants: tenants.clone(),
-            cache: Cache::new(&ground.feed, most),
+            cache: Cache::counted(&ground.feed, most, &ground.metrics, "keys"),
             counts: Arc::default(),
             uses: Arc::default(),
         }

@@ -57,7 +57,10 @@ pub struct ManagementKeys {
 impl ManagementKeys {
     /// An empty memory, voided by the ground's feed.
     pub fn new(ground: &Ground) -> Self {
-        Self { ground: ground.clone(), cache: Cache::new(&ground.feed, CACHED_MOST) }
+        Self {
+            ground: ground.clone(),
+            cache: Cache::counted(&ground.feed, CACHED_MOST, &ground.metrics, "management_keys"),
+        }
     }
 
     /// Judges a bearer token from memory alone.

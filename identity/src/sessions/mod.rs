@@ -110,7 +110,7 @@ impl Sessions {
         Self {
             ground: ground.clone(),
             options: options.clone(),
-            cache: Cache::new(&ground.feed, CACHED_MOST),
+            cache: Cache::counted(&ground.feed, CACHED_MOST, &ground.metrics, "sessions"),
             access: AccessTokens::new(ground, options.central_origin()),
             refreshes: RefreshTokens::new(&ground.sealer),
             afterwards,

@@ -36,7 +36,9 @@ pub struct Tenants {
 impl Tenants {
     /// An empty memory, voided by the ground's feed.
     pub fn new(ground: &Ground) -> Self {
-        let (by_slug, by_id) = (Cache::new(&ground.feed, CACHED_MOST), Cache::new(&ground.feed, CACHED_MOST));
+        let (feed, metrics) = (&ground.feed, &ground.metrics);
+        let by_slug = Cache::counted(feed, CACHED_MOST, metrics, "tenants_by_slug");
+        let by_id = Cache::counted(feed, CACHED_MOST, metrics, "tenants_by_id");
         Self { ground: ground.clone(), by_slug, by_id }
     }
 

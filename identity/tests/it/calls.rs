@@ -271,6 +271,7 @@ fn caller(who: &Arc<Principal>) -> Caller {
         workspaces: who.parts().tenant.iter().cloned().collect(),
         user_agent: None,
         belief: Belief::default(),
+        has_staff_pages: true,
     }
 }
 

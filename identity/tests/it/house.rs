@@ -198,6 +198,7 @@ impl House {
             workspaces: Arc::default(),
             user_agent: Some("Stories/1.0".into()),
             belief: Belief::default(),
+            has_staff_pages: true,
         };
         request.extensions_mut().insert(caller);
         if let Some(session) = session {

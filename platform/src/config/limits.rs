@@ -39,6 +39,13 @@ pub struct Tier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TierId(u16);
 
+impl TierId {
+    /// Its place among the tiers, as [`Limits::iter`] gives them.
+    pub const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 macro_rules! built_in {
     ($($(#[$doc:meta])* $id:ident $at:literal = $name:literal $limit:literal / $window:literal $per:ident;)+) => {
         impl TierId {

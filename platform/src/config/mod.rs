@@ -24,7 +24,9 @@ mod secret;
 mod section;
 mod service;
 mod upstream;
+mod watch;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 pub use access::{ConfiguredRole, OWN_PERMISSIONS, Permissions, Roles};
@@ -41,6 +43,7 @@ pub use service::{
     Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
 };
 pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
+pub use watch::Operations;
 
 use crate::page::Brand;
 use document::{At, Reading};
@@ -79,6 +82,7 @@ pub struct Config {
     pub attested: Vec<Attested>,
     pub audit: Audit,
     pub events: Events,
+    pub operations: Operations,
     pub log: LogLevel,
     pub headers: Headers,
 }
@@ -136,8 +140,11 @@ impl Config {
 
     fn on_loopback(mut self, dev: &Dev) -> Self {
         self.hosts = self.hosts.local(dev.port);
-        self.listen.address = (std::net::Ipv4Addr::LOCALHOST, dev.port).into();
+        self.listen.address = (Ipv4Addr::LOCALHOST, dev.port).into();
         self.listen.trusted_proxies.clear();
+        let loopback =
+            |at: SocketAddr| if at.ip().is_loopback() { at } else { (Ipv4Addr::LOCALHOST, at.port()).into() };
+        self.operations.listen = self.operations.listen.map(loopback);
         if let Some(upstream) = &dev.upstream {
             self.upstream.address = upstream.clone();
         }
@@ -210,6 +217,7 @@ impl Config {
             attested: attested::read_all(root),
             audit: root.section("audit", Audit::read),
             events: root.section("events", Events::read),
+            operations: root.section("operations", Operations::read),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
             app,

@@ -10,6 +10,7 @@ use tokio_postgres::{Config, NoTls};
 
 use super::fault::DbFault;
 use super::plane::{Control, Jobs, Live, Operator, Plane, Test};
+use crate::metrics::{Line, Metrics};
 
 /// A login's connection, as text: `postgresql://…`.
 #[derive(Clone, Debug)]
@@ -103,6 +104,8 @@ pub struct Store<P> {
 struct Sent {
     statements: AtomicU64,
     flushes: AtomicU64,
+    waits: AtomicU64,
+    timeouts: AtomicU64,
 }
 
 impl<P> Clone for Store<P> {
@@ -136,7 +139,26 @@ impl<P: Plane> Store<P> {
 
     /// A connection. Only transactions ask for one.
     pub(super) async fn connection(&self) -> Result<Object, DbFault> {
-        Ok(self.pool.get().await?)
+        let status = self.pool.status();
+        if status.available == 0 && status.size >= status.max_size {
+            self.sent.waits.fetch_add(1, Ordering::Relaxed);
+        }
+        let connection = self.pool.get().await.map_err(DbFault::from);
+        if matches!(connection, Err(DbFault::Exhausted)) {
+            self.sent.timeouts.fetch_add(1, Ordering::Relaxed);
+        }
+        connection
+    }
+
+    /// Shows how full the pool is.
+    fn measure(&self, metrics: &Metrics) {
+        let status = self.pool.status();
+        let connections = metrics.database_connections.of(P::LOGIN);
+        connections.of(Line::Busy).set(status.size.saturating_sub(status.available));
+        connections.of(Line::Idle).set(status.available);
+        metrics.database_waiting.of(P::LOGIN).set(status.waiting);
+        metrics.database_waits.of(P::LOGIN).follow(self.sent.waits.load(Ordering::Relaxed));
+        metrics.database_timeouts.of(P::LOGIN).follow(self.sent.timeouts.load(Ordering::Relaxed));
     }
 
     /// Statements that are sent together, and whose answers are waited for together.
@@ -245,6 +267,15 @@ impl Database {
             .query_one("select current_setting('server_version_num')::bigint", &[])
             .await?;
         Ok(u32::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+    }
+
+    /// Shows how full each pool is, for whoever watches.
+    pub fn measure(&self, metrics: &Metrics) {
+        self.control.measure(metrics);
+        self.live.measure(metrics);
+        self.test.measure(metrics);
+        self.jobs.measure(metrics);
+        self.operator.measure(metrics);
     }
 
     /// Closes every connection.

@@ -9,6 +9,7 @@ use super::lease::LEASE;
 use super::{Change, Feed};
 use crate::db::{Context, Control, DbFault, Everywhere, In, Plane, Row, TenantTx};
 use crate::ground::Ground;
+use crate::metrics::Reached;
 use crate::permit::{Actor, Origin, Permit, Resolve};
 
 /// Beyond a lease: two machines' clocks do not run at the very same speed.
@@ -59,10 +60,24 @@ impl<M: Plane + In<Everywhere>> TenantTx<M> {
         let committed = ground.clock.uptime();
         changes.iter().for_each(|change| ground.feed.apply(change));
         match number {
-            Some(number) => Ok(wait(ground, &number, committed).await),
+            Some(number) => {
+                let reach = wait(ground, &number, committed).await;
+                note(ground, committed, &reach);
+                Ok(reach)
+            }
             None => Ok(Reach { applied: 1, lapsed: 0, may_accept_until: None }),
         }
     }
+}
+
+fn note(ground: &Ground, committed: Duration, reach: &Reach) {
+    let reached = match reach {
+        Reach { may_accept_until: Some(_), .. } => Reached::MayAccept,
+        Reach { lapsed: 0, .. } => Reached::Applied,
+        Reach { .. } => Reached::Lapsed,
+    };
+    ground.metrics.fence.observe(ground.clock.uptime().saturating_sub(committed));
+    ground.metrics.revocations.of(reached).add_one();
 }
 
 /// Every renewal that did not see the change was sent before its commit. So a lease after the commit nobody is left,

@@ -11,6 +11,8 @@ pub const LEASE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Lease {
     until_us: AtomicU64,
+    /// When the last renewal that was answered was sent.
+    renewed_us: AtomicU64,
     /// In tests that are about something else: their machine is busy, and a paused node would refuse.
     #[cfg(feature = "kit")]
     is_boundless: std::sync::atomic::AtomicBool,
@@ -29,6 +31,17 @@ impl Lease {
     /// Lets it last until `uptime` is this, and no longer, whatever was said before.
     pub(super) fn set(&self, until: Duration) {
         self.until_us.store(micros(until), Ordering::Release);
+    }
+
+    /// Notes that a renewal was answered which was sent at this uptime.
+    pub(super) fn note_renewal(&self, sent: Duration) {
+        self.renewed_us.store(micros(sent), Ordering::Relaxed);
+    }
+
+    /// How long the feed was not read, and how long the lease still lasts.
+    pub(super) fn standing(&self, uptime: Duration) -> (Duration, Duration) {
+        let since = |cell: &AtomicU64| Duration::from_micros(cell.load(Ordering::Relaxed));
+        (uptime.saturating_sub(since(&self.renewed_us)), since(&self.until_us).saturating_sub(uptime))
     }
 
     #[cfg(feature = "kit")]

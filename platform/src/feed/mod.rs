@@ -205,6 +205,11 @@ impl Feed {
         self.0.lease.lasts(clock.uptime())
     }
 
+    /// How long the feed was not read, and how long the lease still lasts: for whoever watches.
+    pub fn standing(&self, clock: &Clock) -> (Duration, Duration) {
+        self.0.lease.standing(clock.uptime())
+    }
+
     /// A lease without an end: for tests that are about something else, on a machine that is busy with all of them.
     #[cfg(feature = "kit")]
     #[must_use]

@@ -143,6 +143,8 @@ impl<'g> Node<'g> {
         let fresh = self.renew().await?;
         self.last_sent = Some(sent);
         self.feed.0.lease.set(sent + LEASE);
+        self.feed.0.lease.note_renewal(sent);
+        self.ground.metrics.feed_changes.add(fresh as u64);
         if sent.saturating_sub(self.looked_at) >= LOOK_EVERY {
             self.looked_at = sent;
             self.look().await?;

@@ -18,6 +18,7 @@ use super::looks::Looks;
 use super::{JOB, Queued, nowhere, sent};
 use crate::config;
 use crate::jobs::{JobFault, Runner};
+use crate::metrics::Delivery;
 
 /// Replies that refuse us, not the mail: authentication wanted, too weak, or wrong (RFC 4954 section 6).
 const OUR_OWN_FAULT: [u16; 4] = [530, 534, 535, 538];
@@ -115,7 +116,9 @@ pub fn attend(runner: &mut Runner, postman: Postman) {
     runner.on(JOB, move |ground, queued: Queued| {
         let postman = Arc::clone(&postman);
         async move {
-            postman.carry(&queued).await?;
+            let carried = postman.carry(&queued).await;
+            ground.metrics.mails.of(delivery(&carried)).add_one();
+            carried?;
             // It is out: what cannot be noted must not send it again.
             if let Err(fault) = sent::note(&ground, &queued).await {
                 tracing::warn!(%fault, "a mail was sent, and that it was is not on the page of mails");
@@ -123,6 +126,14 @@ pub fn attend(runner: &mut Runner, postman: Postman) {
             Ok(())
         }
     });
+}
+
+const fn delivery(carried: &Result<(), JobFault>) -> Delivery {
+    match carried {
+        Ok(()) => Delivery::Sent,
+        Err(JobFault::Retry(_)) => Delivery::Deferred,
+        Err(JobFault::Final(_)) => Delivery::Refused,
+    }
 }
 
 /// 5xx is about this mail and final; 4xx, no answer and a refused sign-in may change.

@@ -15,6 +15,7 @@ pub fn console(visit: &Visit, caller: &Caller, title_key: &'static str, active: 
     let here = parts.and_then(|parts| parts.tenant.as_ref());
     let workspace = here.map(|tenant| Workspace::at(tenant.name.as_str(), &tenant.slug, mode, path_of(active)));
     let may = |permission: &str| match permission {
+        OPERATOR if !caller.has_staff_pages => false,
         OPERATOR => parts.and_then(|parts| parts.person.as_ref()).is_some_and(|person| person.operator),
         word => parts.is_some_and(|parts| parts.permissions.contains(word)),
     };

@@ -292,6 +292,7 @@ fn greet(config: &Config, ready: &Ready, place: &Place) {
         format!("  Your app     {}   (test data: {of_test})", ready.tenant),
         format!("  Mailbox      {}", ready.mailbox),
         format!("  Trust page   {}/security", ready.console),
+        format!("  Metrics      {}", ready.metrics),
         format!("  Operator     {} / {}", ready.operator.email, ready.operator.password),
         format!("\n  Call the API:\n  curl -H 'Authorization: Bearer {}' {}/api/products\n", ready.api_key, ready.api),
         format!("  All of this as JSON: {}", place.path().join("dev.json").display()),

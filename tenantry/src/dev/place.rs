@@ -57,6 +57,9 @@ pub struct Ready {
     pub api_key: String,
     /// The page that catches all mail.
     pub mailbox: String,
+    /// Where metrics are.
+    #[serde(default)]
+    pub metrics: String,
     /// The administrator of the private cluster.
     pub database_url: String,
     /// The cron secret of the demo's nightly route.

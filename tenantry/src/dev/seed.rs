@@ -165,6 +165,7 @@ fn ready(server: &Server, secrets: &Secrets, api_key: String, database_url: Stri
         operator: account(&STAFF),
         api_key,
         mailbox: format!("{console}/-/dev/mail"),
+        metrics: server.operations_address().map(|at| format!("http://{at}/metrics")).unwrap_or_default(),
         database_url,
         cron_secret: secrets.cron.clone(),
         pid: std::process::id(),

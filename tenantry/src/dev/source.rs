@@ -1,5 +1,6 @@
 //! Where the configuration of `dev` comes from: the team's file, the beginning of one, or the demo's own.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use tenantry_platform::config::{Config, Dev, Upstream};
@@ -23,13 +24,19 @@ pub fn configuration(path: Option<&Path>, port: u16, upstream: Option<Upstream>)
                 std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             read(path, &text, port, upstream)
         }
-        None => Ok(Config::for_dev(demo::CONFIG_NAME, demo::CONFIG, &Dev { port, upstream })?),
+        None => Ok(watched(Config::for_dev(demo::CONFIG_NAME, demo::CONFIG, &Dev { port, upstream })?)),
     }
 }
 
 /// The configuration of a file's text.
 pub(super) fn read(path: &Path, text: &str, port: u16, upstream: Option<Upstream>) -> Result<Config, Fault> {
-    Ok(Config::for_dev(&path.display().to_string(), text, &Dev { port, upstream })?)
+    Ok(watched(Config::for_dev(&path.display().to_string(), text, &Dev { port, upstream })?))
+}
+
+/// With a listener of operations on a free port, whether one is configured or not.
+fn watched(mut config: Config) -> Config {
+    config.operations.listen = Some((Ipv4Addr::LOCALHOST, 0).into());
+    config
 }
 
 /// The team's file: the one that was named, or beside a command the usual one, if it is there.

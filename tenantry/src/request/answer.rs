@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -20,10 +20,12 @@ use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
 use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
 use tenantry_platform::log::{Access, Tunnel};
+use tenantry_platform::metrics;
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
 use tenantry_platform::permit::{Credential, Origin, Principal, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
 
+use super::Door;
 use super::host::Site;
 use crate::app::App;
 use crate::dev::team_page;
@@ -47,7 +49,16 @@ pub(super) struct Visit {
     pub cookies: Vec<HeaderValue>,
     /// Whether limits are told in every answer.
     is_api: bool,
-    route: Option<String>,
+    /// Which listener it came in by.
+    pub door: Door,
+    /// Where it is counted, once its route is known.
+    pub route: Option<Arc<metrics::Route>>,
+    /// Whether a browser was sent to sign in.
+    pub is_sent_away: bool,
+    /// Whether it went to the app.
+    pub is_passed: bool,
+    /// How long the app took to give the head of its answer.
+    pub waited: Option<Duration>,
     tiers: Vec<TierId>,
     allow: Option<HeaderValue>,
     is_own: bool,
@@ -60,12 +71,12 @@ pub(super) struct Visit {
     target: String,
     is_navigation: bool,
     user_agent: Option<Arc<str>>,
-    started: Instant,
+    pub started: Instant,
 }
 
 impl Visit {
     /// Step 1 and the first half of 3: the request's name, and the client behind proxies that we trust.
-    pub(super) fn accept(app: &App, request: &Request<Incoming>, peer: Peer) -> Self {
+    pub(super) fn accept(app: &App, request: &Request<Incoming>, peer: Peer, door: Door) -> Self {
         let headers = request.headers();
         let socket = peer.address.ip();
         let forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
@@ -84,7 +95,11 @@ impl Visit {
             verdict: None,
             cookies: Vec::new(),
             is_api: false,
+            door,
             route: None,
+            is_sent_away: false,
+            is_passed: false,
+            waited: None,
             tiers: Vec::new(),
             allow: None,
             is_own: false,
@@ -143,13 +158,13 @@ impl Visit {
 
     pub(super) fn take_route(&mut self, route: &AppRoute) {
         self.is_api = route.route.kind == RouteKind::Api;
-        self.route = Some(route.route.pattern.as_str().to_owned());
+        self.route = Some(Arc::clone(&route.counted));
         self.tiers.clone_from(&route.route.tiers);
     }
 
-    pub(super) fn take_own_route(&mut self, route: &OwnRoute) {
+    pub(super) fn take_own_route(&mut self, route: &OwnRoute, counted: &Arc<metrics::Route>) {
         self.is_api = route.is_api();
-        self.route = Some(route.path.to_owned());
+        self.route = Some(Arc::clone(counted));
         self.tiers = route.tiers.to_vec();
         self.is_own = true;
         self.is_counted = matches!(route.access, RouteAccess::Key(_));
@@ -219,7 +234,7 @@ impl Visit {
     }
 
     /// What a handler of our own is told.
-    pub(super) fn caller(&self, site: &Site, workspaces: Arc<[TenantRef]>, belief: Belief) -> Caller {
+    pub(super) fn caller(&self, app: &App, site: &Site, workspaces: Arc<[TenantRef]>, belief: Belief) -> Caller {
         Caller {
             request_id: self.request_id.to_str().unwrap_or_default().into(),
             ip: self.ip,
@@ -231,6 +246,7 @@ impl Visit {
             workspaces,
             user_agent: self.user_agent.clone(),
             belief,
+            has_staff_pages: has_staff_pages(app, self.door),
         }
     }
 
@@ -244,7 +260,7 @@ impl Visit {
     /// A refusal by a limit, for the audit log.
     pub(super) fn note_limit(&self, app: &App) {
         if let Some(principal) = self.principal.as_deref() {
-            self.observe(app, principal, "limit.exceeded", self.route.as_deref().unwrap_or_default());
+            self.observe(app, principal, "limit.exceeded", self.pattern());
         }
     }
 
@@ -254,7 +270,7 @@ impl Visit {
             return limited;
         }
         if let Some(principal) = shown {
-            self.observe(app, principal, "access.refused", self.route.as_deref().unwrap_or_default());
+            self.observe(app, principal, "access.refused", self.pattern());
         }
         problem
     }
@@ -266,7 +282,12 @@ impl Visit {
 
     /// A key from an address that it does not name, for the log of its own tenant.
     pub(super) fn note_address(&self, app: &App, key: &Principal) {
-        self.observe(app, key, "api_key.address_refused", self.route.as_deref().unwrap_or_default());
+        self.observe(app, key, "api_key.address_refused", self.pattern());
+    }
+
+    /// The route as its table writes it; nothing before it is known.
+    fn pattern(&self) -> &str {
+        self.route.as_ref().map(|route| route.name()).unwrap_or_default()
     }
 
     fn observe(&self, app: &App, principal: &Principal, action: &'static str, route: &str) {
@@ -295,6 +316,7 @@ impl Visit {
             Ok(answer) => (answer, self.is_own || self.route.is_none()),
             Err(problem) => (self.refuse(app, problem), true),
         };
+        self.tally(app, &answer);
         self.say_problem(app, &mut answer);
         if is_ours {
             self.secure(app, answer.headers_mut());
@@ -320,6 +342,7 @@ impl Visit {
     /// A problem as an answer; a browser that wanted a page of somebody's is sent to sign in.
     fn refuse(&mut self, app: &App, problem: Problem) -> Response<Body> {
         if self.is_sent_to_sign_in(app, &problem) {
+            self.is_sent_away = true;
             return self.to_sign_in();
         }
         let mut answer = problem.respond(self.request_id.to_str().ok()).map(Body::from);
@@ -460,6 +483,11 @@ impl Visit {
     fn host(&self) -> &str {
         self.site.as_ref().map(|site| &*site.host).unwrap_or_default()
     }
+}
+
+/// Whether a link to a page of staff leads anywhere.
+fn has_staff_pages(app: &App, door: Door) -> bool {
+    door == Door::Operations || !app.operations_apart
 }
 
 fn target(request: &Request<Incoming>) -> String {

@@ -1,4 +1,12 @@
-//! What usage counts of a request: that it came, and why it was refused (OBS-3).
+//! What is counted of a request: for whoever watches, and for its tenant, that it came and why it was refused (OBS-3).
+
+use std::sync::Arc;
+
+use http::Response;
+use tenantry_edge::gateway::Body;
+use tenantry_edge::limits::{Line, Verdict};
+use tenantry_platform::config::Limits;
+use tenantry_platform::metrics::{By, Counter, Decision, Metrics, Outcome, Route};
 
 use tenantry_platform::permit::{Credential, Principal};
 use tenantry_platform::problem::{Kind as Refusal, Problem};
@@ -6,8 +14,70 @@ use tenantry_platform::usage::{Book, Kind, Whose};
 
 use super::answer::Visit;
 use crate::app::App;
+use crate::routes::OwnRoutes;
+
+/// A request that found no route.
+const NO_ROUTE: &str = "none";
+
+/// The places that requests are counted in, found once.
+#[derive(Debug)]
+pub struct Counts {
+    own: Vec<Arc<Route>>,
+    none: Arc<Route>,
+    /// In the order of the configuration's tiers.
+    tiers: Vec<Arc<By<Decision, Counter>>>,
+}
+
+impl Counts {
+    /// Those of these routes and limits.
+    pub fn new(metrics: &Metrics, own: &OwnRoutes, limits: &Limits) -> Self {
+        Self {
+            own: own.routes.iter().map(|route| metrics.route(route.path)).collect(),
+            none: metrics.route(NO_ROUTE),
+            tiers: limits.iter().map(|tier| metrics.limits.of(&tier.name)).collect(),
+        }
+    }
+
+    /// That of one of our own routes, by its place in the table.
+    pub(super) fn own_route(&self, at: usize) -> &Arc<Route> {
+        &self.own[at]
+    }
+
+    /// What was decided: each limit that admitted, or the one that refused (RL-7).
+    pub(super) fn note_limits(&self, verdict: &Verdict) {
+        let count = |line: &Line, decision| self.tiers[line.tier.place()].of(decision).add_one();
+        match verdict.tightest() {
+            Some(line) if !verdict.is_admitted() => count(&line, Decision::Refused),
+            _ => verdict.lines().iter().for_each(|line| count(line, Decision::Admitted)),
+        }
+    }
+}
 
 impl Visit {
+    /// Counts the answer for whoever watches: nothing here names anybody.
+    pub(super) fn tally(&self, app: &App, answer: &Response<Body>) {
+        let (metrics, took) = (&app.ground.metrics, self.started.elapsed());
+        let outcome = self.outcome(answer);
+        if let Some(problem) = answer.extensions().get::<Problem>() {
+            metrics.refusals.of(problem.kind.into()).add_one();
+        }
+        let route = self.route.as_ref().unwrap_or(&app.counts.none);
+        route.count(answer.status().as_u16(), outcome, took);
+        if let Some(waited) = self.waited {
+            metrics.upstream_duration.observe(waited);
+            metrics.overhead.observe(took.saturating_sub(waited));
+        }
+    }
+
+    fn outcome(&self, answer: &Response<Body>) -> Outcome {
+        match answer.extensions().get::<Problem>() {
+            Some(problem) => problem.kind.into(),
+            None if self.is_passed => Outcome::Passed,
+            None if self.is_sent_away => Outcome::SignIn,
+            None => Outcome::Answered,
+        }
+    }
+
     /// Counts the request for its tenant and its key. Who is only sent to sign in was not refused.
     pub(super) fn count(&self, app: &App, refused: Option<&Problem>) {
         let Some(whose) = self.whose().filter(|_| self.is_counted) else { return };

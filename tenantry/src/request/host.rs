@@ -71,6 +71,13 @@ pub(super) async fn site(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Si
     }
 }
 
+/// The central host, whatever it was called: for those who ask a node itself.
+pub(super) fn central(app: &App) -> Site {
+    let name = app.config.hosts.central();
+    let origin = app.config.hosts.origin(&name).into();
+    Site { surface: Surface::Central, tenant: None, host: name.into(), origin }
+}
+
 /// The tenant of a slug. A suspended one is refused here, before anything of it is read (AC-12).
 async fn tenant(app: &App, slug: &str) -> Result<Arc<TenantRef>, Problem> {
     let slug = Slug::from_stored(slug).map_err(|_| unknown_host())?;

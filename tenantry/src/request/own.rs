@@ -13,10 +13,12 @@ use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
 use tenantry_platform::feed::Belief;
 use tenantry_platform::http::Surface;
+use tenantry_platform::metrics;
 use tenantry_platform::permit::{Credential, Principal, TenantRef};
 use tenantry_platform::problem::Problem;
 use tower::ServiceExt as _;
 
+use super::Door;
 use super::answer::Visit;
 use super::arrival::arrived;
 use super::guard::{bearer, key, management_key, management_key_needed};
@@ -34,8 +36,8 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Problem> {
     let Some(site) = visit.site.clone() else { return Err(Problem::not_found()) };
     let (head, body) = request.into_parts();
-    let route = find(app, visit, site.surface, &head.method, head.uri.path())?;
-    visit.take_own_route(route);
+    let (route, counted) = find(app, visit, site.surface, &head.method, head.uri.path())?;
+    visit.take_own_route(route, counted);
     let generation = app.ground.feed.generation();
     let holder = match admit(app, visit, route, &head).await {
         Err(problem) if let Some(known) = visit.principal.clone() => {
@@ -56,7 +58,7 @@ pub(super) async fn answer(
     let belief = belief(generation, holder.as_ref(), visit.principal.as_deref());
     let session = holder.and_then(Holder::into_session);
     let workspaces = session.as_deref().map(workspaces).unwrap_or_default();
-    request.extensions_mut().insert(visit.caller(&site, workspaces, belief));
+    request.extensions_mut().insert(visit.caller(app, &site, workspaces, belief));
     if let Some(session) = session {
         request.extensions_mut().insert(session);
     }
@@ -106,12 +108,22 @@ fn find<'a>(
     surface: Surface,
     method: &Method,
     path: &str,
-) -> Result<&'a OwnRoute, Problem> {
+) -> Result<(&'a OwnRoute, &'a Arc<metrics::Route>), Problem> {
     let Some(method) = RouteMethod::named(method.as_str()) else { return Err(Problem::not_found()) };
     match app.own.table.find(path, method) {
-        Found::Route(at) if app.own.routes[at].is_on(surface) => Ok(&app.own.routes[at]),
+        Found::Route(at) if app.own.routes[at].is_on(surface) && is_at(app, visit.door, &app.own.routes[at]) => {
+            Ok((&app.own.routes[at], app.counts.own_route(at)))
+        }
         Found::OtherMethods(methods) => Err(visit.other_methods(methods)),
         Found::Route(_) | Found::Nothing => Err(Problem::not_found()),
+    }
+}
+
+/// Pages of staff are on the listener of operations where there is one, with what signing in to them takes.
+fn is_at(app: &App, door: Door, route: &OwnRoute) -> bool {
+    match door {
+        Door::Public => route.access != Access::Operator || !app.operations_apart,
+        Door::Operations => route.is_for_operations(),
     }
 }
 

@@ -99,6 +99,13 @@ impl OwnRoute {
         self.path.starts_with("/-/api/v1/") && !matches!(self.method, Method::Get | Method::Head | Method::Options)
     }
 
+    /// Whether the listener of operations has it: pages of staff, what signing in to them takes, and health.
+    pub fn is_for_operations(&self) -> bool {
+        const BESIDE: [&str; 5] =
+            ["/-/sign-in", "/-/sign-out", "/-/assets/{name}", "/-/health/live", "/-/health/ready"];
+        self.access == Access::Operator || BESIDE.contains(&self.path)
+    }
+
     /// Browsers send reports from pages of any origin, and without cookies.
     pub fn is_told_by_strangers(&self) -> bool {
         self.path == tenantry_edge::csp::REPORTS_PATH

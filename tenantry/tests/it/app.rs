@@ -42,6 +42,8 @@ pub(crate) struct TestApp {
     pub(crate) mail: Sink,
     /// Where the test's clients come from.
     pub(crate) client: IpAddr,
+    /// The listener that they knock at.
+    pub(crate) door: SocketAddr,
     port: u16,
     _port: Socket,
     _place: TempDir,
@@ -94,7 +96,14 @@ impl TestApp {
             true => open_shop(socket, &config, &server, &db).await,
             false => echo::serve(&socket),
         }
-        Ok(Self { db, server, mail, client: client::address(), port, _port: held, _place: place })
+        let door = server.address();
+        Ok(Self { db, server, mail, client: client::address(), door, port, _port: held, _place: place })
+    }
+
+    /// The same, whose clients knock at the listener of operations from here on.
+    pub(crate) fn at_operations(mut self) -> Self {
+        self.door = self.server.operations_address().expect("a listener of operations");
+        self
     }
 
     /// What the start on this database says, which does not come to pass.

@@ -103,7 +103,7 @@ impl TestApp {
     async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((self.client, 0).into()).unwrap();
-        socket.connect(self.server.address()).await.unwrap()
+        socket.connect(self.door).await.unwrap()
     }
 }
 

@@ -30,6 +30,7 @@ mod members;
 mod months;
 mod networks;
 mod openapi;
+mod operations;
 mod operator;
 mod origins;
 mod pre_commit;

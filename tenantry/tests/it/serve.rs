@@ -135,6 +135,21 @@ async fn nothing_is_migrated_under_whoever_serves_unless_somebody_says_so() {
     drop(serving);
 }
 
+/// Restarting a node cures no database, and taking all of them out helps nobody whom they know (OBS-1).
+#[tokio::test]
+async fn a_node_that_serves_from_memory_is_alive_and_ready() {
+    let site = Site::planned().await;
+    site.run(&["migrate"]).await.well();
+    let mut served = site.serve().await;
+    let health = ["live", "ready"].map(|what| site.at("app", &format!("/-/health/{what}")));
+    let Site { cluster, dir: _dir, .. } = site;
+    cluster.stop().await;
+    for address in &health {
+        Ask::get(address).send().await.expect(200);
+    }
+    assert_eq!(end(&mut served).await.code(), Some(0));
+}
+
 #[tokio::test]
 async fn everything_that_is_missing_is_told_at_once() {
     let dir = data_dir();

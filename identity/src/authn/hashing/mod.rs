@@ -9,7 +9,7 @@ pub(super) mod recipe;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tenantry_core::password_hash::Recipe;
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::{ExposeSecret, SecretString};
 use tenantry_platform::config::Passwords;
+use tenantry_platform::metrics::Metrics;
 use tenantry_platform::problem::{Kind, Problem};
 use tokio::sync::oneshot;
 
@@ -41,6 +42,8 @@ struct Pool {
     today: Recipe,
     decoy: SecretString,
     computed: Arc<AtomicU64>,
+    in_queue: Arc<AtomicI64>,
+    shed: AtomicU64,
     entropy: Entropy,
 }
 
@@ -83,6 +86,8 @@ impl Hasher {
             today,
             decoy,
             computed: Arc::default(),
+            in_queue: Arc::default(),
+            shed: AtomicU64::new(0),
             entropy,
         }))
     }
@@ -120,17 +125,32 @@ impl Hasher {
         self.0.computed.load(Ordering::Relaxed)
     }
 
+    /// Shows the queue, for whoever watches.
+    pub fn measure(&self, metrics: &Metrics) {
+        metrics.hashes_waiting.set(self.0.in_queue.load(Ordering::Relaxed));
+        metrics.hashes.follow(self.computed());
+        metrics.hashes_shed.follow(self.0.shed.load(Ordering::Relaxed));
+    }
+
+    fn shed(&self) -> Problem {
+        self.0.in_queue.fetch_sub(1, Ordering::Relaxed);
+        self.0.shed.fetch_add(1, Ordering::Relaxed);
+        full()
+    }
+
     async fn run<T: Send + 'static>(&self, task: impl FnOnce(&mut Memory) -> T + Send + 'static) -> Result<T, Problem> {
         let (tell, told) = oneshot::channel();
-        let computed = Arc::clone(&self.0.computed);
+        let (computed, in_queue) = (Arc::clone(&self.0.computed), Arc::clone(&self.0.in_queue));
         let work: Work = Box::new(move |memory| {
+            in_queue.fetch_sub(1, Ordering::Relaxed);
             // Whoever asked may have gone away while this waited.
             if !tell.is_closed() {
                 computed.fetch_add(1, Ordering::Relaxed);
                 let _ = tell.send(task(memory));
             }
         });
-        self.0.queue.try_send(work).map_err(|_| full())?;
+        self.0.in_queue.fetch_add(1, Ordering::Relaxed);
+        self.0.queue.try_send(work).map_err(|_| self.shed())?;
         told.await.map_err(Problem::unavailable)
     }
 }

@@ -79,6 +79,20 @@ fn wrong_types_and_values_say_what_to_write() {
 }
 
 #[test]
+fn a_listener_of_operations_is_not_for_strangers() {
+    let at = |address: &str, more: &str| parse(&format!("[operations]\nlisten = \"{address}\"\n{more}"));
+    for open in ["0.0.0.0:9464", "[::]:9464", "192.0.2.7:9464", "[2001:db8::1]:9464"] {
+        let said = at(open, "").unwrap_err().to_string();
+        assert!(said.contains("may be reached by strangers") && said.contains("allow_public"), "{open}: {said}");
+        assert!(at(open, "allow_public = true").is_ok(), "{open}");
+    }
+    for own in ["127.0.0.1:9464", "[::1]:9464", "10.1.2.3:9464", "172.16.0.1:9464", "100.64.0.1:9464", "[fd00::1]:9464"]
+    {
+        assert!(at(own, "").is_ok(), "{own}");
+    }
+}
+
+#[test]
 fn a_route_without_a_guard_stops_the_start() {
     refused(
         "[[routes]]\npath = \"/api/x\"\n",

@@ -109,8 +109,8 @@ fn defaults(config: Config) -> String {
         // What is required or an example differs from file to file.
         file: _, app: _, permissions: _, roles: _, routes: _, limits: _, security_txt: _, attested: _,
         brand, hosts, listen, forward_auth, mut upstream, identity, sessions, passwords,
-        sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, events, log,
-        headers,
+        sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, events,
+        operations: _, log, headers,
     } = config;
     upstream.address = Upstream::Unix("/".into());
     let people = format!("{identity:#?}{sessions:#?}{passwords:#?}{sign_up:#?}{invitations:#?}{accounts:#?}");
