@@ -140,7 +140,8 @@ impl<'g> Node<'g> {
             self.join().await?;
         }
         let sent = self.ground.clock.uptime();
-        let fresh = self.renew().await?;
+        // Without a renewal there is no lease.
+        let Some(fresh) = self.renew().await? else { return Ok(false) };
         self.last_sent = Some(sent);
         self.feed.0.lease.set(sent + LEASE);
         self.feed.0.lease.note_renewal(sent);
@@ -187,8 +188,9 @@ impl<'g> Node<'g> {
         Ok(())
     }
 
-    /// Writes the beat and reads what is new, in one flush. Answers how many changes were applied.
-    async fn renew(&mut self) -> Result<usize, Lost> {
+    /// Writes the beat and reads what is new, in one flush. Answers how many changes were applied; `None`: nothing was,
+    /// and the beat was not written either.
+    async fn renew(&mut self) -> Result<Option<usize>, Lost> {
         let (Some(line), Some(standing)) = (&self.line, &mut self.standing) else { return Err(Lost::Elsewhere) };
         standing.unanswered += 1;
         let after = standing.position.after.to_string();
@@ -200,9 +202,9 @@ impl<'g> Node<'g> {
         let row = renewed.first().ok_or(Lost::Elsewhere)?;
         let (is_renewed, stands_at): (bool, i64) = (row.get(0), row.get(1));
         if !is_renewed && (standing.beat..=standing.beat + standing.unanswered).contains(&stands_at) {
-            // A renewal of before arrived, and its answer did not.
+            // A renewal of before arrived, and its answer did not. By this beat the next one is written.
             standing.beat = stands_at;
-            return Ok(1);
+            return Ok(None);
         }
         if !is_renewed {
             return Err(Lost::Elsewhere);
@@ -210,7 +212,7 @@ impl<'g> Node<'g> {
         (standing.beat, standing.unanswered) = (stands_at, 0);
         let first = changes.first().ok_or(Lost::Elsewhere)?;
         standing.seen = seen(first);
-        Ok(standing.position.apply(self.feed, horizon(first), &changes))
+        Ok(Some(standing.position.apply(self.feed, horizon(first), &changes)))
     }
 
     /// Looks whose beat stands still, and forgets who has been silent for longer than they may serve.

@@ -129,6 +129,34 @@ async fn a_node_that_hears_nothing_has_no_lease_when_the_revocation_answers() {
     tokio::time::timeout(LONG, two.ground.feed.ready(&two.ground.clock)).await.expect("it catches up");
 }
 
+/// A renewal arrives whose answer is lost, as where a way carries again what it held back. The node finds its place once
+/// more, and believes nothing before it has read what it missed.
+#[tokio::test]
+async fn a_node_that_finds_its_place_again_reads_what_it_missed_before_it_believes_anything() {
+    let db = TestDb::new().await;
+    let node = Node::start(&db).await;
+    let (missed, cached) = (Uuid::from_u128(7), node.ground.feed.generation());
+    let mut admin = db.administrator().await;
+    let renewal = "create or replace function doors.renew_node(node uuid, expected bigint, applied pg_snapshot)
+        returns table (is_renewed boolean, stands_at bigint) language plpgsql strict security definer set search_path = '' as $$
+        begin
+            return query update control.nodes n set beat = n.beat + 1, seen = applied
+                where n.node_id = node and n.beat = expected returning true, n.beat;
+            if found then perform pg_catalog.pg_sleep(0.3);
+            else return query select false, n.beat from control.nodes n where n.node_id = node;
+            end if;
+        end $$";
+    admin.batch_execute(renewal).await.expect("renewals that take their time");
+    let tx = admin.transaction().await.expect("begun");
+    tx.batch_execute("lock table control.nodes in share mode").await.expect("locked");
+    until(|| !node.trusts()).await;
+    tx.batch_execute("update control.nodes set beat = beat + 1").await.expect("arrived");
+    announce(&node.ground, tx.client(), missed).await;
+    tx.commit().await.expect("committed");
+    until(|| node.trusts()).await;
+    assert!(!node.ground.feed.holds(cached, &[missed]), "it has a lease, and has not heard of the change");
+}
+
 #[tokio::test]
 async fn whom_the_database_does_not_know_believes_nothing_that_was_cached() {
     let db = TestDb::new().await;
