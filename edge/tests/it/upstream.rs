@@ -1,5 +1,9 @@
 //! The app's side: reused connections, lies, silence, and clients that leave.
 
+use std::net::{SocketAddr, TcpStream};
+
+use socket2::{Domain, Socket, Type};
+
 use crate::kit::{App, EVERYTHING, Front, header, status};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
@@ -75,6 +79,19 @@ fn an_app_that_is_not_there_is_502_with_the_request_id() {
     let answer = Front::of(&crate::kit::config(&toml)).tell(GET);
     assert_eq!(status(&answer), 502);
     assert!(answer.contains("\"request_id\":\"request-1\""), "{answer}");
+}
+
+/// Its queue of connections is full: the kernel answers nobody any more.
+#[test]
+fn an_app_that_takes_no_connection_in_time_is_504() {
+    let app = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    app.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    app.listen(0).unwrap();
+    let address = app.local_addr().unwrap().as_socket().unwrap();
+    let _waits = TcpStream::connect(address).unwrap();
+    let toml = format!("[upstream]\nurl = \"http://{address}\"\nconnect_timeout_ms = 50\n[listen]\nthreads = 1\n");
+    let answer = Front::of(&crate::kit::config(&(toml + EVERYTHING))).tell(GET);
+    assert_eq!(status(&answer), 504);
 }
 
 #[test]

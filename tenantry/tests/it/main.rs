@@ -18,6 +18,7 @@ mod disclosure;
 mod echo;
 mod events;
 mod examples;
+mod failure;
 mod forward_auth;
 mod held_open;
 mod house;

@@ -11,7 +11,7 @@ use tenantry_core::random::Entropy;
 use tenantry_platform::postgres::{Options, PrivateCluster};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio_postgres::NoTls;
 
 use crate::client::Answer;
@@ -178,16 +178,16 @@ async fn everything_that_is_missing_is_told_at_once() {
 }
 
 /// A database of somebody else's cluster, planned by its owner, who may make roles and nothing more.
-struct Site {
-    cluster: PrivateCluster,
-    dir: TempDir,
-    port: u16,
-    file: String,
-    environment: Vec<(String, String)>,
+pub(crate) struct Site {
+    pub(crate) cluster: PrivateCluster,
+    pub(crate) dir: TempDir,
+    pub(crate) port: u16,
+    pub(crate) file: String,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Site {
-    async fn planned() -> Self {
+    pub(crate) async fn planned() -> Self {
         let dir = data_dir();
         let cluster = PrivateCluster::start(&Options::new(dir.path(), Entropy::system())).await.unwrap();
         let administrator = connect(&cluster.administrator("postgres")).await;
@@ -205,14 +205,18 @@ impl Site {
 
     /// Starts `serve`, and waits until it can.
     async fn serve(&self) -> Child {
-        let mut serve = tenantry(&["serve", "--config", &self.file]);
-        let child = serve.envs(self.environment.clone()).stdout(Stdio::null()).spawn().unwrap();
+        self.start(tenantry(&["serve", "--config", &self.file]).stdout(Stdio::null())).await
+    }
+
+    /// The same by a command of the test's own.
+    pub(crate) async fn start(&self, serve: &mut Command) -> Child {
+        let child = serve.envs(self.environment.clone()).spawn().unwrap();
         let ready = self.at("app", "/-/health/ready");
         until("it is ready", async || (Ask::get(&ready).try_send().await.ok()?.status == 200).then_some(())).await;
         child
     }
 
-    async fn run(&self, args: &[&str]) -> Said {
+    pub(crate) async fn run(&self, args: &[&str]) -> Said {
         Said::from(tenantry(args).envs(self.environment.clone()).output().await.unwrap())
     }
 
@@ -222,7 +226,7 @@ impl Site {
         Said::from(serve.envs(self.environment.clone()).env(name, value).output().await.unwrap()).refused()
     }
 
-    fn at(&self, host: &str, path: &str) -> String {
+    pub(crate) fn at(&self, host: &str, path: &str) -> String {
         format!("http://{host}.localhost:{}{path}", self.port)
     }
 }
@@ -252,7 +256,7 @@ fn configuration(dir: &Path, port: u16) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-async fn connect(config: &tokio_postgres::Config) -> tokio_postgres::Client {
+pub(crate) async fn connect(config: &tokio_postgres::Config) -> tokio_postgres::Client {
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
