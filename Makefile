@@ -2,14 +2,19 @@
 # make test        installs what is missing, and runs every test
 # make check       installs what is missing, and runs the checks that are not tests
 # make lighthouse  holds every page against Lighthouse's accessibility: some minutes
-# make bench       prints what decisions, scoped reads, hashes and sign-ins cost on this machine
+# make soak        three nodes, faults, and a checker of their decisions: SOAK_S=600 seconds, SOAK_SEED=1
+# make soak-planted  the same with faults planted in Tenantry, each of which it has to find
+# make bench       prints what decisions, scoped reads, hashes and sign-ins cost on this machine, and measures the gateway
+#                  beside nginx and HAProxy, and as it grows: docs/benchmarks/
 #
 # Arguments for `tenantry dev`: make run ARGS="--port 8081". One test: make test ARGS="a_revoked_key".
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+SOAK_S ?= 600
+SOAK_SEED ?= 1
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: run test check lighthouse bench fmt clippy deny docs
+.PHONY: run test check lighthouse soak soak-planted bench bench-gateway bench-growth fmt clippy deny docs
 
 run:
 	@sh scripts/install run
@@ -25,11 +30,31 @@ check: fmt clippy deny docs
 lighthouse:
 	@sh scripts/lighthouse
 
+soak:
+	@sh scripts/install run
+	cargo build --release --locked --bin tenantry
+	python3 soak/stage.py $(TARGET)/release/tenantry --seconds $(SOAK_S) --seed $(SOAK_SEED) --report docs/benchmarks/soak.md
+
+soak-planted:
+	@sh scripts/install test
+	python3 soak/planted.py run
+
 bench:
 	@sh scripts/install test
 	cargo run --release --locked -p tenantry-edge --example limits
 	cargo run --release --locked -p tenantry-platform --example scoped_read
 	cargo run --release --locked -p tenantry-identity --example sign_ins
+	$(MAKE) bench-gateway bench-growth
+
+bench-gateway:
+	@sh scripts/install bench
+	cargo build --release --locked --bin tenantry --example steady
+	python3 bench/gateway.py $(TARGET)/release/tenantry $(TARGET)/release/examples/steady --callgrind
+
+bench-growth:
+	@sh scripts/install bench
+	cargo build --release --locked --bin tenantry --example steady
+	python3 bench/growth.py $(TARGET)/release/tenantry $(TARGET)/release/examples/steady
 
 fmt:
 	cargo fmt --all --check

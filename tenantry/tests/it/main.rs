@@ -44,6 +44,7 @@ mod schemathesis;
 mod serve;
 mod sessions;
 mod signing;
+mod soak;
 mod statements;
 mod sweep;
 mod tour;
