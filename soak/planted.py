@@ -34,8 +34,9 @@ FAULTS = [
     ),
     (
         "fence", "a revocation answers before the other nodes have heard of it",
-        "platform/src/feed/fence.rs", "            Some(number) => Ok(wait(ground, &number, committed).await),\n",
-        "            Some(_) if PLANTED => Ok(Reach { applied: 1, lapsed: 0, may_accept_until: None }),\n            Some(number) => Ok(wait(ground, &number, committed).await),\n",
+        "platform/src/feed/fence.rs", "async fn wait(ground: &Ground, number: &str, committed: Duration) -> Reach {\n",
+        "async fn wait(ground: &Ground, number: &str, committed: Duration) -> Reach {\n"
+        "    if PLANTED { return Reach { applied: 1, lapsed: 0, may_accept_until: None }; }\n",
     ),
     (
         "lease", "a node that was paused believes what it knew before",
