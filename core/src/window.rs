@@ -155,7 +155,8 @@ impl Counter {
         Retry::After(if passes { 0 } else { at_ms - now_ms })
     }
 
-    fn spend(&mut self, limit: Limit, now_ms: u64, cost: u32) {
+    /// Counts what was spent, whether or not there is room for it.
+    pub fn spend(&mut self, limit: Limit, now_ms: u64, cost: u32) {
         let now = Moment::of(self, limit, now_ms);
         *self = Self { period: now.period, current: now.current.saturating_add(cost), previous: now.previous };
     }

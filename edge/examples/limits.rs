@@ -23,7 +23,7 @@ fn main() -> std::io::Result<()> {
     let config = Config::for_dev("bench.toml", "", &Dev { port: 0, upstream: None });
     let limits = config.map_err(std::io::Error::other)?.limits;
     let limiter = Arc::new(Limiter::in_memory(&limits, &Entropy::seeded(1)));
-    let callers = Arc::new(callers());
+    let callers = Arc::new(callers(&limiter));
     let hot = fastest(|| decide(&limiter, &callers[..1]));
     let spread = fastest(|| decide(&limiter, &callers));
     let shared = fastest(|| decide_on_two_threads(&limiter, &callers));
@@ -34,12 +34,12 @@ fn main() -> std::io::Result<()> {
 }
 
 /// A key and an address each.
-fn callers() -> Vec<[Charge; 2]> {
+fn callers(limiter: &Limiter) -> Vec<[Charge; 2]> {
     let (clock, entropy) = (Clock::system(), Entropy::seeded(2));
     let caller = |number: usize| {
         let address = std::net::Ipv4Addr::from(u32::try_from(number).unwrap_or_default());
         let key = Subject::Key(KeyId::new(&clock, &entropy));
-        [Charge::new(TierId::API_KEY, key), Charge::new(TierId::API_IP, Subject::Address(address.into()))]
+        [limiter.charge(TierId::API_KEY, key), limiter.charge(TierId::API_IP, Subject::Address(address.into()))]
     };
     (0..CALLERS).map(caller).collect()
 }

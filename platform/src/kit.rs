@@ -1,5 +1,7 @@
 //! The kit of the tests: a database of one's own in milliseconds, a clock that stands, chance that repeats.
 
+pub mod redis;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

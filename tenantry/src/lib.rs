@@ -15,6 +15,7 @@ pub mod request;
 pub mod routes;
 pub mod serve;
 mod site;
+mod standing;
 
 /// Why a command ends: a sentence for whoever typed it.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -114,6 +114,7 @@ impl Thread {
             Door::Public if ask::is_asked(&self.app, &request, peer) => self.advise(&mut visit, request).await,
             Door::Public => self.judge(&mut visit, request, false).await,
         };
+        visit.look(&self.app).await;
         visit.finish(&self.app, outcome)
     }
 
@@ -182,10 +183,12 @@ impl Thread {
             check_origin(visit, &guarded, &route.route.cors, &request)?;
         }
         let place = visit.place(guarded.shown.as_deref());
-        let passage = admit(route, guarded.outcome, place)
-            .map_err(|problem| visit.note_refusal(app, guarded.shown.as_deref(), problem))?;
+        let passage = match admit(route, guarded.outcome, place) {
+            Ok(passage) => passage,
+            Err(problem) => return Err(visit.note_refusal(app, guarded.shown.as_deref(), problem).await),
+        };
         visit.principal = passage.principal().cloned();
-        visit.spend(app, app.limiter.charges(&route.route, visit.ip, visit.principal.as_deref()))?;
+        visit.spend(app, visit.charges(app, visit.principal.as_deref())).await?;
         let identity =
             app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
         if is_asked {
@@ -252,9 +255,12 @@ impl Visit {
     }
 
     /// Step 6: every window that applies, decided together.
-    fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
-        let verdict = app.limiter.decide(app.ground.clock.now_ms(), &charges);
+    async fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
+        let verdict = app.limiter.spend(app.ground.clock.now_ms(), &charges).await;
         app.counts.note_limits(&verdict);
+        if let Some(line) = verdict.shadow() {
+            self.note_shadow(app, line);
+        }
         let refused = (!verdict.is_admitted()).then(|| too_many(&verdict, app.limiter.limits()));
         self.verdict = Some(verdict);
         let Some(problem) = refused else { return Ok(()) };

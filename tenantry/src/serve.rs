@@ -17,10 +17,10 @@ use tenantry_custody::posture::{Probe, Sites};
 use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
 use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
-use tenantry_edge::limits::Limiter;
+use tenantry_edge::limits::{Limiter, StoreTerms};
 use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
-use tenantry_platform::config::{Config, Environment, Listen};
+use tenantry_platform::config::{Config, Environment, Listen, RedisUse};
 use tenantry_platform::db::Urls;
 use tenantry_platform::feed;
 use tenantry_platform::ground::Ground;
@@ -72,6 +72,8 @@ pub struct Parts {
     pub smtp_url: SecretString,
     /// The cron secret and the next one.
     pub cron: Vec<SecretString>,
+    /// Where limits are shared with other nodes.
+    pub redis_url: Option<SecretString>,
     /// The program that serves, which a control starts with faulty files: `tenantry` itself, where it is.
     pub program: Option<PathBuf>,
     /// Only in `tenantry dev`.
@@ -94,6 +96,7 @@ pub fn run(path: &Path) -> Outcome {
             listen: secrets.logins.listen.clone(),
             smtp_url: secrets.smtp_url.clone(),
             cron: secrets.cron.clone(),
+            redis_url: secrets.redis_url.clone(),
             program: cli::program(),
             dev: None,
         };
@@ -279,7 +282,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         ground: ground.clone(),
         identity,
         custody,
-        limiter: Limiter::in_memory(&config.limits, &ground.entropy),
+        limiter: limiter(config, ground, parts)?,
         table: RouteTable::new(config, &ground.metrics)?,
         counts: Counts::new(&ground.metrics, &own, &config.limits),
         own,
@@ -294,6 +297,16 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         dev: parts.dev.clone(),
         runtime: Handle::current(),
     }))
+}
+
+/// The limits, in this process's memory or in the store that all nodes share.
+fn limiter(config: &Config, ground: &Ground, parts: &Parts) -> Result<Limiter, Fault> {
+    let Some(url) = parts.redis_url.clone() else { return Ok(Limiter::in_memory(&config.limits, &ground.entropy)) };
+    let RedisUse { prefix, deadline, nodes, .. } = config.limits.redis.clone();
+    // Of the root key, so that every node hashes subjects alike and nobody who reads the store can guess them.
+    let key = ground.sealer.derive("limits", &[b"subjects"]).sign(&[&[]]);
+    let key = u128::from_be_bytes(std::array::from_fn(|at| key[at])).to_be_bytes();
+    Ok(Limiter::shared(&config.limits, &ground.entropy, StoreTerms { url, prefix, deadline, nodes, key })?)
 }
 
 /// Starts what runs beside the requests.
@@ -329,14 +342,37 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
         let app = Arc::clone(&reports);
         async move { app.reports.run(&app.ground, stopped).await }
     });
+    limits(&mut background, app);
     schedules(&mut background, app);
     Ok(background)
 }
 
+/// Keeps the store of shared limits in reach, where there is one.
+fn limits(background: &mut Background, app: &Arc<App>) {
+    if app.limiter.store().is_none() {
+        return;
+    }
+    let limiting = Arc::clone(app);
+    background.keep("shared limits", move |stopped| {
+        let app = Arc::clone(&limiting);
+        async move { app.limiter.keep(stopped).await }
+    });
+    let (noting, name) = (Arc::clone(app), node_name(app));
+    background.keep("notes of shared limits", move |stopped| {
+        let (app, name) = (Arc::clone(&noting), name.clone());
+        async move { app.limiter.note_store(&app.ground, &name, stopped).await }
+    });
+}
+
 fn terms(app: &App, parts: &Parts) -> feed::Terms {
+    let outage_grace = app.config.database.outage_grace;
+    feed::Terms { listen: parts.listen.clone(), name: node_name(app), outage_grace }
+}
+
+/// What this node is called among the others.
+fn node_name(app: &App) -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let name = format!("{name}:{} pid {}", app.config.listen.address.port(), std::process::id());
-    feed::Terms { listen: parts.listen.clone(), name, outage_grace: app.config.database.outage_grace }
+    format!("{name}:{} pid {}", app.config.listen.address.port(), std::process::id())
 }
 
 fn schedules(background: &mut Background, app: &Arc<App>) {

@@ -40,6 +40,27 @@ proptest! {
     }
 
     #[test]
+    fn several_windows_decide_as_the_formula_does_for_each(
+        limits in prop::collection::vec(limits(), 1..5),
+        steps in prop::collection::vec((0..40_u64, prop::collection::vec(0..4_u32, 5)), 1..60),
+    ) {
+        let (mut counters, mut spent, mut now_ms) = (vec![Counter::default(); 5], vec![Vec::new(); 5], 0);
+        for (pause_ms, costs) in steps {
+            now_ms += pause_ms;
+            let windows = limits.iter().zip(&mut counters).zip(&costs);
+            let mut charges: Vec<Charge<'_>> =
+                windows.map(|((limit, counter), cost)| Charge { limit: *limit, counter, cost: *cost }).collect();
+            let admitted = decide(now_ms, &mut charges).is_admitted();
+            let each = limits.iter().zip(&spent).zip(&costs);
+            let expected = each.map(|((limit, spent), cost)| admits_by_formula(spent, *limit, now_ms, *cost));
+            prop_assert_eq!(admitted, expected.fold(true, |all, one| all & one), "at {} for {:?}", now_ms, &costs);
+            if admitted {
+                spent.iter_mut().zip(&costs).for_each(|(spent, cost)| spent.push((now_ms, *cost)));
+            }
+        }
+    }
+
+    #[test]
     fn the_wait_is_exact(first in limits(), second in limits(), steps in prop::collection::vec((0..20_u64, 0..4_u32), 1..60)) {
         let (mut counters, mut now_ms) = ([Counter::default(); 2], 0);
         for (pause_ms, cost) in steps {

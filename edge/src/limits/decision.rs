@@ -1,7 +1,7 @@
 //! What came of a request's charges.
 
 use smallvec::SmallVec;
-use tenantry_core::window::{Retry, Standing};
+use tenantry_core::window::{Limit, Retry, Standing};
 use tenantry_platform::config::TierId;
 
 /// Windows of one request that need no allocation.
@@ -11,6 +11,8 @@ pub(super) const USUAL_CHARGES: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     pub tier: TierId,
+    /// What was counted by: the tier's own limit, or another one of the caller's tenant.
+    pub limit: Limit,
     pub standing: Standing,
 }
 
@@ -20,6 +22,20 @@ pub struct Verdict {
     pub(super) lines: SmallVec<[Line; USUAL_CHARGES]>,
     pub(super) tightest: usize,
     pub(super) retry: Option<Retry>,
+    pub(super) shadow: Option<Line>,
+    pub(super) basis: Basis,
+}
+
+/// What a verdict rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Basis {
+    /// This process's memory: there is no other store.
+    #[default]
+    Memory,
+    /// The store that all nodes share.
+    Shared,
+    /// This node's part of each limit, because the shared store does not answer in time.
+    Alone,
 }
 
 impl Verdict {
@@ -33,9 +49,19 @@ impl Verdict {
         self.lines.get(self.tightest).copied()
     }
 
-    /// Every window, in the order of the charges.
+    /// Every window that may refuse, in the order of the charges.
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// The window in shadow that would have refused what was admitted.
+    pub const fn shadow(&self) -> Option<Line> {
+        self.shadow
+    }
+
+    /// What it rests on.
+    pub const fn basis(&self) -> Basis {
+        self.basis
     }
 
     /// Whole seconds after which a refused request passes; `None` when it was admitted or never will be.

@@ -1,20 +1,22 @@
 //! What an answer says about limits: `X-RateLimit-*` by habit, `RateLimit` and `RateLimit-Policy` by
 //! draft-ietf-httpapi-ratelimit-headers-11, and `Retry-After`.
 //!
+//! `X-RateLimit-Store: memory` says that the shared store does not answer, and this node limits by its part.
 //! `X-RateLimit-Reset` is a moment in seconds since 1970; in `RateLimit`, `t` is a distance in seconds. After
 //! a refusal both name the moment of `Retry-After`.
 
 use std::fmt::Write as _;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use tenantry_platform::config::{Limits, Per, Tier};
+use tenantry_platform::config::{Limits, Per};
 use tenantry_platform::problem::{Kind, Problem};
 
-use super::decision::Verdict;
+use super::decision::{Basis, Line, Verdict};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const STORE: HeaderName = HeaderName::from_static("x-ratelimit-store");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -30,6 +32,9 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
     let seconds = verdict.retry_after_s().unwrap_or_else(|| reset_ms.div_ceil(1_000));
     insert(headers, RATE_LIMIT, format!("\"{name}\";r={remaining};t={seconds}"));
     insert(headers, POLICY, policies(verdict, limits));
+    if verdict.basis() == Basis::Alone {
+        headers.insert(STORE, HeaderValue::from_static("memory"));
+    }
     if let Some(seconds) = verdict.retry_after_s() {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
@@ -38,12 +43,16 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
 fn policies(verdict: &Verdict, limits: &Limits) -> String {
     let mut text = String::with_capacity(32 * verdict.lines().len());
     for line in verdict.lines() {
-        let Tier { name, limit, window_s, .. } = limits.tier(line.tier);
+        let (name, limit, window_s) = (&limits.tier(line.tier).name, line.limit.max, window_s(line));
         let comma = if text.is_empty() { "" } else { ", " };
         // Writing to a String cannot fail.
         let _ = write!(text, "{comma}\"{name}\";q={limit};w={window_s}");
     }
     text
+}
+
+const fn window_s(line: &Line) -> u32 {
+    line.limit.window_ms / 1_000
 }
 
 /// The names of tiers are words: every such text is a header value.
@@ -56,8 +65,8 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, text: String) {
 /// 429 that says which limit, and what to do.
 pub fn too_many(verdict: &Verdict, limits: &Limits) -> Problem {
     let Some(tightest) = verdict.tightest() else { return Problem::new(Kind::TooMany, "Wait a moment.") };
-    let tier = limits.tier(tightest.tier);
-    let limit = format!("The limit here is {} in {} seconds for {}.", tier.limit, tier.window_s, whose(tier.per));
+    let (max, seconds, whose) = (tightest.limit.max, window_s(&tightest), whose(limits.tier(tightest.tier).per));
+    let limit = format!("The limit here is {max} in {seconds} seconds for {whose}.");
     match verdict.retry_after_s() {
         Some(seconds) => {
             Problem::new(Kind::TooMany, format!("{limit} Wait {seconds} seconds, then go on more slowly."))
@@ -73,5 +82,6 @@ const fn whose(per: Per) -> &'static str {
         Per::Key => "one API key",
         Per::User => "one person",
         Per::Tenant => "one workspace",
+        Per::Route => "everybody on this address of the app",
     }
 }

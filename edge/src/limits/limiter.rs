@@ -1,67 +1,57 @@
 //! The limits of a configuration, and the store that counts.
 
-use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use ipnet::IpNet;
-use smallvec::SmallVec;
-use tenantry_core::address;
-use tenantry_core::ids::{KeyId, PersonId, TenantId};
 use tenantry_core::random::Entropy;
 use tenantry_core::window::Limit;
-use tenantry_platform::config::{Limits, Per, Route, TierId};
-use tenantry_platform::permit::{Credential, Principal};
+use tenantry_platform::config::{Limits, Per, Route, Routes, Tier, TierId};
+use tokio::sync::watch;
 
-use super::decision::{USUAL_CHARGES, Verdict};
+use super::charge::{Charge, Charges, Subject, Tariff, Whom};
+use super::decision::Verdict;
 use super::memory::Memory;
-
-/// Whose counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// An IPv4 address, or the /64 of an IPv6 address.
-    Address(IpAddr),
-    Key(KeyId),
-    Person(PersonId),
-    Tenant(TenantId),
-}
-
-/// What a request costs whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charge {
-    pub tier: TierId,
-    pub subject: Subject,
-    pub cost: u32,
-}
-
-/// The charges of one request.
-pub type Charges = SmallVec<[Charge; USUAL_CHARGES]>;
+use super::shared::Shared;
+use super::store::{StoreFault, StoreState, StoreTally, StoreTerms};
 
 /// All limits. Shared by all threads.
 #[derive(Debug)]
 pub struct Limiter {
     limits: Limits,
     windows: Vec<Limit>,
-    store: Store,
+    memory: Memory,
+    shared: Option<Arc<Shared>>,
+    /// What windows in shadow would have refused, by tier.
+    shadowed: Box<[AtomicU64]>,
 }
 
-/// Where counters live. Shared limits of several nodes are another store here [RL-3].
-#[derive(Debug)]
-enum Store {
-    Memory(Memory),
-}
-
-impl Charge {
-    /// One request.
-    pub const fn new(tier: TierId, subject: Subject) -> Self {
-        Self { tier, subject, cost: 1 }
-    }
+/// A window that somebody asks about.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    pub charge: Charge,
+    /// The route that it counts for itself.
+    pub route: Option<&'r Route>,
 }
 
 impl Limiter {
     /// Counts in this process's memory.
     pub fn in_memory(limits: &Limits, entropy: &Entropy) -> Self {
-        let windows =
-            limits.iter().map(|tier| Limit { max: tier.limit, window_ms: tier.window_s.saturating_mul(1000) });
-        Self { windows: windows.collect(), limits: limits.clone(), store: Store::Memory(Memory::new(entropy)) }
+        Self {
+            shared: None,
+            windows: limits.iter().map(Tier::window).collect(),
+            shadowed: limits.iter().map(|_| AtomicU64::new(0)).collect(),
+            limits: limits.clone(),
+            memory: Memory::new(entropy),
+        }
+    }
+
+    /// Counts in a store that several nodes share, and in this process's memory where that does not answer.
+    ///
+    /// # Errors
+    /// The store's address means nothing, or this binary was built without it.
+    pub fn shared(limits: &Limits, entropy: &Entropy, terms: StoreTerms) -> Result<Self, StoreFault> {
+        let shared = Some(Shared::new(terms, limits, entropy)?);
+        Ok(Self { shared, ..Self::in_memory(limits, entropy) })
     }
 
     /// The limits that are counted.
@@ -69,57 +59,126 @@ impl Limiter {
         &self.limits
     }
 
-    /// What a request on a route is charged: each of its limits, as far as there is somebody to count.
-    pub fn charges(&self, route: &Route, client: IpAddr, principal: Option<&Principal>) -> Charges {
-        self.charges_of(&route.tiers, client, principal)
+    /// What a request is charged: each limit of its route, as far as there is somebody to count.
+    pub fn charges(&self, tariff: Tariff<'_>, whom: Whom<'_>) -> Charges {
+        let charged = |id: &TierId| self.charged(*id, tariff, whom);
+        let mut charges: Charges = tariff.tiers.iter().filter_map(charged).collect();
+        charges.sort_by_key(|charge| charge.is_shadow);
+        charges
     }
 
-    /// The same for tiers that no route of the app names: Tenantry's own.
-    pub fn charges_of(&self, tiers: &[TierId], client: IpAddr, principal: Option<&Principal>) -> Charges {
-        let charge = |tier: &TierId| Some(Charge::new(*tier, subject(self.limits.tier(*tier).per, client, principal)?));
-        tiers.iter().filter_map(charge).collect()
+    /// Everything that can count whoever asks, with the route where it counts for itself. None in shadow: it is only
+    /// to be asked about.
+    pub fn every_charge<'r>(&self, routes: &'r Routes, whom: Whom<'_>) -> Vec<Asked<'r>> {
+        let of = |id: TierId, route: Option<&'r Route>| {
+            let tariff = Tariff { route: route.map(|route| route.counted_as), ..Tariff::of(&[]) };
+            Some(Asked { charge: Charge { is_shadow: false, ..self.charged(id, tariff, whom)? }, route })
+        };
+        let is_apart = |tier: &Tier| tier.is_each_route || tier.per == Per::Route;
+        let (apart, together): (Vec<TierId>, Vec<TierId>) =
+            self.limits.ids().partition(|id| is_apart(self.limits.tier(*id)));
+        let naming =
+            |id: TierId| routes.iter().filter(move |route| route.tiers.contains(&id)).map(move |route| (id, route));
+        let apart = apart.into_iter().flat_map(naming).filter_map(|(id, route)| of(id, Some(route)));
+        together.into_iter().filter_map(|id| of(id, None)).chain(apart).collect()
     }
 
-    /// Decides over all charges at once, and charges all or none. The charges differ in tier or subject.
-    pub fn decide(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
-        match &self.store {
-            Store::Memory(memory) => memory.decide(now_ms, &self.windows, charges, true),
+    fn charged(&self, id: TierId, tariff: Tariff<'_>, whom: Whom<'_>) -> Option<Charge> {
+        let tier = self.limits.tier(id);
+        Some(Charge {
+            tier: id,
+            limit: self.windows[id.index()],
+            subject: whom.subject(tier.per, tariff.route)?,
+            cost: tariff.cost,
+            route: tariff.route.filter(|_| tier.is_each_route),
+            is_shadow: tier.is_shadow || tariff.is_shadow,
+        })
+    }
+
+    /// One request of a subject, by the tier's own limit.
+    pub fn charge(&self, tier: TierId, subject: Subject) -> Charge {
+        let is_shadow = self.limits.tier(tier).is_shadow;
+        Charge { is_shadow, ..Charge::new(tier, self.windows[tier.index()], subject) }
+    }
+
+    /// Decides over all charges at once, and charges all or none. The charges differ in tier or subject; those in
+    /// shadow stand last. By the shared store where there is one, without waiting longer than its deadline; otherwise
+    /// at once.
+    pub async fn spend(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
+        match self.shared_by(charges) {
+            None => self.decide(now_ms, charges),
+            // In a box: requests without a shared store keep no room for it.
+            Some(shared) => self.counted(Box::pin(shared.decide(&self.memory, now_ms, charges, true)).await),
         }
     }
 
-    /// The verdict that [`Limiter::decide`] would give, without spending anything: for a budget that only
+    /// The verdict that [`Limiter::spend`] would give, without spending anything: for a budget that only
     /// failures are charged to, asked before the attempt.
+    pub async fn look(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
+        match self.shared_by(charges) {
+            None => self.ask(now_ms, charges),
+            Some(shared) => Box::pin(shared.decide(&self.memory, now_ms, charges, false)).await,
+        }
+    }
+
+    /// Where each charge stands, without spending anything.
+    pub async fn stand(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
+        match self.shared_by(charges) {
+            None => self.ask(now_ms, charges),
+            Some(shared) => Box::pin(shared.stand(&self.memory, now_ms, charges, false)).await,
+        }
+    }
+
+    /// [`Limiter::spend`] by this process's memory alone.
+    pub fn decide(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
+        self.counted(self.memory.decide_all(now_ms, charges, true))
+    }
+
+    /// [`Limiter::look`] by this process's memory alone.
     pub fn ask(&self, now_ms: u64, charges: &[Charge]) -> Verdict {
-        match &self.store {
-            Store::Memory(memory) => memory.decide(now_ms, &self.windows, charges, false),
+        self.memory.decide_all(now_ms, charges, false)
+    }
+
+    fn shared_by(&self, charges: &[Charge]) -> Option<&Shared> {
+        self.shared.as_deref().filter(|_| !charges.is_empty())
+    }
+
+    /// Keeps the shared store in reach until `stopped` says so.
+    pub async fn keep(&self, stopped: watch::Receiver<bool>) {
+        if let Some(shared) = &self.shared {
+            shared.keep(stopped).await;
         }
     }
-}
 
-fn subject(per: Per, client: IpAddr, principal: Option<&Principal>) -> Option<Subject> {
-    let parts = principal.map(Principal::parts);
-    match per {
-        Per::Ip => Some(Subject::Address(client)),
-        Per::Key => match parts?.credential {
-            Credential::Key(key) | Credential::Management(key) => Some(Subject::Key(key)),
-            _ => None,
-        },
-        Per::User => parts?.person.as_ref().map(|person| Subject::Person(person.id)),
-        Per::Tenant => parts?.tenant.as_ref().map(|tenant| Subject::Tenant(tenant.id)),
+    /// Whether the shared store decides, and each change of it. `None` where there is none.
+    pub fn store(&self) -> Option<watch::Receiver<StoreState>> {
+        self.shared.as_ref().map(|shared| shared.state())
     }
-}
 
-impl Subject {
-    /// A kind and sixteen bytes: what is hashed.
-    pub(super) fn bytes(self) -> (u8, [u8; 16]) {
-        match self {
-            Self::Address(ip) => match address::subject(ip) {
-                IpNet::V4(net) => (1, net.addr().to_ipv6_mapped().octets()),
-                IpNet::V6(net) => (2, net.addr().octets()),
-            },
-            Self::Key(key) => (3, key.uuid().into_bytes()),
-            Self::Person(person) => (4, person.uuid().into_bytes()),
-            Self::Tenant(tenant) => (5, tenant.uuid().into_bytes()),
+    /// What the shared store was asked and how it answered.
+    pub fn tally(&self) -> StoreTally {
+        self.shared.as_ref().map(|shared| shared.tally()).unwrap_or_default()
+    }
+
+    /// How many nodes share the store, as far as is known.
+    pub fn nodes(&self) -> u32 {
+        self.shared.as_ref().map_or(1, |shared| shared.nodes())
+    }
+
+    fn counted(&self, verdict: Verdict) -> Verdict {
+        self.count_shadow(&verdict);
+        verdict
+    }
+
+    fn count_shadow(&self, verdict: &Verdict) {
+        if let Some(line) = verdict.shadow {
+            self.shadowed[line.tier.index()].fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many requests each tier in shadow would have refused since the start, where there was one.
+    pub fn shadowed(&self) -> impl Iterator<Item = (&Tier, u64)> {
+        let counted = self.limits.iter().zip(&self.shadowed);
+        counted.map(|(tier, count)| (tier, count.load(Ordering::Relaxed))).filter(|(_, count)| *count > 0)
     }
 }

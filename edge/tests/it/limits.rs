@@ -4,10 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use proptest::prelude::*;
 use tenantry_core::ids::KeyId;
 use tenantry_core::random::Entropy;
-use tenantry_edge::limits::{Charge, Limiter, Subject, announce, too_many};
-use tenantry_platform::config::TierId;
+use tenantry_core::window::Limit;
+use tenantry_edge::limits::{Charge, Charges, Limiter, Subject, Verdict, Whom, announce, too_many};
+use tenantry_platform::config::{Config, TierId};
+use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
 
 use crate::kit::{clock, config};
 
@@ -18,13 +21,18 @@ fn limiter() -> Limiter {
     Limiter::in_memory(&config("").limits, &Entropy::seeded(1))
 }
 
+/// One request of a subject, by the tier's own limit.
+fn one(tier: TierId, subject: Subject) -> Charge {
+    limiter().charge(tier, subject)
+}
+
 fn key(number: u64) -> Subject {
     Subject::Key(KeyId::new(&clock(), &Entropy::seeded(number)))
 }
 
 /// An API request of a key from an address.
 fn api(key: Subject, client: IpAddr) -> [Charge; 2] {
-    [Charge::new(TierId::API_KEY, key), Charge::new(TierId::API_IP, Subject::Address(client))]
+    [one(TierId::API_KEY, key), one(TierId::API_IP, Subject::Address(client))]
 }
 
 fn admitted(limiter: &Limiter, now_ms: u64, charges: &[Charge], times: usize) -> usize {
@@ -45,14 +53,105 @@ fn a_refused_request_is_charged_nowhere() {
     let limiter = limiter();
     admitted(&limiter, NOW, &api(key(1), CLIENT), 60);
     assert_eq!(admitted(&limiter, NOW, &api(key(1), CLIENT), 1_000), 0);
-    let left = limiter.ask(NOW, &[Charge::new(TierId::API_IP, Subject::Address(CLIENT))]);
+    let left = limiter.ask(NOW, &[one(TierId::API_IP, Subject::Address(CLIENT))]);
     assert_eq!(left.tightest().unwrap().standing.remaining, 60);
+}
+
+/// What the app's one route of this text charges a key.
+fn charged(config: &Config, limiter: &Limiter, number: u64) -> Charges {
+    let (id, tenant) = (KeyId::new(&clock(), &Entropy::seeded(number)), None);
+    let principal = Principal::vouch(Parts {
+        realm: Realm::Staff,
+        credential: Credential::Key(id),
+        tenant,
+        mode: None,
+        person: None,
+        roles: Vec::new(),
+        permissions: Arc::default(),
+        auth_time: None,
+        amr: Vec::new(),
+    });
+    limiter.charges(config.routes.route(0).into(), Whom { principal: Some(&principal), ..Whom::at(CLIENT) })
+}
+
+fn route(lines: &str) -> (Config, Limiter) {
+    let config = config(&format!("{lines}[[routes]]\npath = \"/ask\"\nguard = \"key\"\n"));
+    let limiter = Limiter::in_memory(&config.limits, &Entropy::seeded(1));
+    (config, limiter)
+}
+
+fn with(lines: &str) -> (Config, Limiter) {
+    let config = config(&format!("[[routes]]\npath = \"/ask\"\nguard = \"key\"\n{lines}"));
+    let limiter = Limiter::in_memory(&config.limits, &Entropy::seeded(1));
+    (config, limiter)
+}
+
+#[test]
+fn a_request_may_cost_more_than_one() {
+    let (config, limiter) = with("cost = 25\n");
+    assert_eq!(admitted(&limiter, NOW, &charged(&config, &limiter, 1), 100), 2);
+    let left = limiter.ask(NOW, &[one(TierId::API_IP, Subject::Address(CLIENT))]);
+    assert_eq!(
+        left.tightest().unwrap().standing.remaining,
+        120 - 50,
+        "of each window, and nothing for what was refused"
+    );
+}
+
+#[test]
+fn a_route_is_limited_whoever_asks() {
+    let tier = "[limits.tiers.all]\nlimit = 7\nwindow_s = 60\nper = \"route\"\n";
+    let (config, limiter) =
+        with(&format!("tiers = \"all\"\n[[routes]]\npath = \"/b\"\nguard = \"key\"\ntiers = \"all\"\n{tier}"));
+    assert_eq!(
+        (1..=20).map(|number| admitted(&limiter, NOW, &charged(&config, &limiter, number), 1)).sum::<usize>(),
+        7
+    );
+    let other = limiter.charges(config.routes.route(1).into(), Whom::at(CLIENT));
+    assert_eq!(admitted(&limiter, NOW, &other, 20), 7, "another route has its own");
+}
+
+#[test]
+fn each_form_has_a_limit_of_its_own() {
+    let form = |path: &str| {
+        format!(
+            "[[routes]]\npath = \"{path}\"\nmethods = \"POST\"\nguard = \"public\"\npublic_because = \"Strangers write to us\"\ntiers = \"public_form_ip\"\n"
+        )
+    };
+    let config = config(&(form("/contact") + &form("/wish")));
+    let limiter = Limiter::in_memory(&config.limits, &Entropy::seeded(1));
+    for route in config.routes.iter() {
+        let charges = limiter.charges(route.into(), Whom::at(CLIENT));
+        assert_eq!(admitted(&limiter, NOW, &charges, 10), 5, "{}", route.pattern.as_str());
+    }
+}
+
+#[test]
+fn what_stands_in_shadow_says_what_it_would_refuse_and_lets_pass() {
+    let (config, limiter) = route("[limits.tiers.api_ip]\nlimit = 3\nshadow = true\n");
+    let charges = charged(&config, &limiter, 1);
+    let verdicts: Vec<Verdict> = (0..70).map(|_| limiter.decide(NOW, &charges)).collect();
+    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_admitted()).count(), 60, "the others limit as before");
+    let told: Vec<bool> = verdicts.iter().map(|verdict| verdict.shadow().is_some()).collect();
+    assert_eq!(told, [vec![false; 3], vec![true; 57], vec![false; 10]].concat());
+    assert_eq!(limiter.shadowed().map(|(tier, count)| (&*tier.name, count)).collect::<Vec<_>>(), [("api_ip", 57)]);
+    let mut headers = HeaderMap::new();
+    announce(&verdicts[5], limiter.limits(), NOW, &mut headers);
+    assert_eq!(headers["ratelimit-policy"], "\"api_key\";q=60;w=60", "callers are not told");
+}
+
+#[test]
+fn a_route_in_shadow_refuses_nobody() {
+    let (config, limiter) = with("shadow = true\n");
+    let charges = charged(&config, &limiter, 1);
+    assert_eq!(admitted(&limiter, NOW, &charges, 200), 200);
+    assert_eq!(limiter.shadowed().map(|(_, count)| count).sum::<u64>(), 140);
 }
 
 #[test]
 fn asking_spends_nothing() {
     let limiter = limiter();
-    let charge = [Charge::new(TierId::CREDENTIAL_FAILURE_IP, Subject::Address(CLIENT))];
+    let charge = [one(TierId::CREDENTIAL_FAILURE_IP, Subject::Address(CLIENT))];
     assert!((0..1_000).all(|_| limiter.ask(NOW, &charge).is_admitted()));
     assert_eq!(admitted(&limiter, NOW, &charge, 100), 30);
     assert!(!limiter.ask(NOW, &charge).is_admitted(), "a spent budget refuses before any look-up");
@@ -61,7 +160,7 @@ fn asking_spends_nothing() {
 #[test]
 fn two_hundred_people_behind_one_address_load_a_page_of_sixty_assets() {
     let limiter = limiter();
-    let charge = |tier| [Charge::new(tier, Subject::Address(CLIENT))];
+    let charge = |tier| [one(tier, Subject::Address(CLIENT))];
     assert_eq!(admitted(&limiter, NOW, &charge(TierId::PAGE_IP), 200), 200);
     assert_eq!(admitted(&limiter, NOW, &charge(TierId::ASSET_IP), 200 * 60), 200 * 60);
 }
@@ -69,7 +168,7 @@ fn two_hundred_people_behind_one_address_load_a_page_of_sixty_assets() {
 #[test]
 fn a_customers_whole_network_is_one_address() {
     let limiter = limiter();
-    let charge = |ip: &str| [Charge::new(TierId::SIGN_UP_IP, Subject::Address(ip.parse().unwrap()))];
+    let charge = |ip: &str| [one(TierId::SIGN_UP_IP, Subject::Address(ip.parse().unwrap()))];
     assert_eq!(admitted(&limiter, NOW, &charge("2001:db8:1:2::1"), 10), 5);
     assert_eq!(admitted(&limiter, NOW, &charge("2001:db8:1:2:ffff::9"), 10), 0);
     assert_eq!(admitted(&limiter, NOW, &charge("2001:db8:1:3::1"), 10), 5);
@@ -80,7 +179,7 @@ fn a_customers_whole_network_is_one_address() {
 #[test]
 fn after_retry_after_the_request_passes_and_a_second_before_it_does_not() {
     let limiter = limiter();
-    let charge = [Charge::new(TierId::SIGN_IN_IP, Subject::Address(CLIENT))];
+    let charge = [one(TierId::SIGN_IN_IP, Subject::Address(CLIENT))];
     admitted(&limiter, NOW + 123, &charge, 10);
     let refused = limiter.decide(NOW + 5_000, &charge);
     let wait_ms = refused.retry_after_s().unwrap() * 1_000;
@@ -129,4 +228,43 @@ fn threads_together_never_exceed_the_limit() {
     });
     let workers: Vec<_> = workers.collect();
     assert_eq!(workers.into_iter().map(|worker| worker.join().unwrap()).sum::<usize>(), 120);
+}
+
+/// What a charge has spent: when, and how much.
+type Spent = Vec<(Subject, Vec<(u64, u32)>)>;
+
+/// The estimate of the formula, on everything that was admitted, times the window's length.
+fn fits(spent: &[(u64, u32)], limit: Limit, now_ms: u64, cost: u32) -> bool {
+    let window = u64::from(limit.window_ms);
+    let (period, left) = (now_ms / window, window - now_ms % window);
+    let sum = |of: u64| spent.iter().filter(|(at, _)| at / window == of).map(|(_, cost)| u64::from(*cost)).sum::<u64>();
+    (sum(period) + u64::from(cost)) * window + sum(period - 1) * left <= u64::from(limit.max) * window
+}
+
+proptest! {
+    /// The table against brute force: callers who share an address, whose requests cost different amounts.
+    #[test]
+    fn keys_and_addresses_are_counted_as_the_formula_says(
+        of_key in 1..9_u32, of_address in 1..12_u32,
+        steps in prop::collection::vec((0..30_000_u64, 0..3_u64, 0..2_u8, 1..4_u32), 1..80),
+    ) {
+        let limits = [Limit { max: of_key, window_ms: 60_000 }, Limit { max: of_address, window_ms: 45_000 }];
+        let (limiter, mut spent, mut now_ms) = (limiter(), Spent::new(), NOW);
+        for (pause_ms, number, last, cost) in steps {
+            now_ms += pause_ms;
+            let subjects = [key(number), Subject::Address([192, 0, 2, last].into())];
+            let charges = [(TierId::API_KEY, 0), (TierId::API_IP, 1)]
+                .map(|(tier, at)| Charge { cost, ..Charge::new(tier, limits[at], subjects[at]) });
+            let so_far = |subject| spent.iter().find(|(of, _)| *of == subject).map_or(&[][..], |(_, spent)| spent);
+            let expected = (0..2).all(|at| fits(so_far(subjects[at]), limits[at], now_ms, cost));
+            prop_assert_eq!(limiter.ask(now_ms, &charges).is_admitted(), expected);
+            prop_assert_eq!(limiter.decide(now_ms, &charges).is_admitted(), expected, "at {}", now_ms);
+            for subject in subjects.into_iter().filter(|_| expected) {
+                match spent.iter_mut().find(|(of, _)| *of == subject) {
+                    Some((_, spent)) => spent.push((now_ms, cost)),
+                    None => spent.push((subject, vec![(now_ms, cost)])),
+                }
+            }
+        }
+    }
 }

@@ -126,6 +126,8 @@ pub struct Secrets {
     pub smtp_url: SecretString,
     /// The cron secret and the next one; empty when no route has that guard.
     pub cron: Vec<SecretString>,
+    /// Where limits are shared with other nodes; none: each counts for itself.
+    pub redis_url: Option<SecretString>,
 }
 
 /// A login's connection each; none of them owns anything. `Debug` hides the passwords.
@@ -171,7 +173,8 @@ impl Secrets {
     /// Every secret that is missing or malformed, none of their values.
     pub fn load(config: &Config, environment: &Environment) -> Result<Self, Faults> {
         let has_cron = config.routes.iter().any(|route| route.guards.contains(Guard::Cron));
-        let (secrets, faults) = gather(environment, Some(&config.root_key.command), has_cron);
+        let wants = Wants { command: &config.root_key.command, has_cron, has_redis: config.limits.redis.is_wanted };
+        let (secrets, faults) = gather(environment, Some(&wants));
         let faults = Faults::new(&config.file, faults);
         match secrets {
             Some(secrets) => faults.or(secrets),
@@ -182,18 +185,33 @@ impl Secrets {
 
 /// The faults of the environment when there is no configuration to hold it against.
 pub(super) fn faults_alone(environment: &Environment) -> Faults {
-    Faults::new("", gather(environment, None, false).1)
+    Faults::new("", gather(environment, None).1)
+}
+
+/// What a configuration asks of the environment.
+struct Wants<'c> {
+    command: &'c [String],
+    has_cron: bool,
+    has_redis: bool,
 }
 
 /// The secrets, unless one that everybody needs is missing, and what is wrong with any of them.
-fn gather(environment: &Environment, command: Option<&[String]>, has_cron: bool) -> (Option<Secrets>, Vec<Fault>) {
+fn gather(environment: &Environment, wants: Option<&Wants<'_>>) -> (Option<Secrets>, Vec<Fault>) {
     let mut gather = Gather { environment, faults: Vec::new() };
-    let (logins, root_key, smtp_url) = (gather.logins(), gather.root_key(command), gather.smtp());
+    let (logins, smtp_url) = (gather.logins(), gather.smtp());
+    let root_key = gather.root_key(wants.map(|wants| wants.command));
     let previous_root_key = gather.key("TENANTRY_PREVIOUS_ROOT_KEY");
-    let cron = gather.cron(has_cron);
+    let cron = gather.cron(wants.is_some_and(|wants| wants.has_cron));
+    let redis_url = gather.redis(wants.is_some_and(|wants| wants.has_redis));
     let complete = logins.zip(root_key).zip(smtp_url);
-    let secrets =
-        complete.map(|((logins, root_key), smtp_url)| Secrets { logins, root_key, previous_root_key, smtp_url, cron });
+    let secrets = complete.map(|((logins, root_key), smtp_url)| Secrets {
+        logins,
+        root_key,
+        previous_root_key,
+        smtp_url,
+        cron,
+        redis_url,
+    });
     (secrets, gather.faults)
 }
 
@@ -309,6 +327,24 @@ impl Gather<'_> {
             self.faults.push(fault(NAME, "this is no SMTP URL", FIX));
         }
         is_smtp.then_some(url)
+    }
+
+    fn redis(&mut self, is_wanted: bool) -> Option<SecretString> {
+        const NAME: &str = "TENANTRY_REDIS_URL";
+        const FIX: &str = "Write redis://user:password@host:6379/0, or rediss:// where TLS is spoken.";
+        let url = self.secret(NAME);
+        if is_wanted && url.is_none() {
+            self.missing(NAME, &format!("[limits.redis] is written. {FIX}"));
+        }
+        let is_redis = |url: &SecretString| {
+            Url::parse(url.expose_secret()).is_ok_and(|url| {
+                matches!(url.scheme(), "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix")
+            })
+        };
+        if url.as_ref().is_some_and(|url| !is_redis(url)) {
+            self.faults.push(fault(NAME, "this is no URL of Redis or Valkey", FIX));
+        }
+        url
     }
 
     fn cron(&mut self, is_used: bool) -> Vec<SecretString> {

@@ -25,14 +25,20 @@ fn row(config: &Config, route: &Route) -> [String; 7] {
         permission.or(reason).unwrap_or_else(|| "-".to_owned()),
         route.kind.as_str().to_owned(),
         route.csp.as_str().to_owned(),
-        joined(route.tiers.iter().map(|id| limit(config, *id)), ", "),
+        joined(route.tiers.iter().map(|id| limit(config, route, *id)), ", ") + &cost(route),
     ]
 }
 
 /// `60/60s per key`.
-fn limit(config: &Config, id: super::TierId) -> String {
+fn limit(config: &Config, route: &Route, id: super::TierId) -> String {
     let tier = config.limits.tier(id);
-    format!("{}/{}s per {}", tier.limit, tier.window_s, tier.per.as_str())
+    let shadow = if tier.is_shadow || route.is_shadow { " in shadow" } else { "" };
+    format!("{}/{}s per {}{shadow}", tier.limit, tier.window_s, tier.per.as_str())
+}
+
+/// What is unusual.
+fn cost(route: &Route) -> String {
+    if route.cost == 1 { String::new() } else { format!("; costs {}", route.cost) }
 }
 
 fn joined(parts: impl Iterator<Item = String>, separator: &str) -> String {

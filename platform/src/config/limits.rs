@@ -1,5 +1,9 @@
 //! `[limits]`: how much of what, per whom [RL-1, RL-2].
 
+use std::time::Duration;
+
+use tenantry_core::window::Limit;
+
 use super::document::{At, Span};
 use super::fault::did_you_mean;
 use super::section::{Choice, Section};
@@ -12,11 +16,13 @@ pub enum Per {
     Key,
     User,
     Tenant,
+    /// Everybody on one route of the app.
+    Route,
 }
 
 impl Choice for Per {
     const WORDS: &'static [(&'static str, Self)] =
-        &[("ip", Self::Ip), ("key", Self::Key), ("user", Self::User), ("tenant", Self::Tenant)];
+        &[("ip", Self::Ip), ("key", Self::Key), ("user", Self::User), ("tenant", Self::Tenant), ("route", Self::Route)];
 }
 
 impl Per {
@@ -33,6 +39,17 @@ pub struct Tier {
     pub limit: u32,
     pub window_s: u32,
     pub per: Per,
+    /// Whether each route that names it counts for itself.
+    pub is_each_route: bool,
+    /// Whether it only says what it would refuse.
+    pub is_shadow: bool,
+}
+
+impl Tier {
+    /// As windows count it.
+    pub const fn window(&self) -> Limit {
+        Limit { max: self.limit, window_ms: self.window_s.saturating_mul(1_000) }
+    }
 }
 
 /// A tier of [`Limits`], by its place.
@@ -88,6 +105,31 @@ built_in! {
     PASSWORD_STRENGTH_IP 14 = "password_strength_ip" 120 / 60 Ip;
     /// Passwords that somebody signed in gives once more, to change their account.
     REAUTHENTICATION_USER 15 = "reauthentication_user" 10 / 900 User;
+    /// Where a key stands, asked for: it spends nothing of what it asks about.
+    LIMITS_IP 16 = "limits_ip" 120 / 60 Ip;
+    /// Forms of the app that strangers send: contact, feature requests. Each form counts for itself. For routes to
+    /// name, as those below.
+    PUBLIC_FORM_IP 17 = "public_form_ip" 5 / 3600 Ip;
+    /// Webhooks of a provider: its addresses are few, its bursts are large.
+    WEBHOOK_IP 18 = "webhook_ip" 600 / 60 Ip;
+    /// All webhooks of one provider.
+    WEBHOOK_ROUTE 19 = "webhook_route" 3000 / 60 Route;
+    /// Uploads, a key.
+    UPLOAD_KEY 20 = "upload_key" 60 / 3600 Key;
+    /// Uploads, a person.
+    UPLOAD_USER 21 = "upload_user" 60 / 3600 User;
+    /// Uploads, a tenant.
+    UPLOAD_TENANT 22 = "upload_tenant" 600 / 3600 Tenant;
+    /// Calls of a model, a key.
+    AI_KEY 23 = "ai_key" 20 / 60 Key;
+    /// Calls of a model, a person.
+    AI_USER 24 = "ai_user" 20 / 60 User;
+    /// Calls of a model, a tenant: what they cost is one bill.
+    AI_TENANT 25 = "ai_tenant" 200 / 60 Tenant;
+    /// PINs, an address: four digits are guessed in ten thousand attempts.
+    PIN_IP 26 = "pin_ip" 10 / 900 Ip;
+    /// PINs, a person.
+    PIN_USER 27 = "pin_user" 5 / 900 User;
 }
 
 /// Each id is its place: two that were given one number would count for one another.
@@ -108,6 +150,39 @@ pub struct Limits {
     tiers: Vec<Tier>,
     /// Where the tiers after the built-in ones stand in the file.
     added_at: Vec<Span>,
+    /// How a store that several nodes share is used, where there is one.
+    pub redis: RedisUse,
+}
+
+/// `[limits.redis]`. The store's URL is a secret: `TENANTRY_REDIS_URL`.
+#[derive(Clone, Debug)]
+pub struct RedisUse {
+    /// Whether the file asks for one.
+    pub is_wanted: bool,
+    /// What all keys begin with.
+    pub prefix: Box<str>,
+    /// How long a decision waits for the store.
+    pub deadline: Duration,
+    /// Nodes that share it at least.
+    pub nodes: u32,
+}
+
+impl RedisUse {
+    fn read(section: &Section<'_, '_>) -> Self {
+        Self {
+            is_wanted: section.is_written(),
+            prefix: section.text("prefix", "tenantry", prefix),
+            deadline: Duration::from_millis(section.number("deadline_ms", 4_u16, 1..=1_000).into()),
+            nodes: section.number("nodes", 1_u32, 1..=1_000),
+        }
+    }
+}
+
+/// A brace would end the hash tag of the keys.
+fn prefix(text: &str) -> Result<Box<str>, &'static str> {
+    let is_word = (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b));
+    if is_word { Ok(text.into()) } else { Err("write 1 to 40 lower-case letters, digits, - and _") }
 }
 
 impl TierId {
@@ -119,7 +194,11 @@ impl TierId {
 
 impl Limits {
     pub(super) fn read(section: &Section<'_, '_>) -> Self {
-        let mut limits = Self { tiers: BUILT_IN.iter().map(built_in).collect(), added_at: Vec::new() };
+        let mut limits = Self {
+            tiers: BUILT_IN.iter().map(built_in).collect(),
+            added_at: Vec::new(),
+            redis: section.section("redis", RedisUse::read),
+        };
         section.section("tiers", |section| {
             for tier in section.named(|name, section| limits.read_tier(name, section)) {
                 limits.put(section, tier);
@@ -139,7 +218,7 @@ impl Limits {
                 section.reading.missing(
                     &name.span,
                     format!("tier {:?} has no {key}", name.value),
-                    "A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".",
+                    "A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\", \"tenant\" or \"route\".",
                 );
             }
         }
@@ -149,6 +228,8 @@ impl Limits {
             limit: limit.or_else(|| known.map(|tier| tier.limit)).unwrap_or(1),
             window_s: window_s.or_else(|| known.map(|tier| tier.window_s)).unwrap_or(1),
             per: per.or_else(|| known.map(|tier| tier.per)).unwrap_or(Per::Ip),
+            is_each_route: section.flag("each_route", known.is_some_and(|tier| tier.is_each_route)),
+            is_shadow: section.flag("shadow", false),
         };
         if let Some(known) = known.filter(|known| known.per != value.per) {
             section.reading.fault(
@@ -191,6 +272,12 @@ impl Limits {
         self.tiers.iter()
     }
 
+    /// The id of every tier.
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = TierId> + use<> {
+        // Invariant: there are no more tiers than an id can number.
+        (0..u16::try_from(self.tiers.len()).unwrap_or(u16::MAX)).map(TierId)
+    }
+
     /// The tier of an id.
     pub fn tier(&self, id: TierId) -> &Tier {
         &self.tiers[id.index()]
@@ -219,6 +306,8 @@ impl Limits {
     }
 }
 
-fn built_in((_, name, limit, window_s, per): &(TierId, &str, u32, u32, Per)) -> Tier {
-    Tier { name: (*name).into(), limit: *limit, window_s: *window_s, per: *per }
+fn built_in((id, name, limit, window_s, per): &(TierId, &str, u32, u32, Per)) -> Tier {
+    // Each form has a limit of its own (RL-2).
+    let is_each_route = *id == TierId::PUBLIC_FORM_IP;
+    Tier { name: (*name).into(), limit: *limit, window_s: *window_s, per: *per, is_each_route, is_shadow: false }
 }

@@ -36,7 +36,7 @@ pub use environment::{Environment, Logins, RootKey, RootKeyBytes, Secrets, parse
 pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
-pub use limits::{Limits, Per, Tier, TierId};
+pub use limits::{Limits, Per, RedisUse, Tier, TierId};
 pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{

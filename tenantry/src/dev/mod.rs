@@ -23,7 +23,7 @@ use secrecy::SecretString;
 use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_core::seal::{RootKey, Sealer};
-use tenantry_platform::config::{Config, LogLevel, Upstream};
+use tenantry_platform::config::{Config, Environment, LogLevel, Upstream};
 use tenantry_platform::db::{self, Urls};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail::sink::Sink;
@@ -160,6 +160,7 @@ impl Running {
             urls,
             smtp_url: sink.url().into(),
             cron: vec![SecretString::from(secrets.cron.clone())],
+            redis_url: Environment::of_process().secret("TENANTRY_REDIS_URL").map_err(|fault| fault.what)?,
             program: program(),
             dev: Some(DevTools { mailbox: sink.mailbox(), team: team.as_ref().map(|team| team.view.clone()) }),
         };

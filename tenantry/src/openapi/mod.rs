@@ -21,6 +21,7 @@ use utoipa::OpenApi;
         tenantry_identity::members::http::whoami,
         tenantry_identity::tenants::http::read,
         tenantry_identity::tenants::http::update,
+        crate::standing::read,
         tenantry_identity::members::http::list,
         tenantry_identity::members::http::read,
         tenantry_identity::members::http::change,

@@ -14,7 +14,7 @@ use tenantry_edge::csp::INERT;
 use tenantry_edge::gateway::contract::Way;
 use tenantry_edge::gateway::origin::Own;
 use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer, Place, front};
-use tenantry_edge::limits::{Verdict, announce, too_many};
+use tenantry_edge::limits::{Charges, Line, Tariff, Verdict, Whom, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
 use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
 use tenantry_platform::feed::Belief;
@@ -24,6 +24,7 @@ use tenantry_platform::metrics;
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
 use tenantry_platform::permit::{Credential, Origin, Principal, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
+use uuid::Uuid;
 
 use super::Door;
 use super::host::Site;
@@ -60,6 +61,10 @@ pub(super) struct Visit {
     /// How long the app took to give the head of its answer.
     pub waited: Option<Duration>,
     tiers: Vec<TierId>,
+    cost: u32,
+    is_shadow: bool,
+    /// The app's route, by the name that counters know it by.
+    counted_as: Option<Uuid>,
     allow: Option<HeaderValue>,
     is_own: bool,
     /// Whether it is a request to the app or the management API: what usage counts.
@@ -101,6 +106,9 @@ impl Visit {
             is_passed: false,
             waited: None,
             tiers: Vec::new(),
+            cost: 1,
+            is_shadow: false,
+            counted_as: None,
             allow: None,
             is_own: false,
             is_counted: true,
@@ -160,6 +168,9 @@ impl Visit {
         self.is_api = route.route.kind == RouteKind::Api;
         self.route = Some(Arc::clone(&route.counted));
         self.tiers.clone_from(&route.route.tiers);
+        self.cost = route.route.cost;
+        self.is_shadow = route.route.is_shadow;
+        self.counted_as = Some(route.route.counted_as);
     }
 
     pub(super) fn take_own_route(&mut self, route: &OwnRoute, counted: &Arc<metrics::Route>) {
@@ -213,7 +224,8 @@ impl Visit {
         headers: &HeaderMap,
         host: &Arc<str>,
     ) -> Result<Option<Arc<StaffSession>>, Problem> {
-        let verdict = app.limiter.decide(app.ground.clock.now_ms(), &app.limiter.charges_of(RENEWAL, self.ip, None));
+        let charges = app.limiter.charges(Tariff::of(RENEWAL), Whom::at(self.ip));
+        let verdict = app.limiter.spend(app.ground.clock.now_ms(), &charges).await;
         if !verdict.is_admitted() {
             return Err(too_many(&verdict, app.limiter.limits()));
         }
@@ -265,8 +277,8 @@ impl Visit {
     }
 
     /// A refusal by the guard, and of somebody known also a row in the log of the credential's own tenant.
-    pub(super) fn note_refusal(&mut self, app: &App, shown: Option<&Principal>, problem: Problem) -> Problem {
-        if let Err(limited) = self.spend_refused(app, shown) {
+    pub(super) async fn note_refusal(&mut self, app: &App, shown: Option<&Principal>, problem: Problem) -> Problem {
+        if let Err(limited) = self.spend_refused(app, shown).await {
             return limited;
         }
         if let Some(principal) = shown {
@@ -276,8 +288,23 @@ impl Visit {
     }
 
     /// A refusal costs what a passage does: nobody asks for ever what they may not.
-    pub(super) fn spend_refused(&mut self, app: &App, shown: Option<&Principal>) -> Result<(), Problem> {
-        self.spend(app, app.limiter.charges_of(&self.tiers, self.ip, shown))
+    pub(super) async fn spend_refused(&mut self, app: &App, shown: Option<&Principal>) -> Result<(), Problem> {
+        self.spend(app, self.charges(app, shown)).await
+    }
+
+    /// What the request's route charges, whoever it is.
+    pub(super) fn charges(&self, app: &App, principal: Option<&Principal>) -> Charges {
+        let (cost, is_shadow, route) = (self.cost, self.is_shadow, self.counted_as);
+        let host = self.site.as_ref().and_then(|site| site.tenant.as_deref());
+        let whom = Whom { client: self.ip, principal, host };
+        app.limiter.charges(Tariff { tiers: &self.tiers, cost, is_shadow, route }, whom)
+    }
+
+    /// What a limit in shadow would have refused: the log has it, and nobody else notices.
+    pub(super) fn note_shadow(&self, app: &App, line: Line) {
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let tier = &*app.limiter.limits().tier(line.tier).name;
+        tracing::info!(request_id, tier, route = self.route.as_deref(), "a limit in shadow would have refused this");
     }
 
     /// A key from an address that it does not name, for the log of its own tenant.
@@ -452,14 +479,17 @@ impl Visit {
         }
     }
 
-    /// Where the caller stands: on every answer of an API, also when a guard refused before anything was counted.
+    /// Where the caller of an API stands, also when a guard refused before anything was counted.
+    pub(super) async fn look(&mut self, app: &App) {
+        if self.verdict.is_none() && self.is_api {
+            let charges = self.charges(app, self.principal.as_deref());
+            self.verdict = Some(app.limiter.stand(app.ground.clock.now_ms(), &charges).await);
+        }
+    }
+
     fn say_limits(&self, app: &App, headers: &mut HeaderMap) {
-        let now_ms = app.ground.clock.now_ms();
         if let Some(verdict) = &self.verdict {
-            announce(verdict, app.limiter.limits(), now_ms, headers);
-        } else if self.is_api {
-            let charges = app.limiter.charges_of(&self.tiers, self.ip, self.principal.as_deref());
-            announce(&app.limiter.ask(now_ms, &charges), app.limiter.limits(), now_ms, headers);
+            announce(verdict, app.limiter.limits(), app.ground.clock.now_ms(), headers);
         }
     }
 

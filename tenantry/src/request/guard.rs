@@ -135,7 +135,7 @@ async fn prove<T, P>(
 ) -> Result<T, Problem> {
     let seen = match known {
         Seen::Unknown(pending) => {
-            visit.check_failures(app)?;
+            visit.check_failures(app).await?;
             look_up(pending).await?
         }
         known => known,
@@ -147,8 +147,8 @@ async fn prove<T, P>(
         Seen::Unknown(_) => (Problem::unauthorized(), None),
     };
     visit.shown.clone_from(&whose);
-    visit.check_failures(app)?;
-    visit.charge_failure(app);
+    visit.check_failures(app).await?;
+    visit.charge_failure(app).await;
     if let Some(owner) = whose {
         visit.note_address(app, &owner);
     }
@@ -262,18 +262,18 @@ fn cron_refused() -> Problem {
 
 impl Visit {
     /// Refuses whoever has shown too many wrong credentials, before anybody is asked about another one.
-    fn check_failures(&self, app: &App) -> Result<(), Problem> {
-        let verdict = app.limiter.ask(app.ground.clock.now_ms(), &[self.failure()]);
+    async fn check_failures(&self, app: &App) -> Result<(), Problem> {
+        let verdict = app.limiter.look(app.ground.clock.now_ms(), &[self.failure(app)]).await;
         if verdict.is_admitted() { Ok(()) } else { Err(too_many(&verdict, app.limiter.limits())) }
     }
 
     /// Spends of the budget that only failures are charged to.
-    pub(super) fn charge_failure(&self, app: &App) {
-        app.limiter.decide(app.ground.clock.now_ms(), &[self.failure()]);
+    pub(super) async fn charge_failure(&self, app: &App) {
+        app.limiter.spend(app.ground.clock.now_ms(), &[self.failure(app)]).await;
     }
 
-    fn failure(&self) -> Charge {
-        Charge::new(TierId::CREDENTIAL_FAILURE_IP, Subject::Address(self.ip))
+    fn failure(&self, app: &App) -> Charge {
+        app.limiter.charge(TierId::CREDENTIAL_FAILURE_IP, Subject::Address(self.ip))
     }
 
     /// Whether the host belongs to a tenant.

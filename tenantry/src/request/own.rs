@@ -41,11 +41,11 @@ pub(super) async fn answer(
     let generation = app.ground.feed.generation();
     let holder = match admit(app, visit, route, &head).await {
         Err(problem) if let Some(known) = visit.principal.clone() => {
-            return visit.spend_refused(app, Some(&known)).and(Err(problem));
+            return visit.spend_refused(app, Some(&known)).await.and(Err(problem));
         }
         admitted => admitted?,
     };
-    visit.spend(app, app.limiter.charges_of(route.tiers, visit.ip, visit.principal.as_deref()))?;
+    visit.spend(app, visit.charges(app, visit.principal.as_deref())).await?;
     let (generation, holder, body) = match visit.principal.is_some() && changes_something(&head.method) {
         true => judge_again(app, visit, route, &head, body).await?,
         false => (generation, holder, axum::body::Body::new(body)),
@@ -66,7 +66,7 @@ pub(super) async fn answer(
     let answer = app.cross(async move { router.oneshot(request).await }).await?;
     let Ok(answer) = answer;
     if answer.extensions().get::<SignInFailed>().is_some() {
-        visit.charge_failure(app);
+        visit.charge_failure(app).await;
     }
     Ok(answer.map(Body::from))
 }

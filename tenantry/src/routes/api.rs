@@ -8,12 +8,15 @@ use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
 use super::{API, Access, EXPORT_API, Entries, On, PAGE, Place};
-use crate::openapi;
+use crate::{openapi, standing};
 
 const DESCRIPTION: Place = (On::All, Access::Public("the description of the API"), PAGE);
 
 /// A mail to a stranger costs the workspace, whichever key asks for it (RL-4).
 const INVITING: &[TierId] = &[TierId::API_KEY, TierId::API_IP, TierId::INVITE_TENANT];
+
+/// Asking where one stands must not change it.
+const LIMITS: &[TierId] = &[TierId::LIMITS_IP];
 
 impl Entries {
     pub(super) fn programs<M: Mode>(&mut self)
@@ -24,6 +27,7 @@ impl Entries {
         self.api(Get, "/-/api/v1/whoami", None, get(members::http::whoami));
         self.api(Get, "/-/api/v1/tenant", None, get(tenants::http::read));
         self.api(Patch, "/-/api/v1/tenant", Some("tenant:manage"), patch(tenants::http::update));
+        self.add(Get, "/-/api/v1/limits", (On::All, Access::Key(None), LIMITS), get(standing::read));
         self.people_of_the_tenant();
         self.roles();
         self.keys::<M>();

@@ -62,6 +62,8 @@ pub(crate) struct Wanted {
     pub(crate) roles: Option<&'static str>,
     /// More lines for the file.
     pub(crate) settings: &'static str,
+    /// Where limits are shared with other nodes.
+    pub(crate) redis_url: Option<String>,
     /// Other pools than the usual ones.
     pub(crate) pools: PoolOptions,
 }
@@ -87,6 +89,7 @@ impl TestApp {
             listen: db.urls().control,
             smtp_url: mail.url().into(),
             cron: vec![SecretString::from(CRON_SECRET.to_owned())],
+            redis_url: wanted.redis_url.clone().map(SecretString::from),
             // This program runs tests: nothing starts it once more.
             program: None,
             dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox(), team: None }),

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tenantry_edge::limits::{Tariff, Whom};
 use tenantry_platform::config::TierId;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -96,7 +97,7 @@ impl TestApp {
                 tiers.push(*tier);
             }
         }
-        let charges = limiter.charges_of(&tiers, self.client, None);
+        let charges = limiter.charges(Tariff::of(&tiers), Whom::at(self.client));
         limiter.ask(now_ms, &charges).lines().iter().map(|line| line.standing.remaining).sum()
     }
 

@@ -1,5 +1,8 @@
 //! Limits as clients meet them (RL-1, RL-2).
 
+use tenantry_edge::limits::StoreState;
+use tenantry_platform::kit::redis::TestRedis;
+
 use crate::app::{TestApp, Wanted};
 
 const OFFICE: &str = "203.0.113.9";
@@ -83,4 +86,62 @@ async fn signing_in_and_signing_up_have_their_own_limits() {
         nobody.post("app", "/-/sign-up", &form).await.expect(422);
     }
     nobody.post("app", "/-/sign-up", &form).await.expect(429);
+}
+
+/// Asking where one stands spends nothing of what it asks about.
+#[tokio::test]
+async fn a_key_asks_where_it_stands_without_spending() {
+    let app = TestApp::new().await;
+    let key = app.tenant("acme").await.key(["products:read"]).await;
+    key.call("GET", "api", "/api/products").send().await.expect(200);
+    let stands = async || {
+        let answer = key.call("GET", "api", "/-/api/v1/limits").send().await.expect(200).json();
+        let all = answer["limits"].as_array().unwrap().clone();
+        ["api_key", "api_ip", "upload_tenant"].map(|name| {
+            let one = all.iter().find(|one| one["tier"] == name).unwrap();
+            (one["remaining"].as_u64().unwrap(), one["limit"].as_u64().unwrap())
+        })
+    };
+    let first = stands().await;
+    assert_eq!(first, [(59, 60), (119, 120), (600, 600)]);
+    assert_eq!(stands().await, first);
+    app.call("GET", "api", "/-/api/v1/limits").send().await.expect(401);
+}
+
+/// A route's own cost, and a tier that is tried before it is in force.
+#[tokio::test]
+async fn a_route_costs_what_it_says_and_a_tier_in_shadow_refuses_nobody() {
+    let settings = "[limits.tiers.ai_key]\nlimit = 1\nshadow = true\n[[routes]]\npath = \"/api/ask\"\nguard = \"key\"\ncost = 20\ntiers = [\"api_key\", \"ai_key\"]\n[limits.tiers.ai_tenant]\nlimit = 200\n";
+    let app = TestApp::with(Wanted { settings, ..Wanted::default() }).await;
+    let key = app.tenant("acme").await.full_key().await;
+    for left in ["40", "20", "0"] {
+        let answer = key.call("GET", "api", "/api/ask").send().await.expect(200);
+        assert_eq!(answer.header("x-ratelimit-remaining"), left);
+        assert!(!answer.header("ratelimit-policy").contains("ai_key"), "nobody is told of a shadow");
+    }
+    key.call("GET", "api", "/api/ask").send().await.expect(429);
+    let shadowed: Vec<u64> = app.server.app.limiter.shadowed().map(|(_, count)| count).collect();
+    assert_eq!(shadowed, [3], "each of them costs 20 of a limit of 1");
+}
+
+/// What becomes of the store that nodes share is told to callers and to platform staff [RL-3].
+#[tokio::test]
+async fn a_shared_store_that_dies_is_told_in_answers_and_in_the_platforms_log() {
+    let mut redis = TestRedis::start().await;
+    let settings = "[limits.redis]\ndeadline_ms = 1000\n";
+    let app = TestApp::with(Wanted { redis_url: Some(redis.url()), settings, ..Wanted::default() }).await;
+    let key = app.tenant("acme").await.key(["products:read"]).await;
+    let mut state = app.server.app.limiter.store().unwrap();
+    state.wait_for(|state| *state == StoreState::Shared).await.unwrap();
+    let shared = key.call("GET", "api", "/api/products").send().await.expect(200);
+    assert_eq!((shared.header("x-ratelimit-remaining"), shared.header("x-ratelimit-store")), ("59", ""));
+    redis.kill().await;
+    let alone = key.call("GET", "api", "/api/products").send().await.expect(200);
+    assert_eq!((alone.header("x-ratelimit-remaining"), alone.header("x-ratelimit-store")), ("58", "memory"));
+    state.wait_for(|state| *state == StoreState::Lost).await.unwrap();
+    let lost = "select count(*) from control.platform_log where action = 'limits.store_lost'";
+    let administrator = app.db.administrator().await;
+    while administrator.query_one(lost, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::task::yield_now().await;
+    }
 }

@@ -112,6 +112,19 @@ pub(super) async fn limits_told(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
     })
 }
 
+/// The store that nodes share their limits on answers this one, or there is none to answer.
+pub(super) async fn shared_limits(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let answers = answers_to_key(&probe, &[PATH]).await?;
+    let [answer] = answers.as_slice() else { return Err(Inconclusive("the API did not answer".to_owned())) };
+    Ok(match (standing(answer), answer.header("x-ratelimit-store")) {
+        (None, _) => Verdict::fail("an answer of the API was counted nowhere"),
+        (Some(_), Some(_)) => {
+            Verdict::fail("the shared store of limits does not answer in time: each node limits by its part")
+        }
+        (Some(_), None) => Verdict::pass("counted where the configuration says"),
+    })
+}
+
 fn standing(answer: &Answer) -> Option<Told> {
     let number = |name: &str| answer.header(name)?.parse().ok();
     let policy = answer.header("ratelimit-policy")?.to_owned();

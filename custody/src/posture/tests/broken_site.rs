@@ -80,6 +80,11 @@ async fn a_limit_that_is_not_told_or_not_counted_is_seen() {
 }
 
 #[tokio::test]
+async fn a_shared_store_that_does_not_answer_is_seen() {
+    lied_and_mended("shared-limits", &[Lie::LostStore, Lie::UntoldLimits]).await;
+}
+
+#[tokio::test]
 async fn forms_without_end_are_seen() {
     lied_and_mended("form-limits", &[Lie::EndlessForms]).await;
 }

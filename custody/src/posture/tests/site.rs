@@ -44,6 +44,7 @@ pub(super) enum Lie {
     WordlessInput,
     UntoldLimits,
     UncountedLimits,
+    LostStore,
     EndlessForms,
     OneRequestId,
     UnquotedRequestId,
@@ -285,7 +286,8 @@ impl Site {
             ("x-ratelimit-remaining", remaining.to_string()),
             ("ratelimit-policy", "\"api_key\";q=60;w=60".to_owned()),
         ];
-        if lie == Lie::UntoldLimits { Vec::new() } else { told.to_vec() }
+        let lost = (lie == Lie::LostStore).then(|| ("x-ratelimit-store", "memory".to_owned()));
+        if lie == Lie::UntoldLimits { Vec::new() } else { told.into_iter().chain(lost).collect() }
     }
 
     fn form(&self, peer: IpAddr, path: &str, lie: Lie) -> Reply {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tenantry_core::permission::Permission;
 use tenantry_core::route::{Found, Method, Methods, Pattern, Table};
+use uuid::Uuid;
 
 use super::document::At;
 use super::limits::TierId;
@@ -17,6 +18,8 @@ use super::section::Section;
 pub(super) use read::Surroundings;
 pub use words::{Csp, CspDirective, Guard, Guards, Kind};
 
+/// What a request may cost: more is a limit that nobody reads any more.
+const COST_MAX: u32 = 1_000_000;
 /// More routes than this are generated, and a pattern would say it better.
 const ROUTES_MAX: usize = 2_000;
 /// A route of the app.
@@ -40,6 +43,12 @@ pub struct Route {
     pub max_body_bytes: u64,
     /// Every limit that applies.
     pub tiers: Vec<TierId>,
+    /// What a request spends of each of them.
+    pub cost: u32,
+    /// Whether its limits only say what they would refuse.
+    pub is_shadow: bool,
+    /// Its name among those who are counted: the same on every node.
+    pub counted_as: Uuid,
     /// Where it stands in the file.
     pub line: usize,
 }

@@ -5,16 +5,20 @@ use std::time::Duration;
 use tenantry_core::permission::Permission;
 use tenantry_core::route::{Method, Methods, Pattern};
 
-use super::{Csp, CspDirective, Guard, Guards, Kind, Route};
+use uuid::Uuid;
+
+use super::{COST_MAX, Csp, CspDirective, Guard, Guards, Kind, Route};
 use crate::config::access::{Permissions, refuse_repeats};
 use crate::config::document::{At, Span};
-use crate::config::limits::{Limits, Per, TierId};
+use crate::config::limits::{Limits, Per, Tier, TierId};
 use crate::config::parse;
 use crate::config::section::{Choice, Section};
 use crate::config::upstream::{BODY_BYTES_MAX, TIMEOUT_MS_MAX};
 
 /// Paths that Tenantry answers itself on every host.
 const RESERVED: [&str; 6] = ["/-", "/-/*", "/security", "/security/*", "/.well-known", "/.well-known/*"];
+/// Names of routes among those who are counted.
+const ROUTES: Uuid = Uuid::from_bytes(*b"counted-routes/1");
 /// A path whose last segment ends so is a file of the page.
 const ASSET_ENDINGS: [&str; 14] =
     ["css", "js", "mjs", "map", "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "woff2", "webmanifest"];
@@ -45,9 +49,12 @@ impl Route {
         let max_body_bytes =
             section.maybe_number("max_body_bytes", 0..=BODY_BYTES_MAX).unwrap_or(around.max_body_bytes);
         let tiers = reader.tiers(kind, guards, around.limits);
+        let (cost, is_shadow) = (section.number("cost", 1, 1..=COST_MAX), section.flag("shadow", false));
+        reader.refuse_cost(cost, &tiers, around.limits);
         let response_timeout = timeout_ms.map_or(around.response_timeout, |ms| Duration::from_millis(ms.into()));
         let (pattern, guards, kind, line) = (pattern?, guards?, kind?, section.reading.line(&span));
         reader.refuse_reserved(&pattern);
+        let counted_as = Uuid::new_v5(&ROUTES, format!("{methods} {}", pattern.as_str()).as_bytes());
         let value = Self {
             pattern,
             methods,
@@ -61,6 +68,9 @@ impl Route {
             response_timeout,
             max_body_bytes,
             tiers,
+            cost,
+            is_shadow,
+            counted_as,
             line,
         };
         Some(At { value, span })
@@ -215,7 +225,7 @@ impl Reader<'_, '_, '_> {
         let needed = match limits.tier(id).per {
             Per::Key => Some(Guard::Key),
             Per::User => Some(Guard::Session),
-            Per::Ip | Per::Tenant => None,
+            Per::Ip | Per::Tenant | Per::Route => None,
         };
         if let (Some(needed), Some(guards)) = (needed, guards)
             && !guards.contains(needed)
@@ -233,6 +243,19 @@ impl Reader<'_, '_, '_> {
             );
         }
         Some(id)
+    }
+
+    /// A request that costs more than a window holds never passes.
+    fn refuse_cost(&self, cost: u32, tiers: &[TierId], limits: &Limits) {
+        let never = |tier: &&Tier| tier.limit < cost && !tier.is_shadow;
+        if let Some(tier) = tiers.iter().map(|id| limits.tier(*id)).find(never) {
+            let what = format!("{} costs {cost} and its limit {:?} is {}", self.name, tier.name, tier.limit);
+            self.section.reading.fault(
+                &self.section.span_of("cost"),
+                what,
+                "Nobody would ever pass: lower the cost, or raise the limit.",
+            );
+        }
     }
 
     fn refuse_reserved(&self, pattern: &Pattern) {

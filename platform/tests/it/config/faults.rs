@@ -269,6 +269,18 @@ fn a_role_is_no_wildcard_and_has_one_owner_above_it() {
 }
 
 #[test]
+fn a_request_that_costs_more_than_its_limit_is_refused() {
+    refused(
+        "[[routes]]\npath = \"/a\"\nguard = \"key\"\ncost = 61\n",
+        &[(
+            4,
+            8,
+            "route \"/a\" costs 61 and its limit \"api_key\" is 60. Nobody would ever pass: lower the cost, or raise the limit.",
+        )],
+    );
+}
+
+#[test]
 fn a_limit_that_never_counts_is_refused() {
     refused(
         "[limits.tiers.mine]\nlimit = 5\n[limits.tiers.idle]\nlimit = 5\nwindow_s = 60\nper = \"ip\"\n[limits.tiers.api_key]\nper = \"ip\"\n[[routes]]\npath = \"/a\"\nguard = \"session\"\ntiers = [\"api_key\", \"mine\", \"api_ipp\"]\n",
@@ -276,12 +288,12 @@ fn a_limit_that_never_counts_is_refused() {
             (
                 1,
                 15,
-                "tier \"mine\" has no window_s. A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".",
+                "tier \"mine\" has no window_s. A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\", \"tenant\" or \"route\".",
             ),
             (
                 1,
                 15,
-                "tier \"mine\" has no per. A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\" or \"tenant\".",
+                "tier \"mine\" has no per. A tier says limit = 10, window_s = 60 and per = \"ip\", \"key\", \"user\", \"tenant\" or \"route\".",
             ),
             (
                 3,

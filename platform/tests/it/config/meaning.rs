@@ -65,6 +65,35 @@ fn events_are_kept_for_three_months_and_for_ever_where_somebody_says_so() {
     }
 }
 
+/// RL-4, by name. Those of forms, uploads, models, PINs and webhooks are for routes of the app to name.
+#[test]
+fn the_twelve_tiers_are_there() {
+    let limits = demo().limits;
+    for name in [
+        "sign_in_ip",
+        "sign_up_ip",
+        "reset_ip",
+        "verification_ip",
+        "public_form_ip",
+        "webhook_ip",
+        "api_key",
+        "upload_tenant",
+        "ai_tenant",
+        "pin_user",
+        "export_tenant",
+        "invite_user",
+    ] {
+        assert!(limits.find(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_guard_table_names_what_is_unusual_of_limits() {
+    let lines = "[limits.tiers.new]\nlimit = 9\nwindow_s = 60\nper = \"route\"\nshadow = true\n[[routes]]\npath = \"/a\"\nguard = \"key\"\ntiers = [\"api_key\", \"new\"]\ncost = 5\n";
+    let table = guard_table(&parse(lines).unwrap());
+    assert!(table.contains("60/60s per key, 9/60s per route in shadow; costs 5"), "{table}");
+}
+
 #[test]
 fn two_hundred_people_behind_one_address_load_a_page_of_sixty_assets() {
     let limits = demo().limits;
