@@ -61,6 +61,16 @@ tenantry_platform::events! {
         must slug: Text "Its name in hosts.";
         must status: Text "What it was before it was suspended: `active` or `past_due`.";
     }
+    TENANT_PLAN_CHANGED "tenant.plan_changed" "Platform staff gave a workspace another plan." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must plan: Text "The plan's name, now.";
+    }
+    TENANT_LIMITS_CHANGED "tenant.limits_changed" "Platform staff gave a workspace limits of its own, or took them back." {
+        must id: Id "The workspace.";
+        must slug: Text "Its name in hosts.";
+        must plan: Text "The plan's name, whose limits hold otherwise.";
+    }
     MEMBER_INVITED "member.invited" "Somebody was asked to join the workspace, or asked again." {
         must invitation_id: Id "The invitation.";
         must role: Text "The role that they will have.";

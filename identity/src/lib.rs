@@ -57,6 +57,8 @@ pub struct Options {
     pub roles: Arc<config::Roles>,
     /// Every word that may be granted.
     pub permissions: Arc<config::Permissions>,
+    /// What the plans of workspaces give them.
+    pub plans: Arc<config::Plans>,
     /// How long a key may live.
     pub api_keys: config::ApiKeys,
     /// How pages and mails look.
@@ -81,6 +83,7 @@ impl Options {
             accounts: config.accounts.clone(),
             roles: Arc::new(config.roles.clone()),
             permissions: Arc::new(config.permissions.clone()),
+            plans: Arc::new(config.plans.clone()),
             api_keys: config.api_keys.clone(),
             brand: Arc::new(config.brand.clone()),
             mailbox_href: String::new(),

@@ -17,6 +17,7 @@ pub mod mail;
 pub mod metrics;
 pub mod months;
 pub mod numbers;
+pub mod own_limits;
 pub mod page;
 pub mod permit;
 pub mod postgres;

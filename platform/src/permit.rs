@@ -21,6 +21,7 @@ use crate::db::{
     Args, Context, Control, DbFault, Group, HasStore, In, Mode, Operator, Plane, Row, Scope, Sql, TenantTx,
 };
 use crate::ground::Ground;
+use crate::own_limits::OwnLimits;
 use crate::problem::{Kind, Problem};
 
 /// Which door somebody came in by: staff and customers share nothing (ID-5).
@@ -136,6 +137,8 @@ pub struct TenantRef {
     pub name: String,
     /// Its plan.
     pub plan: String,
+    /// Limits that it has otherwise than its plan.
+    pub limits: OwnLimits,
     /// Whether it is served.
     pub status: TenantStatus,
 }

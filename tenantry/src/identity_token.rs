@@ -12,6 +12,7 @@ use serde::Serialize;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::PermissionSet;
+use tenantry_platform::config::Plans;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Credential, Principal, Realm, TenantRef};
 use tenantry_platform::problem::Problem;
@@ -56,6 +57,8 @@ struct Tenant<'a> {
     name: &'a str,
     plan: &'a str,
     status: &'static str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    entitlements: &'a [String],
 }
 
 /// For whom a token was signed: a credential, or nobody, in a tenant and mode.
@@ -74,6 +77,7 @@ pub struct IdentityTokens {
     issuer: String,
     audience: String,
     lifetime: Duration,
+    plans: Plans,
     kept: DashMap<For, Signed>,
 }
 
@@ -86,7 +90,14 @@ impl std::fmt::Debug for IdentityTokens {
 impl IdentityTokens {
     /// Tokens of one installation.
     pub fn new(issuer: String, audience: String, lifetime: Duration) -> Self {
-        Self { issuer, audience, lifetime, kept: DashMap::new() }
+        Self { issuer, audience, lifetime, plans: Plans::default(), kept: DashMap::new() }
+    }
+
+    /// With what plans let the app do.
+    #[must_use]
+    pub fn with_plans(mut self, plans: &Plans) -> Self {
+        self.plans = plans.clone();
+        self
     }
 
     /// The header for a request of `principal`, or of nobody at a tenant's public route.
@@ -180,6 +191,7 @@ impl IdentityTokens {
                 name: &tenant.name,
                 plan: &tenant.plan,
                 status: tenant.status.as_str(),
+                entitlements: self.plans.find(&tenant.plan).map(|plan| &*plan.entitlements).unwrap_or_default(),
             }),
             name: person.map(|person| person.name.as_str()),
             email: person.map(|person| person.email.as_str()),

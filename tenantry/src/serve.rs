@@ -282,7 +282,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         ground: ground.clone(),
         identity,
         custody,
-        limiter: limiter(config, ground, parts)?,
+        limiter: limiter(config, ground, parts)?.with_plans(&config.plans),
         table: RouteTable::new(config, &ground.metrics)?,
         counts: Counts::new(&ground.metrics, &own, &config.limits),
         own,
@@ -292,7 +292,8 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         upgrades,
         turns: Turns::default(),
         reports: Reports::default(),
-        tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime),
+        tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime)
+            .with_plans(&config.plans),
         cron: parts.cron.clone(),
         dev: parts.dev.clone(),
         runtime: Handle::current(),

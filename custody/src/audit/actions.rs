@@ -123,6 +123,8 @@ actions! {
     "session.refused" Authentication 1 Refused "An attempt to sign in as this person was refused";
     "session.reuse_detected" Authentication 2 Alarming "A refresh token was used twice: the session tree was ended";
     "tenant.created" EntityManagement 1 Done "The workspace was made";
+    "tenant.limits_changed" EntityManagement 3 Notable "The workspace has other limits of its own";
+    "tenant.plan_changed" EntityManagement 3 Notable "The workspace has another plan";
     "tenant.reactivated" EntityManagement 13 Notable "The workspace is served again";
     "tenant.suspended" EntityManagement 12 Notable "The workspace is not served";
     "tenant.updated" EntityManagement 3 Notable "The workspace has another name or settings";

@@ -152,6 +152,7 @@ impl House {
             slug: "acme".to_owned(),
             name: "Acme".to_owned(),
             plan: "free".to_owned(),
+            limits: Default::default(),
             status: TenantStatus::Active,
         };
         let caller = Caller { tenant: Some(tenant.into()), ..crate::stranger() };

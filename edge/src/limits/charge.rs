@@ -105,6 +105,11 @@ impl<'w> Whom<'w> {
         Self { client, principal: None, host: None }
     }
 
+    /// Whose limits hold.
+    pub(super) fn tenant(&self) -> Option<&'w TenantRef> {
+        self.principal.and_then(|principal| principal.parts().tenant.as_ref()).or(self.host)
+    }
+
     /// Whom a tier counts; `None` where there is nobody to count.
     pub(super) fn subject(&self, per: Per, route: Option<Uuid>) -> Option<Subject> {
         let parts = self.principal.map(Principal::parts);

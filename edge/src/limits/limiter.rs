@@ -1,11 +1,13 @@
 //! The limits of a configuration, and the store that counts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tenantry_core::random::Entropy;
 use tenantry_core::window::Limit;
-use tenantry_platform::config::{Limits, Per, Route, Routes, Tier, TierId};
+use tenantry_platform::config::{Limits, Per, Plan, Plans, Route, Routes, Tier, TierId};
+use tenantry_platform::permit::TenantRef;
 use tokio::sync::watch;
 
 use super::charge::{Charge, Charges, Subject, Tariff, Whom};
@@ -19,6 +21,8 @@ use super::store::{StoreFault, StoreState, StoreTally, StoreTerms};
 pub struct Limiter {
     limits: Limits,
     windows: Vec<Limit>,
+    /// Of each plan, by tier.
+    plans: HashMap<Box<str>, Box<[Limit]>>,
     memory: Memory,
     shared: Option<Arc<Shared>>,
     /// What windows in shadow would have refused, by tier.
@@ -38,6 +42,7 @@ impl Limiter {
     pub fn in_memory(limits: &Limits, entropy: &Entropy) -> Self {
         Self {
             shared: None,
+            plans: HashMap::new(),
             windows: limits.iter().map(Tier::window).collect(),
             shadowed: limits.iter().map(|_| AtomicU64::new(0)).collect(),
             limits: limits.clone(),
@@ -52,6 +57,25 @@ impl Limiter {
     pub fn shared(limits: &Limits, entropy: &Entropy, terms: StoreTerms) -> Result<Self, StoreFault> {
         let shared = Some(Shared::new(terms, limits, entropy)?);
         Ok(Self { shared, ..Self::in_memory(limits, entropy) })
+    }
+
+    /// With the limits of plans.
+    #[must_use]
+    pub fn with_plans(mut self, plans: &Plans) -> Self {
+        let windows = |plan: &Plan| {
+            let mut windows = self.windows.clone();
+            plan.limits.iter().for_each(|(id, limit)| windows[id.index()] = *limit);
+            (plan.name.clone(), windows.into())
+        };
+        self.plans = plans.iter().map(windows).collect();
+        self
+    }
+
+    /// The limit of a tier for a tenant: its own, or its plan's, or the tier's.
+    fn limit(&self, id: TierId, tenant: Option<&TenantRef>) -> Limit {
+        let own = tenant.and_then(|tenant| tenant.limits.find(&self.limits.tier(id).name));
+        let of_plan = || self.plans.get(&*tenant?.plan).map(|windows| windows[id.index()]);
+        own.or_else(of_plan).unwrap_or(self.windows[id.index()])
     }
 
     /// The limits that are counted.
@@ -87,7 +111,7 @@ impl Limiter {
         let tier = self.limits.tier(id);
         Some(Charge {
             tier: id,
-            limit: self.windows[id.index()],
+            limit: self.limit(id, whom.tenant()),
             subject: whom.subject(tier.per, tariff.route)?,
             cost: tariff.cost,
             route: tariff.route.filter(|_| tier.is_each_route),

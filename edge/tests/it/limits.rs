@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use proptest::prelude::*;
-use tenantry_core::ids::KeyId;
+use tenantry_core::ids::{KeyId, TenantId};
 use tenantry_core::random::Entropy;
 use tenantry_core::window::Limit;
-use tenantry_edge::limits::{Charge, Charges, Limiter, Subject, Verdict, Whom, announce, too_many};
+use tenantry_edge::limits::{Charge, Charges, Limiter, Subject, Tariff, Verdict, Whom, announce, too_many};
 use tenantry_platform::config::{Config, TierId};
-use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
+use tenantry_platform::own_limits::OwnLimits;
+use tenantry_platform::permit::{Credential, Parts, Principal, Realm, TenantRef, TenantStatus};
 
 use crate::kit::{clock, config};
 
@@ -109,6 +110,29 @@ fn a_route_is_limited_whoever_asks() {
     );
     let other = limiter.charges(config.routes.route(1).into(), Whom::at(CLIENT));
     assert_eq!(admitted(&limiter, NOW, &other, 20), 7, "another route has its own");
+}
+
+/// The tenant's own limit before its plan's, and that before the tier's.
+#[test]
+fn a_tenant_has_the_limits_of_its_plan_and_its_own() {
+    let config = config(
+        "[plans.pro.limits.api_key]\nlimit = 600\n[plans.pro.limits.api_ip]\nwindow_s = 30\n[[routes]]\npath = \"/a\"\nguard = \"key\"\n",
+    );
+    let limiter = Limiter::in_memory(&config.limits, &Entropy::seeded(1)).with_plans(&config.plans);
+    let limits = |plan: &str, own: OwnLimits| {
+        let id = TenantId::new(&clock(), &Entropy::seeded(1));
+        let (slug, name, status) = ("acme".to_owned(), "Acme".to_owned(), TenantStatus::Active);
+        let tenant = TenantRef { id, slug, name, plan: plan.to_owned(), limits: own, status };
+        let whom = Whom { host: Some(&tenant), ..Whom::at(CLIENT) };
+        let of = |id| limiter.charges(Tariff::of(&[id]), whom).first().map(|charge| charge.limit);
+        of(TierId::API_IP).map(|limit| (limit.max, limit.window_ms / 1_000))
+    };
+    let own = || OwnLimits::default().with("api_ip", Some(Limit { max: 5, window_ms: 1_000 }));
+    assert_eq!(limits("free", OwnLimits::default()), Some((120, 60)));
+    assert_eq!(limits("pro", OwnLimits::default()), Some((120, 30)));
+    assert_eq!(limits("pro", own()), Some((5, 1)));
+    assert_eq!(limits("pro", OwnLimits::from_stored(&own().to_stored())), Some((5, 1)));
+    assert_eq!(limits("pro", own().with("api_ip", None)), Some((120, 30)));
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn verified(credential: Credential, tenant: Option<TenantId>, permissions: &[&st
         slug: "x".into(),
         name: "X".into(),
         plan: "free".into(),
+        limits: Default::default(),
         status: TenantStatus::Active,
     });
     Outcome::Verified(Arc::new(Principal::vouch(Parts {

@@ -18,7 +18,7 @@ use super::invitations::{self, Invitation};
 use super::join::join;
 use super::role::Authority;
 use super::token::Token;
-use super::{refusal, store};
+use super::{refusal, seats, store};
 use crate::authn::person_by_email;
 use crate::roles::RoleBook;
 use crate::sessions::{BY_PASSWORD, StaffSession, created};
@@ -240,6 +240,7 @@ impl Identity {
         let book = RoleBook::load(tx, &self.options.roles).await?;
         let role = book.hold(tx, &taken.invitation.role).await?.ok_or_else(role_gone)?;
         taken.backing.check(&role).map_err(|_| refusal::gone())?;
+        seats::check(tx, &self.options.plans, 0).await?;
         let joined = join(tx, &self.ground, person, &role, Some(taken.invitation.id)).await?;
         if joined { Ok(()) } else { Err(refusal::already_member()) }
     }

@@ -13,7 +13,7 @@ use tenantry_platform::record::{self, Act};
 use super::invitations::{self, Invitation, Letter};
 use super::role::{Granter, grantable};
 use super::token::Token;
-use super::{refusal, store};
+use super::{refusal, seats, store};
 use crate::Identity;
 use crate::events;
 use crate::roles::RoleBook;
@@ -134,6 +134,7 @@ async fn check_room(
         );
         return Err(Problem::new(Kind::Conflict, text).code("too_many_invitations"));
     }
+    seats::check(tx, &identity.options.plans, open).await?;
     if open + store::count(tx).await? >= MEMBERS_MOST {
         let text =
             format!("A workspace has at most {MEMBERS_MOST} members and open invitations. Remove somebody first.");

@@ -29,6 +29,7 @@ pub mod page;
 mod refusal;
 mod remove;
 mod role;
+mod seats;
 mod store;
 mod token;
 mod transfer;

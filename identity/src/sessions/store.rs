@@ -7,6 +7,7 @@ use tenantry_core::ids::{PersonId, SessionId, TenantId};
 use tenantry_core::mode::Mode;
 use tenantry_platform::db::{Control, DbFault, Row, TenantTx};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::own_limits::OwnLimits;
 use tenantry_platform::permit::{Authenticate, OwnAccount, Permit, PersonRef, TenantRef, TenantStatus};
 use tenantry_platform::sql;
 
@@ -61,7 +62,7 @@ sql! {
         where person_id = $1 and ended_at is null and expires_at > $2 and last_seen_at > $3
         order by root_id, created_at, id limit 1000";
     AsDoor OnlyControl MEMBERSHIPS = "
-        select tenant_id, slug, name, status, plan, role, own_permissions from doors.memberships_of_person()";
+        select tenant_id, slug, name, status, plan, limits, role, own_permissions from doors.memberships_of_person()";
     AsDoor OnlyControl PUT_CODE = "select doors.put_code($1, $2, $3)";
     AsDoor OnlyControl LOOK_AT_CODE = "select data from doors.look_at_code($1, $2)";
     AsDoor OnlyControl TAKE_CODE = "select data from doors.take_code($1, $2)";
@@ -380,8 +381,9 @@ fn membership_of(row: &Row) -> StoredMembership {
         name: row.get(2),
         status: TenantStatus::from_stored(row.get(3)),
         plan: row.get(4),
+        limits: OwnLimits::from_stored(&row.get(5)),
     };
-    StoredMembership { tenant, role: row.get(5), own_permissions: row.get(6) }
+    StoredMembership { tenant, role: row.get(6), own_permissions: row.get(7) }
 }
 
 fn tenant_of(tenant: Option<uuid::Uuid>, mode: Option<&str>) -> Option<(TenantId, Mode)> {

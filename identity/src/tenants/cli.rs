@@ -5,7 +5,7 @@
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::{self, TenantId};
 use tenantry_core::slug::Slug;
-use tenantry_platform::config::Roles;
+use tenantry_platform::config::{Limits, Plans, Roles};
 use tenantry_platform::db::{Context, Operator};
 use tenantry_platform::feed::ChangeKind;
 use tenantry_platform::ground::Ground;
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use super::status::{self, Overview, Reason, Search};
 use super::store;
 pub use super::store::PlatformAct;
+use super::terms::{self, LimitChange};
 
 /// Acts of a page of the platform's log: what fits a terminal's memory.
 const LOG_MOST: i32 = 200;
@@ -39,6 +40,33 @@ pub async fn suspend(ground: &Ground, slug: &Slug, reason: &Reason) -> Result<Te
 pub async fn reactivate(ground: &Ground, slug: &Slug) -> Result<TenantRef, Problem> {
     let mut tx = administering(Some(find(ground, slug).await?), "tenants reactivate").begin(ground);
     let tenant = status::reactivate(&mut tx, ground).await?;
+    tx.commit_and_fence(ground).await?;
+    Ok(tenant)
+}
+
+/// `tenantry tenants plan SLUG PLAN`
+///
+/// # Errors
+/// 404 for an unknown slug, or a plan that the configuration does not have.
+pub async fn change_plan(ground: &Ground, plans: &Plans, slug: &Slug, plan: &str) -> Result<TenantRef, Problem> {
+    let mut tx = administering(Some(find(ground, slug).await?), "tenants plan").begin(ground);
+    let tenant = terms::change_plan(&mut tx, ground, plans, plan).await?;
+    tx.commit_and_fence(ground).await?;
+    Ok(tenant)
+}
+
+/// `tenantry tenants limits SLUG [--set …] [--unset …]`
+///
+/// # Errors
+/// 404 for an unknown slug, or a tier that the configuration does not have.
+pub async fn change_limits(
+    ground: &Ground,
+    limits: &Limits,
+    slug: &Slug,
+    changes: &[LimitChange],
+) -> Result<TenantRef, Problem> {
+    let mut tx = administering(Some(find(ground, slug).await?), "tenants limits").begin(ground);
+    let tenant = terms::change_limits(&mut tx, ground, limits, changes).await?;
     tx.commit_and_fence(ground).await?;
     Ok(tenant)
 }

@@ -6,6 +6,7 @@ use tenantry_platform::config::Roles;
 use tenantry_platform::db::{Control, TenantTx};
 use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::own_limits::OwnLimits;
 use tenantry_platform::permit::{TenantRef, TenantStatus};
 use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
 use tenantry_platform::record::{self, Act};
@@ -57,6 +58,7 @@ pub async fn create(
         slug: new.slug.as_str().to_owned(),
         name: new.name,
         plan: FIRST_PLAN.to_owned(),
+        limits: OwnLimits::default(),
         status: TenantStatus::Active,
     })
 }

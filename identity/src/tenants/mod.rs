@@ -7,6 +7,7 @@
 //! - A suspended tenant is stopped from memory, before any data access, by an answer of its own (AC-12).
 //! - Status changes only through the operator's login, with an audit row in the tenant's own log and an event,
 //!   and has reached every cache of this process when the verb returns (AC-4, AUD-1).
+//! - So do its plan and limits of its own.
 //! - A tenant never exists without its owner.
 
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod settings;
 mod status;
 mod stopped;
 mod store;
+mod terms;
 
 pub(crate) use console::status_word;
 pub use create::{NewTenant, create};
@@ -29,4 +31,5 @@ pub use rename::{Versioned, WorkspaceName, rename};
 pub use resolve::Tenants;
 pub use status::{Overview, Reason, Search, TENANTS_A_PAGE, list, reactivate, suspend};
 pub use stopped::stopped;
-pub(crate) use store::by_slug;
+pub(crate) use store::{by_slug, plan_held};
+pub use terms::{LimitChange, Source, change_limits, change_plan, limits_of};

@@ -134,7 +134,7 @@ async fn note(
     tx.announce(ground, Change { kind: ChangeKind::Tenant, subject: tenant.id.uuid() }).await
 }
 
-fn tenant_of(tx: &TenantTx<Operator>) -> Result<TenantId, Problem> {
+pub(super) fn tenant_of(tx: &TenantTx<Operator>) -> Result<TenantId, Problem> {
     tx.context().tenant.ok_or_else(|| Problem::internal("an operator's act on a tenant needs a permit that names it"))
 }
 

@@ -5,6 +5,7 @@ use tenantry_core::ids::{PersonId, TenantId};
 use tenantry_core::slug::Slug;
 use tenantry_platform::db::{Context, Control, DbFault, Operator, Row, TenantTx};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::own_limits::OwnLimits;
 use tenantry_platform::permit::{Actor, Operate, Origin, Permission, Permit, Resolve, TenantRef, TenantStatus};
 use uuid::Uuid;
 
@@ -12,30 +13,35 @@ use super::rename::Versioned;
 use super::status::{Overview, Search};
 
 tenantry_platform::sql! {
-    AsDoor OnlyControl BY_SLUG = "select tenant_id, name, status, plan from doors.tenant_by_slug($1)";
-    AsTenant OnlyControl BY_ID = "select slug, name, status, plan from tenants where tenant_id = $1";
+    AsDoor OnlyControl BY_SLUG = "select tenant_id, name, status, plan, limits from doors.tenant_by_slug($1)";
+    AsTenant OnlyControl BY_ID = "select slug, name, status, plan, limits from tenants where tenant_id = $1";
     AsTenant OnlyControl INSERT = "
         insert into tenants (tenant_id, slug, name, plan, status_at, created_at) values ($1, $2, $3, $4, $5, $5)";
     AsTenant OnlyControl INSERT_OWNER = "
         insert into memberships (tenant_id, person_id, role, owner, created_at) values ($1, $2, $3, true, $4)";
-    AsTenant OnlyControl VERSIONED = "select slug, name, status, plan, version from tenants where tenant_id = $1";
+    AsTenant OnlyControl VERSIONED = "select slug, name, status, plan, limits, version from tenants where tenant_id = $1";
     AsTenant OnlyControl LOCKED = "
-        select slug, name, status, plan, version from tenants where tenant_id = $1 for update";
+        select slug, name, status, plan, limits, version from tenants where tenant_id = $1 for update";
     AsTenant OnlyControl RENAME = "
         update tenants set name = $2, version = version + 1 where tenant_id = $1 returning version";
     AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
-    AsTenant OnlyOperator NAMED = "select slug, name, status, plan from tenants where tenant_id = $1";
+    AsTenant OnlyOperator NAMED = "select slug, name, status, plan, limits from tenants where tenant_id = $1";
     AsTenant OnlyOperator HISTORY = "
         select at, action, actor_kind, metadata->>'reason' as reason from audit
         where tenant_id = $1 and action = any ('{tenant.created,tenant.suspended,tenant.reactivated}')
         order by id desc limit 50";
     AsTenant OnlyOperator SUSPEND = "
         update tenants set status_before = status, status = 'suspended', status_reason = $2, status_at = $3
-        where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan";
+        where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan, limits";
     AsTenant OnlyOperator REACTIVATE = "
         update tenants set status = coalesce(status_before, 'active'), status_before = null, status_reason = null,
             status_at = $2
-        where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan";
+        where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan, limits";
+    AsTenant OnlyOperator HELD = "
+        select slug, name, status, plan, limits from tenants where tenant_id = $1 for no key update";
+    AsTenant OnlyOperator SET_TERMS = "
+        update tenants set plan = $2, limits = $3, version = version + 1 where tenant_id = $1";
+    AsTenant OnlyControl SEATED = "select plan from tenants where tenant_id = $1 for no key update";
     AsDoor OnlyOperator PLATFORM_LOG = "
         select at, login, action, subject, detail from doors.platform_log(9223372036854775807, $1)";
     AsDoor OnlyOperator OVERVIEW = "
@@ -50,6 +56,7 @@ pub(crate) async fn by_slug(ground: &Ground, slug: &str) -> Result<Option<Tenant
         slug: slug.to_owned(),
         name: row.get("name"),
         plan: row.get("plan"),
+        limits: OwnLimits::from_stored(&row.get("limits")),
         status: TenantStatus::from_stored(row.get("status")),
     }))
 }
@@ -148,6 +155,21 @@ pub(super) async fn reactivate(
     Ok(tx.query_opt(&REACTIVATE, &[&at]).await?.map(|row| read(id, &row)))
 }
 
+/// The tenant of the transaction, held until its end.
+pub(super) async fn held(tx: &mut TenantTx<Operator>, id: TenantId) -> Result<Option<TenantRef>, DbFault> {
+    Ok(tx.query_opt(&HELD, &[]).await?.map(|row| read(id, &row)))
+}
+
+/// Writes plan and limits.
+pub(super) async fn set_terms(tx: &mut TenantTx<Operator>, tenant: &TenantRef) -> Result<(), DbFault> {
+    tx.execute(&SET_TERMS, &[&tenant.plan, &tenant.limits.to_stored()]).await
+}
+
+/// The plan of the transaction's tenant, which is held: of two who take the last seat, one waits.
+pub(crate) async fn plan_held(tx: &mut TenantTx<Control>) -> Result<Option<String>, DbFault> {
+    Ok(tx.query_opt(&SEATED, &[]).await?.map(|row| row.get(0)))
+}
+
 /// The newest tenants that match, one more than asked for when there are more.
 pub(super) async fn overview(
     tx: &mut TenantTx<Operator>,
@@ -167,6 +189,8 @@ fn read(id: TenantId, row: &Row) -> TenantRef {
         slug: row.get("slug"),
         name: row.get("name"),
         plan: row.get("plan"),
+        // The operator's list tells of none.
+        limits: row.try_get("limits").map(|stored| OwnLimits::from_stored(&stored)).unwrap_or_default(),
         status: TenantStatus::from_stored(row.get("status")),
     }
 }

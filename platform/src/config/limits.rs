@@ -141,6 +141,10 @@ const _: () = {
     }
 };
 
+/// Beyond it nothing is limited.
+pub(super) const LIMIT_MAX: u32 = 1_000_000_000;
+/// A day: a window burnt to its end takes up to two to clear.
+pub(super) const WINDOW_S_MAX: u32 = 86_400;
 /// More tiers than this cannot be reasoned about.
 const TIERS_MAX: usize = 200;
 
@@ -210,8 +214,8 @@ impl Limits {
     /// A tier of the file; for a built-in one, what is not written stays as it is.
     fn read_tier(&self, name: &At<&str>, section: &Section<'_, '_>) -> At<Tier> {
         let known = self.find(name.value).map(|id| self.tier(id));
-        let limit = section.maybe_number("limit", 1_u32..=1_000_000_000);
-        let window_s = section.maybe_number("window_s", 1_u32..=86_400);
+        let limit = section.maybe_number("limit", 1..=LIMIT_MAX);
+        let window_s = section.maybe_number("window_s", 1..=WINDOW_S_MAX);
         let per = section.maybe_choice("per");
         for (key, is_given) in [("limit", limit.is_some()), ("window_s", window_s.is_some()), ("per", per.is_some())] {
             if known.is_none() && !is_given && !section.has(key) {

@@ -19,6 +19,7 @@ mod hosts;
 mod limits;
 mod parse;
 mod people;
+mod plans;
 mod routes;
 mod secret;
 mod section;
@@ -38,6 +39,7 @@ pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, RedisUse, Tier, TierId};
 pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
+pub use plans::{Plan, Plans};
 pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
 pub use service::{
     Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
@@ -74,6 +76,7 @@ pub struct Config {
     pub routes: Routes,
     pub cron: Cron,
     pub limits: Limits,
+    pub plans: Plans,
     pub mail: Mail,
     pub database: DatabasePools,
     pub root_key: RootKeyCommand,
@@ -155,7 +158,8 @@ impl Config {
 /// Every setting that the types know, for the manual.
 pub fn settings() -> Vec<Setting> {
     // One of each thing that repeats, so that its settings are asked for too.
-    const ONE_OF_EACH: &str = "[[routes]]\n[[attested]]\n[roles.OWNER]\n[limits.tiers.exports]\n";
+    const ONE_OF_EACH: &str =
+        "[[routes]]\n[[attested]]\n[roles.OWNER]\n[limits.tiers.exports]\n[plans.pro.limits.api_key]\n";
     read("", ONE_OF_EACH, None).2
 }
 
@@ -220,6 +224,7 @@ impl Config {
             operations: root.section("operations", Operations::read),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
+            plans: root.section("plans", |section| Plans::read(section, &limits)),
             app,
             listen,
             upstream,

@@ -43,6 +43,7 @@ const FILES: &[(&str, &str)] = &[
     ("0026_events", include_str!("migrations/0026_events.sql")),
     ("0027_numbers", include_str!("migrations/0027_numbers.sql")),
     ("0030_limits_store", include_str!("migrations/0030_limits_store.sql")),
+    ("0031_plans", include_str!("migrations/0031_plans.sql")),
     ("0035_many", include_str!("migrations/0035_many.sql")),
 ];
 

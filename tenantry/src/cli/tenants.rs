@@ -6,8 +6,9 @@ use clap::{Args, Subcommand};
 use tenantry_core::email::EmailAddress;
 use tenantry_core::mode::Mode;
 use tenantry_core::slug::Slug;
+use tenantry_core::window::Limit;
 use tenantry_custody::vault;
-use tenantry_identity::tenants::{self, Reason, Search};
+use tenantry_identity::tenants::{self, LimitChange, Reason, Search, Source};
 use tenantry_identity::users::{Founding, Wanted};
 use tenantry_identity::{Identity, Options};
 
@@ -40,6 +41,28 @@ pub(super) enum TenantsCommand {
     Reactivate {
         /// The tenant's slug.
         slug: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Give a tenant another plan of the configuration.
+    Plan {
+        /// The tenant's slug.
+        slug: String,
+        /// The plan's name.
+        plan: String,
+        #[command(flatten)]
+        place: Where,
+    },
+    /// Show the limits of a tenant, or give it limits of its own.
+    Limits {
+        /// The tenant's slug.
+        slug: String,
+        /// Another limit of a tier: api_key=600/60 is 600 in 60 seconds.
+        #[arg(long, value_name = "TIER=LIMIT/SECONDS")]
+        set: Vec<String>,
+        /// The tier's limit by the plan again.
+        #[arg(long, value_name = "TIER")]
+        unset: Vec<String>,
         #[command(flatten)]
         place: Where,
     },
@@ -94,6 +117,8 @@ pub(super) fn run(command: TenantsCommand) -> Outcome {
             TenantsCommand::List { query, place } => list(query.unwrap_or_default(), &place).await,
             TenantsCommand::Suspend { slug, reason, place } => suspend(&slug, &reason, &place).await,
             TenantsCommand::Reactivate { slug, place } => reactivate(&slug, &place).await,
+            TenantsCommand::Plan { slug, plan, place } => change_plan(&slug, &plan, &place).await,
+            TenantsCommand::Limits { slug, set, unset, place } => limits(&slug, (&set, &unset), &place).await,
         }
     })?
 }
@@ -143,6 +168,43 @@ async fn reactivate(slug: &str, place: &Where) -> Outcome {
     let tenant = tenants::cli::reactivate(&Installation::open(place).await?.ground, &parse(slug)?).await?;
     say(&format!("{} is served again.", tenant.slug));
     Ok(ExitCode::SUCCESS)
+}
+
+async fn change_plan(slug: &str, plan: &str, place: &Where) -> Outcome {
+    let Installation { ground, config, .. } = Installation::open(place).await?;
+    let tenant = tenants::cli::change_plan(&ground, &config.plans, &parse(slug)?, plan).await?;
+    say(&format!("{} has the plan {}. Running nodes go by it within a second.", tenant.slug, tenant.plan));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn limits(slug: &str, (set, unset): (&[String], &[String]), place: &Where) -> Outcome {
+    let Installation { ground, config, .. } = Installation::open(place).await?;
+    let set = set.iter().map(|text| limit_change(text)).collect::<Result<Vec<_>, _>>()?;
+    let unset = unset.iter().map(|tier| LimitChange { tier: tier.clone(), limit: None });
+    let changes: Vec<LimitChange> = set.into_iter().chain(unset).collect();
+    let tenant = tenants::cli::change_limits(&ground, &config.limits, &parse(slug)?, &changes).await?;
+    for (tier, limit, source) in tenants::limits_of(&tenant, &config.limits, &config.plans) {
+        let source = match source {
+            Source::Tier => "",
+            Source::Plan => "by the plan",
+            Source::Tenant => "its own",
+        };
+        let line = format!("{tier:<28} {:>10} in {:>5} s  {source}", limit.max, limit.window_ms / 1_000);
+        say(line.trim_end());
+    }
+    say(&format!("{} has the plan {}.", tenant.slug, tenant.plan));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `api_key=600/60`
+fn limit_change(text: &str) -> Result<LimitChange, Fault> {
+    let parsed = text.split_once('=').and_then(|(tier, limit)| {
+        let (max, seconds) = limit.split_once('/')?;
+        let max = max.parse().ok().filter(|max| (1..=1_000_000_000).contains(max))?;
+        let seconds: u32 = seconds.parse().ok().filter(|seconds| (1..=86_400).contains(seconds))?;
+        Some(LimitChange { tier: tier.to_owned(), limit: Some(Limit { max, window_ms: seconds * 1_000 }) })
+    });
+    parsed.ok_or_else(|| format!("{text:?} is no limit. Write api_key=600/60 for 600 in 60 seconds.").into())
 }
 
 fn parse(slug: &str) -> Result<Slug, Fault> {

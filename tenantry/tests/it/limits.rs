@@ -1,6 +1,9 @@
 //! Limits as clients meet them (RL-1, RL-2).
 
+use tenantry_core::slug::Slug;
+use tenantry_core::window::Limit;
 use tenantry_edge::limits::StoreState;
+use tenantry_identity::tenants::{LimitChange, cli};
 use tenantry_platform::kit::redis::TestRedis;
 
 use crate::app::{TestApp, Wanted};
@@ -144,4 +147,50 @@ async fn a_shared_store_that_dies_is_told_in_answers_and_in_the_platforms_log() 
     while administrator.query_one(lost, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         tokio::task::yield_now().await;
     }
+}
+
+const PLANS: &str = "[plans.pro]\nseats = 2\nentitlements = [\"exports\"]\n[plans.pro.limits.api_key]\nlimit = 600\n";
+
+/// What platform staff gives a workspace is in force, everywhere, when the command returns [RL-4].
+#[tokio::test]
+async fn a_plan_and_limits_of_ones_own_are_in_force_when_the_command_returns() {
+    let app = TestApp::with(Wanted { settings: PLANS, ..Wanted::default() }).await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    let (key, other) = (acme.full_key().await, globex.full_key().await);
+    let limit = async |key: &crate::app::Key<'_>| {
+        let answer = key.call("GET", "api", "/api/products").send().await.expect(200);
+        (answer.header("x-ratelimit-limit").to_owned(), answer.header("ratelimit-policy").to_owned())
+    };
+    assert_eq!(limit(&key).await.0, "60");
+    let (ground, config, slug) = (&app.db.ground, &app.server.app.config, Slug::from_stored("acme").unwrap());
+    cli::change_plan(ground, &config.plans, &slug, "gold").await.unwrap_err();
+    cli::change_plan(ground, &config.plans, &slug, "pro").await.unwrap();
+    let (_, policy) = limit(&key).await;
+    assert!(policy.contains("\"api_key\";q=600;w=60"), "{policy}");
+    let own = LimitChange { tier: "api_key".to_owned(), limit: Some(Limit { max: 7, window_ms: 3_600_000 }) };
+    cli::change_limits(ground, &config.limits, &slug, &[own.clone()]).await.unwrap();
+    assert_eq!(limit(&key).await, ("7".to_owned(), "\"api_key\";q=7;w=3600, \"api_ip\";q=120;w=60".to_owned()));
+    cli::change_limits(ground, &config.limits, &slug, &[LimitChange { limit: None, ..own }]).await.unwrap();
+    assert!(limit(&key).await.1.contains("q=600"), "as the plan has it again");
+    assert_eq!(limit(&other).await.0, "60", "nobody else's");
+    let rows =
+        "select action || ' ' || (changes::text) from control.audit where action like 'tenant.%_changed' order by id";
+    let rows = app.db.administrator().await.query(rows, &[]).await.unwrap();
+    let rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(rows[0].contains("tenant.plan_changed") && rows[0].contains(r#"["free", "pro"]"#), "{rows:?}");
+}
+
+/// Entitlements of the plan reach the app with the identity.
+#[tokio::test]
+async fn the_app_is_told_what_the_plan_entitles_to() {
+    let app = TestApp::with(Wanted { settings: PLANS, ..Wanted::default() }).await;
+    let acme = app.tenant("acme").await;
+    let key = acme.key(["products:read"]).await;
+    let before = crate::verifier::verified(&app, &key.get("/api/whoami").await.expect(200).json()).await;
+    assert_eq!(before["tenant"].get("entitlements"), None);
+    let slug = Slug::from_stored("acme").unwrap();
+    cli::change_plan(&app.db.ground, &app.server.app.config.plans, &slug, "pro").await.unwrap();
+    let after = crate::verifier::verified(&app, &key.get("/api/whoami").await.expect(200).json()).await;
+    assert_eq!(after["tenant"]["entitlements"], serde_json::json!(["exports"]));
 }

@@ -99,6 +99,19 @@ async fn what_is_no_invitation_is_refused_at_its_field() {
     key.call("POST", "api", INVITATIONS).json(&unknown).send().await.expect(422);
 }
 
+/// Seats of a plan: members and open invitations [RL-4].
+#[tokio::test]
+async fn nobody_is_invited_or_joins_beyond_the_seats_of_the_plan() {
+    let settings = "\n[plans.free]\nseats = 2\n";
+    let app = TestApp::with(Wanted { settings, ..Wanted::default() }).await;
+    let acme = app.tenant("acme").await;
+    let key = manager(&acme).await;
+    invite(&key, GRACE, "MEMBER").await.expect(201);
+    let refused = invite(&key, "more@elsewhere.example", "MEMBER").await.problem(409, "no_seats");
+    assert!(refused.body.contains("All 2 seats"), "{}", refused.body);
+    invite(&key, GRACE, "MEMBER").await.expect(201);
+}
+
 /// [RL-4]
 #[tokio::test]
 async fn invitations_have_a_budget_of_their_own_by_person_and_by_workspace() {

@@ -413,3 +413,20 @@ async fn whom(house: &House, team: &Team<'_>, ground: &Ground) -> Vec<String> {
 fn elsewhere(ground: &Ground) -> Ground {
     Ground::new(ground.db.clone(), ground.clock.clone(), ground.entropy.clone(), ground.sealer.clone())
 }
+
+/// [RL-4]
+#[tokio::test]
+async fn nobody_joins_beyond_the_seats_of_the_plan_and_the_invitation_waits_for_room() {
+    let house = House::with("[plans.small]\nseats = 1\n").await;
+    let team = Team::new(&house).await;
+    let (link, mut browser) = (team.link(GRACE, "MEMBER").await, house.browser());
+    let plan = async |name: &str| {
+        let sql = format!("update control.tenants set plan = '{name}'");
+        house.db.administrator().await.batch_execute(&sql).await.expect("another plan");
+    };
+    plan("small").await;
+    let refused = accept(&mut browser, &link, NEW).await;
+    assert!(refused.status == StatusCode::CONFLICT && refused.body.contains("All 1 seats"), "{}", refused.body);
+    plan("free").await;
+    assert_eq!(accept(&mut browser, &link, NEW).await.location(), "/-/console/acme");
+}

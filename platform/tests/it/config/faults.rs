@@ -281,6 +281,18 @@ fn a_request_that_costs_more_than_its_limit_is_refused() {
 }
 
 #[test]
+fn a_plan_with_a_limit_of_no_tier_is_refused() {
+    refused(
+        "[plans.pro.limits.api_kee]\nlimit = 5\n[plans.Big]\nentitlements = [\"SSO\"]\n",
+        &[
+            (1, 19, "tier \"api_kee\" is not known. Did you mean api_key? Or declare [limits.tiers.api_kee]."),
+            (3, 8, "\"Big\" cannot name a plan. Use 1 to 40 lower-case letters, digits, -, _ and :."),
+            (4, 17, "\"SSO\" is no entitlement. Write 1 to 40 lower-case letters, digits, -, _ and :."),
+        ],
+    );
+}
+
+#[test]
 fn a_limit_that_never_counts_is_refused() {
     refused(
         "[limits.tiers.mine]\nlimit = 5\n[limits.tiers.idle]\nlimit = 5\nwindow_s = 60\nper = \"ip\"\n[limits.tiers.api_key]\nper = \"ip\"\n[[routes]]\npath = \"/a\"\nguard = \"session\"\ntiers = [\"api_key\", \"mine\", \"api_ipp\"]\n",

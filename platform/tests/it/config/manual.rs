@@ -48,7 +48,8 @@ fn described() -> Vec<Described> {
 /// `roles.OWNER` and `limits.tiers.api_key` as the types know them.
 fn shape(header: &str) -> String {
     match header.rsplit_once('.') {
-        Some((head @ ("roles" | "limits.tiers"), _)) => format!("{head}.NAME"),
+        Some((head @ ("roles" | "plans" | "limits.tiers"), _)) => format!("{head}.NAME"),
+        Some((head, _)) if head.starts_with("plans.") => "plans.NAME.limits.NAME".to_owned(),
         _ => header.to_owned(),
     }
 }
@@ -78,8 +79,9 @@ fn the_manual_gives_each_default_range_and_requirement() {
         assert!(!text.comment.is_empty(), "{} is not explained", setting.path);
         assert!(text.comment.contains(&setting.range), "{} accepts {}, says the type", setting.path, setting.range);
         assert_eq!(text.comment.contains("Required. "), setting.is_required, "{}", setting.path);
-        let is_example =
-            ["roles.", "routes.", "limits.tiers.", "attested."].iter().any(|group| setting.path.starts_with(group));
+        let is_example = ["roles.", "routes.", "limits.tiers.", "plans.", "attested."]
+            .iter()
+            .any(|group| setting.path.starts_with(group));
         match setting.default {
             Some(default) if !is_example => assert_eq!(toml(&text.value), toml(&default), "{}", setting.path),
             Some(_) | None => {}
@@ -107,7 +109,7 @@ fn defaults(config: Config) -> String {
     #[rustfmt::skip]
     let Config {
         // What is required or an example differs from file to file.
-        file: _, app: _, permissions: _, roles: _, routes: _, limits: _, security_txt: _, attested: _,
+        file: _, app: _, permissions: _, roles: _, routes: _, limits: _, plans: _, security_txt: _, attested: _,
         brand, hosts, listen, forward_auth, mut upstream, identity, sessions, passwords,
         sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, events,
         operations: _, log, headers,

@@ -108,3 +108,13 @@ fn two_hundred_people_behind_one_address_load_a_page_of_sixty_assets() {
         assert_eq!((limits.tier(id).limit, limits.tier(id).window_s), (limit, window_s));
     }
 }
+
+#[test]
+fn a_plan_that_the_file_does_not_have_gives_and_bounds_nothing() {
+    let lines = "[plans.pro]\nseats = 50\nentitlements = \"exports\"\n[plans.pro.limits.api_key]\nlimit = 600\n";
+    let config = parse(lines).unwrap();
+    let pro = config.plans.find("pro").unwrap();
+    let limit = (TierId::API_KEY, tenantry_core::window::Limit { max: 600, window_ms: 60_000 });
+    assert_eq!((pro.seats, &*pro.entitlements, &*pro.limits), (Some(50), &["exports".to_owned()][..], &[limit][..]));
+    assert!(config.plans.find("free").is_none() && parse("").unwrap().plans.find("pro").is_none());
+}
