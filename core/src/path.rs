@@ -3,7 +3,8 @@
 //! Gateway and app must agree on which route a path is. Whatever two readers could read in two ways
 //! is refused: encoded or reversed slashes, dot segments in any spelling, empty segments, path
 //! parameters, control characters, encodings that decode twice or not at all. What is left decodes
-//! without ambiguity, and routes are matched on the decoded form: `/%61dmin` is `/admin`.
+//! without ambiguity, and routes are matched on the decoded form: `/%61dmin` is `/admin`. An encoded
+//! `?` or `#` stays: where an application cuts the path there, [`Table`](crate::route::Table) tells.
 
 use std::borrow::Cow;
 
@@ -41,7 +42,7 @@ pub enum PathFault {
     /// `//`.
     #[error("the path contains an empty segment")]
     Empty,
-    /// `;`.
+    /// `;` or `%3b`: many servers cut a segment there.
     #[error("the path contains a path parameter")]
     Parameter,
 }
@@ -112,6 +113,7 @@ fn push_decoded<'a>(decoded: &mut Vec<u8>, after_percent: &'a [u8]) -> Result<&'
     let byte = hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low).ok_or(PathFault::Encoding)?;
     match byte {
         b'/' | b'\\' => Err(PathFault::Slash),
+        b';' => Err(PathFault::Parameter),
         0..=0x1f | 0x7f => Err(PathFault::Character),
         _ => Ok(push(decoded, byte, tail)),
     }
@@ -131,8 +133,13 @@ fn check_segments(decoded: &str) -> Result<(), PathFault> {
     if decoded.contains("//") {
         return Err(PathFault::Empty);
     }
-    if decoded.split('/').any(|segment| matches!(segment, "." | "..")) {
+    if decoded.split('/').any(|segment| matches!(stem(segment), "." | "..")) {
         return Err(PathFault::Dots);
     }
     Ok(())
+}
+
+/// What is left of a segment where a reader takes its `?` or `#` for the end of the path.
+fn stem(segment: &str) -> &str {
+    segment.split(['?', '#']).next().unwrap_or_default()
 }

@@ -48,6 +48,8 @@ impl Realm {
 pub enum Credential {
     /// A session cookie.
     Session(SessionId),
+    /// A first-party token that this session was exchanged for (KEY-6).
+    Token(SessionId),
     /// An API key.
     Key(KeyId),
     /// A management key: the platform's own, of no tenant.
@@ -63,6 +65,7 @@ impl Credential {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Session(_) => "session",
+            Self::Token(_) => "token",
             Self::Key(_) => "api_key",
             Self::Management(_) => "management_key",
             Self::Cron(_) => "cron",
@@ -189,7 +192,7 @@ impl Principal {
             (_, Some(person)) => (person.id.to_string(), person.id.uuid()),
             (Credential::Key(key) | Credential::Management(key), None) => (key.to_string(), key.uuid()),
             (Credential::Cron(name), None) => (name.clone(), uuid::Uuid::nil()),
-            (Credential::Session(session), None) => (session.to_string(), session.uuid()),
+            (Credential::Session(session) | Credential::Token(session), None) => (session.to_string(), session.uuid()),
             (Credential::Anonymous, None) => ("anonymous".to_owned(), uuid::Uuid::nil()),
         };
         Actor {

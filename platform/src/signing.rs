@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
@@ -12,23 +13,29 @@ use serde::de::DeserializeOwned;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::token::{Expect, PublicJwk, SigningKey, TokenFault, Verifier};
 
+/// The life of a first-party token.
+pub const FIRST_PARTY: Duration = Duration::from_secs(5 * 60);
+
 /// What a key signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Purpose {
     /// Access tokens of staff sessions.
     StaffAccess,
+    /// First-party tokens, which a session is exchanged for (KEY-6).
+    FirstParty,
     /// `Tenantry-Identity`, for the app.
     Identity,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::StaffAccess, Self::Identity];
+    pub const ALL: [Self; 3] = [Self::StaffAccess, Self::FirstParty, Self::Identity];
 
     /// The word in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::StaffAccess => "staff-access",
+            Self::FirstParty => "first-party",
             Self::Identity => "identity",
         }
     }
@@ -37,6 +44,7 @@ impl Purpose {
     pub const fn typ(self) -> &'static str {
         match self {
             Self::StaffAccess => "tenantry-staff+jwt",
+            Self::FirstParty => "tenantry-first-party+jwt",
             Self::Identity => "tenantry-identity+jwt",
         }
     }

@@ -9,7 +9,7 @@ use tenantry_core::host::HostNames;
 use tenantry_core::path::CleanPath;
 use tenantry_custody::Custody;
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{Found, RouteTable, Upgrades};
+use tenantry_edge::gateway::{Found, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
 use tenantry_identity::Identity;
 use tenantry_platform::config::{Config, Guard};
@@ -50,6 +50,8 @@ pub struct App {
     pub trusted: TrustedProxies,
     /// Open WebSockets, and whose.
     pub upgrades: Upgrades,
+    /// Bodies that are looked at before they are forwarded.
+    pub holds: Holds,
     /// Whose turn it is when it is in doubt who may keep theirs.
     pub turns: Turns,
     /// What browsers reported.

@@ -62,7 +62,7 @@ struct Tenant<'a> {
 }
 
 /// For whom a token was signed: a credential, or nobody, in a tenant and mode.
-type For = (Option<Uuid>, Option<Uuid>, Option<Mode>);
+type For = (Option<(&'static str, Uuid)>, Option<Uuid>, Option<Mode>);
 
 struct Signed {
     /// Whose it is; gone or another one: the token is not used again.
@@ -117,10 +117,12 @@ impl IdentityTokens {
             tenant.map(|tenant| tenant.id.uuid()),
             mode,
         );
+        // A principal is read anew when its tenant changes: its own needs no look of its own.
+        let of_host = tenant.filter(|tenant| principal.is_none_or(|principal| !is_of(principal, tenant)));
         let is_same = |signed: &Signed| {
             signed.fresh_until > now
                 && same(signed.principal.as_ref(), principal)
-                && same(signed.tenant.as_ref(), tenant)
+                && same(signed.tenant.as_ref(), of_host)
         };
         if let Some(signed) = self.kept.get(&named)
             && is_same(&signed)
@@ -132,7 +134,7 @@ impl IdentityTokens {
             named,
             Signed {
                 principal: principal.map(Arc::downgrade),
-                tenant: tenant.map(Arc::downgrade),
+                tenant: of_host.map(Arc::downgrade),
                 fresh_until: now.checked_add(self.lifetime / 2).unwrap_or(now),
                 header: header.clone(),
             },
@@ -203,6 +205,10 @@ impl IdentityTokens {
     }
 }
 
+fn is_of(principal: &Principal, tenant: &TenantRef) -> bool {
+    principal.parts().tenant.as_ref().is_some_and(|own| own.id == tenant.id)
+}
+
 fn same<T>(kept: Option<&Weak<T>>, given: Option<&Arc<T>>) -> bool {
     match (kept, given) {
         (None, None) => true,
@@ -211,10 +217,12 @@ fn same<T>(kept: Option<&Weak<T>>, given: Option<&Arc<T>>) -> bool {
     }
 }
 
-fn credential_id(credential: &Credential) -> Option<Uuid> {
-    match credential {
-        Credential::Session(session) => Some(session.uuid()),
-        Credential::Key(key) | Credential::Management(key) => Some(key.uuid()),
-        Credential::Cron(_) | Credential::Anonymous => None,
-    }
+/// Its kind and id: a session and the tokens that it was exchanged for are told apart.
+fn credential_id(credential: &Credential) -> Option<(&'static str, Uuid)> {
+    let id = match credential {
+        Credential::Session(session) | Credential::Token(session) => session.uuid(),
+        Credential::Key(key) | Credential::Management(key) => key.uuid(),
+        Credential::Cron(_) | Credential::Anonymous => return None,
+    };
+    Some((credential.kind(), id))
 }

@@ -24,8 +24,12 @@ use arc_swap::ArcSwap;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tenantry_core::path::CleanPath;
-use tenantry_edge::gateway::{Body, Found, Luggage, Peer, Pool, admit, cors, forward, front, origin};
+use tenantry_edge::gateway::contract::Consumed;
+use tenantry_edge::gateway::{
+    AppRoute, Body, Found, Inbound, Luggage, Passage, Peer, Pool, admit, cors, forward, front, held, origin,
+};
 use tenantry_edge::limits::{Charges, too_many};
+use tenantry_platform::config::BodySchema;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
 
@@ -33,7 +37,7 @@ use crate::app::App;
 use crate::operations;
 use crate::routes::Routers;
 use answer::Visit;
-use stay::{Wish, check_origin};
+use stay::{Holder, Wish, check_origin};
 
 /// Whether the process lives does not depend on the database.
 const HEALTH: &str = "/-/health/";
@@ -177,18 +181,16 @@ impl Thread {
             Found::Ambiguous | Found::Nothing => return Err(Problem::not_found()),
         };
         visit.take_route(route);
-        let guarded = guard::check(app, visit, route, &request).await?;
-        visit.shown.clone_from(&guarded.shown);
-        if wish.is_some() || (is_asked && origin::is_upgrade(request.headers())) {
-            check_origin(visit, &guarded, &route.route.cors, &request)?;
-        }
-        let place = visit.place(guarded.shown.as_deref());
-        let passage = match admit(route, guarded.outcome, place) {
-            Ok(passage) => passage,
-            Err(problem) => return Err(visit.note_refusal(app, guarded.shown.as_deref(), problem).await),
-        };
-        visit.principal = passage.principal().cloned();
+        let is_upgrade = wish.is_some() || (is_asked && origin::is_upgrade(request.headers()));
+        let let_in = self.let_in(visit, route, &request, is_upgrade).await?;
         visit.spend(app, visit.charges(app, visit.principal.as_deref())).await?;
+        if is_asked {
+            ask::refuse_unseen_body(&route.route)?;
+        }
+        let (request, LetIn { passage, holder, consumed }) = match &route.route.body_schema {
+            Some(schema) => self.look_at_body(visit, route, schema, request, let_in).await?,
+            None => (request.map(Inbound::from), let_in),
+        };
         let identity =
             app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;
         if is_asked {
@@ -203,13 +205,13 @@ impl Thread {
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
         visit.is_passed = true;
-        let upgrade = wish.map(|wish| wish.grant(&self.app, visit, guarded.holder)).transpose()?;
+        let upgrade = wish.map(|wish| wish.grant(&self.app, visit, holder)).transpose()?;
         let luggage = Luggage {
             way: visit.way(),
             site: visit.reach(app),
             identity,
             request_id: &visit.request_id,
-            consumed: guarded.consumed,
+            consumed,
             nonce: nonce.as_ref(),
             upgrade,
         };
@@ -217,6 +219,61 @@ impl Thread {
         let answer = forward(passage, request, &self.pool, luggage).await;
         visit.waited = Some(asked.elapsed());
         answer
+    }
+}
+
+/// Who was let in to a route, and by what.
+struct LetIn<'r> {
+    passage: Passage<'r>,
+    /// The credential itself, for what outlives the request.
+    holder: Option<Holder>,
+    consumed: Consumed,
+}
+
+impl Thread {
+    /// Step 5: who comes, and whether they may pass.
+    async fn let_in<'r, B>(
+        &self,
+        visit: &mut Visit,
+        route: &'r AppRoute,
+        request: &Request<B>,
+        is_upgrade: bool,
+    ) -> Result<LetIn<'r>, Problem> {
+        let app = &*self.app;
+        let guarded = guard::check(app, visit, route, request).await?;
+        visit.shown.clone_from(&guarded.shown);
+        if is_upgrade {
+            check_origin(visit, &guarded, &route.route.cors, request)?;
+        }
+        let place = visit.place(guarded.shown.as_deref());
+        let passage = match admit(route, guarded.outcome, place) {
+            Ok(passage) => passage,
+            Err(problem) => return Err(visit.note_refusal(app, guarded.shown.as_deref(), problem).await),
+        };
+        visit.principal = passage.principal().cloned();
+        Ok(LetIn { passage, holder: guarded.holder, consumed: guarded.consumed })
+    }
+
+    /// Step 7: waits for the body of a route that has a schema, and holds it against it. A body may take long, so who was
+    /// let in is judged again by what is true then [KEY-3].
+    async fn look_at_body<'r>(
+        &self,
+        visit: &mut Visit,
+        route: &'r AppRoute,
+        schema: &Arc<BodySchema>,
+        request: Request<Incoming>,
+        let_in: LetIn<'r>,
+    ) -> Result<(Request<Inbound>, LetIn<'r>), Problem> {
+        let app = &*self.app;
+        let most = schema.most_bytes.min(route.route.max_body_bytes);
+        let (request, held) = app.holds.take_in(request, most).await?;
+        let Some(held) = held else { return Ok((request.map(|()| Inbound::Nothing), let_in)) };
+        let (schema, bytes) = (Arc::clone(schema), held.bytes().clone());
+        app.cross(async move { held::check(&schema, &bytes) }).await??;
+        visit.catch_up(app).await?;
+        visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
+        let let_in = self.let_in(visit, route, &request, false).await?;
+        Ok((request.map(|()| Inbound::Held(held)), let_in))
     }
 }
 

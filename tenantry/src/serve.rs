@@ -16,7 +16,7 @@ use tenantry_core::host::HostNames;
 use tenantry_custody::posture::{Probe, Sites};
 use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{self, Gateway, RouteTable, Upgrades};
+use tenantry_edge::gateway::{self, Gateway, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::{Limiter, StoreTerms};
 use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
@@ -290,6 +290,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),
         upgrades,
+        holds: Holds::default(),
         turns: Turns::default(),
         reports: Reports::default(),
         tokens: IdentityTokens::new(central, config.identity.audience.clone(), config.identity.lifetime)

@@ -9,7 +9,7 @@
 //!   `/*` because `/admin` was declared for `GET` alone.
 //! - Literals are compared with the *decoded* segment, so `/%61dmin` is `/admin`.
 //! - An application may be laxer than this table: Express takes `/Admin` and `/admin/` for
-//!   `/admin`. [`Table::lax_reading`] names the stricter pattern that such a path could reach.
+//!   `/admin`. [`Table::may_be_read`] tells which other patterns such a path could reach.
 
 mod method;
 mod table;
@@ -86,17 +86,7 @@ impl Pattern {
 
     /// Whether every path that `other` matches is matched by this one too.
     pub fn covers(&self, other: &Self) -> bool {
-        let mut theirs = other.segments.iter();
-        for mine in &self.segments {
-            match (mine, theirs.next()) {
-                (Segment::Rest, Some(_)) => return true,
-                (Segment::Param, Some(Segment::Param)) => {}
-                (Segment::Param, Some(Segment::Literal(text))) if !text.is_empty() => {}
-                (Segment::Literal(a), Some(Segment::Literal(b))) if a == b => {}
-                _ => return false,
-            }
-        }
-        theirs.next().is_none()
+        covers(&self.segments, &other.segments)
     }
 
     /// Whether both match exactly the same paths; the names of parameters make no difference.
@@ -109,13 +99,22 @@ impl Pattern {
         self.lax() == other.lax()
     }
 
+    /// Whether a lax application takes every path of `other` for one of this pattern too.
+    pub fn covers_laxly(&self, other: &Self) -> bool {
+        covers(&self.lax(), &other.lax())
+    }
+
     /// The pattern as a lax application reads it: lower case, no slash at the end.
     fn lax(&self) -> Vec<Segment> {
-        let mut segments: Vec<Segment> = self.segments.iter().map(Segment::folded).collect();
-        if segments.len() > 1 && segments.last().is_some_and(Segment::is_empty) {
-            segments.pop();
-        }
-        segments
+        without_last_slash(self.folded())
+    }
+
+    fn folded(&self) -> Vec<Segment> {
+        self.segments.iter().map(Segment::folded).collect()
+    }
+
+    fn trimmed(&self) -> Vec<Segment> {
+        without_last_slash(self.segments.clone())
     }
 }
 
@@ -137,6 +136,27 @@ impl FromStr for Pattern {
         let segments = rest.split('/').enumerate().map(|(at, part)| Segment::parse(part, at == last));
         Ok(Self { text: text.into(), segments: segments.collect::<Result<_, _>>()? })
     }
+}
+
+fn covers(wide: &[Segment], narrow: &[Segment]) -> bool {
+    let mut theirs = narrow.iter();
+    for mine in wide {
+        match (mine, theirs.next()) {
+            (Segment::Rest, Some(_)) => return true,
+            (Segment::Param, Some(Segment::Param)) => {}
+            (Segment::Param, Some(Segment::Literal(text))) if !text.is_empty() => {}
+            (Segment::Literal(a), Some(Segment::Literal(b))) if a == b => {}
+            _ => return false,
+        }
+    }
+    theirs.next().is_none()
+}
+
+fn without_last_slash(mut segments: Vec<Segment>) -> Vec<Segment> {
+    if segments.len() > 1 && segments.last().is_some_and(Segment::is_empty) {
+        segments.pop();
+    }
+    segments
 }
 
 impl Segment {

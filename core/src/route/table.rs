@@ -27,9 +27,20 @@ pub struct Clash {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     strict: Node,
-    lax: Node,
-    /// A pattern has capitals or a last slash, so that even a plain path may be read in two ways.
-    has_odd_patterns: bool,
+    /// The patterns as laxer applications read them; none where none has capitals or a last slash, so that all of these
+    /// would be the strict one again.
+    lax: Option<Box<Lax>>,
+}
+
+/// The same routes, to applications that do not look at everything.
+#[derive(Clone, Debug, Default)]
+struct Lax {
+    /// Case makes no difference.
+    folded: Node,
+    /// A last slash makes none.
+    trimmed: Node,
+    /// Neither does.
+    both: Node,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -49,14 +60,12 @@ impl Table {
     /// # Errors
     /// Two of them have the same pattern and a method in common.
     pub fn new<'p>(routes: impl IntoIterator<Item = (&'p Pattern, Methods)>) -> Result<Self, Clash> {
-        let mut table = Self::default();
+        let (mut strict, mut lax, mut is_odd) = (Node::default(), Lax::default(), false);
         for (at, (pattern, methods)) in routes.into_iter().enumerate() {
-            let lax = pattern.lax();
-            table.has_odd_patterns |= lax != pattern.segments;
-            claim(table.strict.at(&pattern.segments), methods, at)?;
-            table.lax.at(&lax).push((methods, at));
+            claim(strict.at(&pattern.segments), methods, at)?;
+            is_odd |= lax.add(pattern, methods, at);
         }
-        Ok(table)
+        Ok(Self { strict, lax: is_odd.then(|| Box::new(lax)) })
     }
 
     /// The route for a path (no query) and a method.
@@ -70,17 +79,59 @@ impl Table {
         }
     }
 
-    /// The routes that the path reaches in an application that ignores case and a last slash;
-    /// nothing when such an application reads the path as this table does.
-    pub fn lax_reading(&self, path: &str) -> &[(Methods, usize)] {
+    /// Whether some laxer application reads the path as one of routes that `is_otherwise` says so of. Such applications
+    /// take capitals for small letters, leave a last slash away, or cut a decoded path at its `?` or `#`; each alone or
+    /// with the others, and their patterns as the path or only the path.
+    pub fn may_be_read(&self, path: &str, is_otherwise: impl Fn(&[(Methods, usize)]) -> bool) -> bool {
         let is_plain = !path.bytes().any(|byte| byte.is_ascii_uppercase() || byte == b'%') && !path.ends_with('/');
-        if (is_plain || path == "/") && !self.has_odd_patterns {
-            return &[];
+        if (is_plain || path == "/") && self.lax.is_none() {
+            return false;
         }
-        let folded = decoded_path(path).to_ascii_lowercase();
-        let trimmed = folded.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(&folded);
-        trimmed.strip_prefix('/').and_then(|rest| self.lax.find(Some(rest))).map_or(&[], Vec::as_slice)
+        let decoded = decoded_path(path);
+        let cut = decoded.find(['?', '#']).map(|at| &decoded[..at]);
+        [Some(&*decoded), cut].into_iter().flatten().any(|path| self.is_read(path, &is_otherwise))
     }
+
+    fn is_read(&self, path: &str, is_otherwise: &impl Fn(&[(Methods, usize)]) -> bool) -> bool {
+        let folded = fold(path);
+        [(path, false), (&*folded, true)].into_iter().any(|(path, is_folded)| {
+            [(path, false), (trim(path), true)].into_iter().any(|(path, is_trimmed)| {
+                let read = |tree: &Node| {
+                    path.strip_prefix('/').and_then(|rest| tree.find(Some(rest))).is_some_and(|ends| is_otherwise(ends))
+                };
+                self.trees(is_folded, is_trimmed).any(read)
+            })
+        })
+    }
+
+    /// The readings of the patterns that go with one of the path: nobody folds patterns and not the path.
+    fn trees(&self, is_folded: bool, is_trimmed: bool) -> impl Iterator<Item = &Node> {
+        let lax = self.lax.as_deref();
+        let folded = lax.filter(|_| is_folded).map(|lax| &lax.folded);
+        let trimmed = lax.filter(|_| is_trimmed).map(|lax| &lax.trimmed);
+        let both = lax.filter(|_| is_folded && is_trimmed).map(|lax| &lax.both);
+        [Some(&self.strict), folded, trimmed, both].into_iter().flatten()
+    }
+}
+
+impl Lax {
+    /// Adds a pattern. Answers whether any of these trees differs from the strict one by it.
+    fn add(&mut self, pattern: &Pattern, methods: Methods, at: usize) -> bool {
+        let (folded, trimmed, both) = (pattern.folded(), pattern.trimmed(), pattern.lax());
+        for (tree, segments) in [(&mut self.folded, &folded), (&mut self.trimmed, &trimmed), (&mut self.both, &both)] {
+            tree.at(segments).push((methods, at));
+        }
+        both != pattern.segments
+    }
+}
+
+/// Small letters, by every rule that some language's comparison knows: `ſ` is an `s`, and the sign for Kelvin a `k`.
+fn fold(path: &str) -> String {
+    if path.is_ascii() { path.to_ascii_lowercase() } else { path.to_uppercase().to_lowercase() }
+}
+
+fn trim(path: &str) -> &str {
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 /// The path with its letters decoded and its structure kept: an encoded slash stays encoded.

@@ -181,6 +181,10 @@ fn a_path_that_could_be_read_in_two_ways_is_refused() {
         ("/a%5Cb", PathFault::Slash),
         ("/a\\b", PathFault::Slash),
         ("/a;v=1/b", PathFault::Parameter),
+        ("/a%3bv=1/b", PathFault::Parameter),
+        ("/a/..%3B/b", PathFault::Parameter),
+        ("/a/..%3f/b", PathFault::Dots),
+        ("/a/.%23", PathFault::Dots),
         ("/a%00", PathFault::Character),
         ("/a\u{7f}", PathFault::Character),
         ("/a b", PathFault::Character),
@@ -209,7 +213,7 @@ proptest! {
             let decoded = clean.decoded();
             let twice = percent_encoding::percent_decode_str(decoded).decode_utf8().expect("UTF-8");
             prop_assert_eq!(twice.as_ref(), decoded, "a second decoding changes nothing");
-            prop_assert!(!decoded.contains(['\\', ';', '\0']) || path.contains("%3"));
+            prop_assert!(!decoded.contains(['\\', ';', '\0']));
             prop_assert_eq!(decoded.matches('/').count(), path.matches('/').count());
         }
     }

@@ -82,6 +82,12 @@ impl Browser {
         Ok(answer)
     }
 
+    /// A token in the place of cookies, at the API's host.
+    pub(super) async fn show(&self, path: &str, token: &str) -> Result<Answer, Inconclusive> {
+        let bearer = format!("Bearer {token}");
+        self.sites.send(&self.sites.api, Method::GET, path, &[(header::AUTHORIZATION, &bearer)], Bytes::new()).await
+    }
+
     /// Whether it was let in.
     pub(super) async fn sign_in(&mut self, person: &Person, password: &SecretString) -> Result<bool, Inconclusive> {
         self.sign_in_as(person.email.as_str(), password).await.map(|answer| answer.status.is_redirection())

@@ -62,6 +62,7 @@ pub(super) enum Who {
     Leaving,
     SmallRole,
     Invited,
+    Exchanging,
 }
 
 impl Who {

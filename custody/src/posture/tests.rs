@@ -56,7 +56,16 @@ const FILE: &str = r#"
     methods = ["GET", "POST"]
     guard = "key"
     permission = "orders:write"
+    [[routes]]
+    path = "/partner/orders"
+    methods = ["GET", "POST"]
+    guard = ["key", "jwt"]
+    cors = "*"
+    body_schema = "examples/order.schema.json"
 "#;
+
+/// Where it would be: files that it names are looked for from there.
+const PLACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../posture.toml");
 
 fn config() -> Arc<Config> {
     configured("")
@@ -65,7 +74,7 @@ fn config() -> Arc<Config> {
 /// With more lines.
 fn configured(more: &str) -> Arc<Config> {
     Arc::new(
-        Config::for_dev("posture.toml", &format!("{FILE}{more}"), &Dev { port: 4_000, upstream: None })
+        Config::for_dev(PLACE, &format!("{FILE}{more}"), &Dev { port: 4_000, upstream: None })
             .unwrap_or_else(|faults| panic!("{faults}")),
     )
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use tenantry_core::clock::Timestamp;
 use tenantry_core::token::Algorithm;
 use tenantry_platform::config::{self, Config};
-use tenantry_platform::signing::Purpose;
+use tenantry_platform::signing::{FIRST_PARTY, Purpose};
 
 /// Clocks of two machines may differ by this much; a key verifies that much longer.
 const LEEWAY: SignedDuration = SignedDuration::from_secs(60);
@@ -51,7 +51,7 @@ impl Schedule {
 
     pub(super) const fn algorithm(&self, purpose: Purpose) -> Algorithm {
         match purpose {
-            Purpose::StaffAccess => Algorithm::EdDsa,
+            Purpose::StaffAccess | Purpose::FirstParty => Algorithm::EdDsa,
             Purpose::Identity => self.identity_algorithm,
         }
     }
@@ -78,6 +78,7 @@ impl Schedule {
     pub(super) fn times(&self, purpose: Purpose, signs_from: Timestamp) -> Times {
         let token = match purpose {
             Purpose::StaffAccess => self.staff_access,
+            Purpose::FirstParty => FIRST_PARTY,
             Purpose::Identity => self.identity,
         };
         let signs_until = later(later(signs_from, self.rotate_every), self.rotate_every);

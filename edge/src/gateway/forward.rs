@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::Problem;
 
@@ -15,6 +14,7 @@ use super::contract::{self, CSP_NONCE, Consumed, IDENTITY, REQUEST_ID, Way};
 use super::cors;
 use super::fault::Fault;
 use super::headers::Site;
+use super::held::Inbound;
 use super::passage::Passage;
 use super::pool::Pool;
 use super::relay::Upload;
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Upgrade {
 /// 502, 503 or 504 about the app, 400, 408 or 413 about the client's body.
 pub async fn forward(
     passage: Passage<'_>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
     pool: &Rc<Pool>,
     mut luggage: Luggage<'_>,
 ) -> Result<Response<Body>, Problem> {
@@ -82,7 +82,7 @@ pub async fn forward(
     }
     .map_err(failed)?;
     finish(&passage, &mut answer, &luggage, policy.as_ref());
-    cors::mark(&route.route, origin.as_ref(), answer.headers_mut());
+    cors::mark(&route.route.cors, origin.as_ref(), answer.headers_mut());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         Handshake::grant(answer.headers_mut());
     }
@@ -118,13 +118,14 @@ fn page_policy(passage: &Passage<'_>, nonce: Option<&Nonce>) -> Option<HeaderVal
 /// The request as the app gets it, and its body.
 fn outgoing(
     passage: &Passage<'_>,
-    request: Request<Incoming>,
+    request: Request<Inbound>,
     luggage: &Luggage<'_>,
     policy: Option<&HeaderValue>,
-) -> Result<(Request<()>, Incoming), Problem> {
+) -> Result<(Request<()>, Inbound), Problem> {
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
     contract::strip_request(&mut headers, &luggage.consumed);
+    cors::forget_cookies(&passage.route().route.cors, &mut headers);
     contract::describe_way(&mut headers, luggage.way).map_err(Problem::internal)?;
     headers.insert(IDENTITY, luggage.identity.clone());
     headers.insert(REQUEST_ID, luggage.request_id.clone());
@@ -157,6 +158,7 @@ fn finish(passage: &Passage<'_>, answer: &mut Response<Body>, luggage: &Luggage<
     let (route, status) = (passage.route(), answer.status());
     let headers = answer.headers_mut();
     contract::strip_answer(headers);
+    cors::forget_cookies(&route.route.cors, headers);
     if passage.is_guarded() {
         contract::keep_private(headers);
     }

@@ -3,7 +3,7 @@
 //! Files are named by the phases. `listen` opens the threads, `conn` serves a connection behind `wire` and
 //! `gate`, the byte check; `front`, `routes`, `origin` and `cors` answer the first questions; `passage` is
 //! the proof that a request may be forwarded; `forward` sends it by the `contract`, over `pool` and
-//! `upstream`; `relay` streams both bodies; `headers` are said by every answer. `websocket` judges the one
+//! `upstream`; `relay` streams both bodies, `held` keeps one until it was looked at; `headers` are said by every answer. `websocket` judges the one
 //! protocol that a request may switch to, `upgrades` counts who has switched, `tunnel` carries the bytes.
 //!
 //! What must always hold:
@@ -22,6 +22,7 @@ mod forward;
 pub mod front;
 mod gate;
 mod headers;
+pub mod held;
 mod listen;
 pub mod origin;
 mod passage;
@@ -40,6 +41,7 @@ pub use body::{Body, BrokenOff};
 pub use conn::Peer;
 pub use forward::{Luggage, Upgrade, forward};
 pub use headers::{SecurityHeaders, Site};
+pub use held::{Held, Holds, Inbound};
 pub use listen::{Gateway, start};
 pub use passage::{Outcome, Passage, Place, admit};
 pub use pool::Pool;

@@ -75,7 +75,8 @@ pub fn admit<'r>(route: &'r AppRoute, outcome: Outcome, place: Place) -> Result<
 fn check_place(principal: &Principal, place: Place) -> Result<(), Problem> {
     let parts = principal.parts();
     let tenant = parts.tenant.as_ref().map(|tenant| tenant.id);
-    let belongs_to_a_tenant = matches!(parts.credential, Credential::Session(_) | Credential::Key(_));
+    let belongs_to_a_tenant =
+        matches!(parts.credential, Credential::Session(_) | Credential::Token(_) | Credential::Key(_));
     let is_elsewhere = place.tenant.is_some() && tenant != place.tenant && (belongs_to_a_tenant || tenant.is_some());
     let is_otherwise = place.mode.is_some() && parts.mode.is_some() && parts.mode != place.mode;
     if is_elsewhere || is_otherwise || (belongs_to_a_tenant && tenant.is_none()) {
@@ -87,6 +88,7 @@ fn check_place(principal: &Principal, place: Place) -> Result<(), Problem> {
 fn check_guard(guards: Guards, principal: &Principal) -> Result<(), Problem> {
     let shown = match principal.parts().credential {
         Credential::Session(_) => Guard::Session,
+        Credential::Token(_) => Guard::Jwt,
         Credential::Key(_) => Guard::Key,
         // Of no tenant, and no app's: it opens Tenantry's own lists alone.
         Credential::Management(_) => return Err(Problem::not_found()),
@@ -118,6 +120,7 @@ const fn way_in(guard: Guard) -> &'static str {
     match guard {
         Guard::Session => "the session of a person who signed in",
         Guard::Key => "an API key as `Authorization: Bearer sk_…`",
+        Guard::Jwt => "a first-party token as `Authorization: Bearer eyJ…`",
         Guard::Cron => "the cron secret as `Authorization: Bearer …`",
         Guard::Public => "anybody",
     }

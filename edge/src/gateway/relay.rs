@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::body::BrokenOff;
 use super::fault::Fault;
+use super::held::Inbound;
 use super::pool::Lease;
 
 /// The app stopped in the middle of its answer.
@@ -125,7 +126,7 @@ pub(super) struct BrokenBody;
 pub(super) struct Upload(Option<Flow>);
 
 struct Flow {
-    body: Incoming,
+    body: Inbound,
     most: u64,
     left: u64,
     progress: Rc<Progress>,
@@ -136,7 +137,7 @@ impl Upload {
     ///
     /// # Errors
     /// The announced length is more.
-    pub(super) fn new(body: Incoming, most: u64) -> Result<(Self, Option<Rc<Progress>>), Fault> {
+    pub(super) fn new(body: Inbound, most: u64) -> Result<(Self, Option<Rc<Progress>>), Fault> {
         if body.is_end_stream() {
             return Ok((Self::none(), None));
         }

@@ -16,8 +16,8 @@ use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::contract::{Consumed, Way};
 use tenantry_edge::gateway::{
-    Body, Found, Gateway, Handshake, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay, Upgrade, Upgrades,
-    admit, forward, front, start,
+    Body, Found, Gateway, Handshake, Inbound, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay, Upgrade,
+    Upgrades, admit, forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::metrics::Metrics;
@@ -119,7 +119,7 @@ async fn pass(
         nonce: nonce.as_ref(),
         upgrade: handshake.map(upgrade).transpose()?,
     };
-    forward(passage, request, pool, luggage).await
+    forward(passage, request.map(Inbound::from), pool, luggage).await
 }
 
 /// Open for as long as the test lets it be.

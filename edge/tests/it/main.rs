@@ -9,6 +9,7 @@ mod kit;
 mod limits;
 mod origin;
 mod passage;
+mod paths;
 mod routes;
 mod streaming;
 mod upstream;

@@ -1,9 +1,10 @@
 //! Which route a request finds, and what browsers of other origins are told.
 
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::{Found, RouteTable, cors, front};
@@ -22,6 +23,11 @@ path = "/api/orders"
 methods = ["GET", "POST"]
 guard = "key"
 cors = ["https://partner.test"]
+[[routes]]
+path = "/api/partner"
+methods = ["GET", "POST"]
+guard = "key"
+cors = "*"
 "#;
 
 fn table() -> RouteTable {
@@ -94,6 +100,49 @@ fn a_preflight_of_any_other_origin_learns_nothing() {
     assert!(!answer.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) && answer.contains_key(VARY));
 }
 
+/// `Authorization` is named: `*` would not cover it. Nobody is asked for cookies.
+#[test]
+fn a_preflight_where_every_site_may_read_names_the_key_and_never_the_cookie() {
+    let table = table();
+    let (route, methods) = table.find_announced(b"POST", &CleanPath::parse("/api/partner").unwrap()).unwrap();
+    let ask = |more: &[(&'static str, &'static str)]| {
+        let mut request = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static("https://any.test"))]);
+        request.extend(more.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())));
+        cors::answer_preflight(Some(&route.route), methods, &request).into_parts().0.headers
+    };
+    let answer = ask(&[]);
+    assert_eq!(answer[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    assert!(answer[ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().split(", ").any(|name| name == "authorization"));
+    assert!(!answer.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));
+    for into in ["access-control-request-private-network", "access-control-request-local-network"] {
+        let answer = ask(&[(into, "true")]);
+        assert!(!answer.keys().any(|name| name.as_str().starts_with("access-control-")), "{answer:?}");
+    }
+}
+
+#[test]
+fn an_answer_says_vary_only_where_it_depends_on_the_origin() {
+    let table = table();
+    let mark = |path, origin: Option<&HeaderValue>| {
+        let Found::Route(found) = find(&table, "GET", path) else { panic!() };
+        let mut answer = HeaderMap::new();
+        cors::mark(&found.route.cors, origin, &mut answer);
+        answer
+    };
+    let (partner, evil) =
+        (HeaderValue::from_static("https://partner.test"), HeaderValue::from_static("https://e.test"));
+    for origin in [None, Some(&partner), Some(&evil)] {
+        assert_eq!(mark("/api/orders", origin)[VARY], "Origin");
+        let everybody = mark("/api/partner", origin);
+        assert_eq!(everybody[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert!(!everybody.contains_key(VARY));
+    }
+    let shown = mark("/api/partner", None)[ACCESS_CONTROL_EXPOSE_HEADERS].clone();
+    for name in ["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "x-ratelimit-remaining"] {
+        assert!(shown.to_str().unwrap().split(", ").any(|shown| shown == name), "{name}");
+    }
+}
+
 #[test]
 fn the_list_decides_and_not_the_app() {
     let table = table();
@@ -107,8 +156,8 @@ fn the_list_decides_and_not_the_app() {
         ])
     };
     let (mut listed, mut unlisted) = (apps(), apps());
-    cors::mark(&orders.route, Some(&origin), &mut listed);
-    cors::mark(&rest.route, Some(&origin), &mut unlisted);
+    cors::mark(&orders.route.cors, Some(&origin), &mut listed);
+    cors::mark(&rest.route.cors, Some(&origin), &mut unlisted);
     assert_eq!(listed[ACCESS_CONTROL_ALLOW_ORIGIN], "https://partner.test");
     assert!(!listed.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS) && unlisted.is_empty());
 }
@@ -116,10 +165,8 @@ fn the_list_decides_and_not_the_app() {
 #[test]
 fn a_request_id_is_kept_only_from_a_trusted_proxy_and_only_if_it_is_one_word() {
     let id = |given: &'static [u8], is_trusted| {
-        let headers = HeaderMap::from_iter([(
-            http::HeaderName::from_static("x-request-id"),
-            HeaderValue::from_bytes(given).unwrap(),
-        )]);
+        let headers =
+            HeaderMap::from_iter([(HeaderName::from_static("x-request-id"), HeaderValue::from_bytes(given).unwrap())]);
         front::request_id(&headers, is_trusted, &clock(), &Entropy::seeded(1))
     };
     assert_eq!(id(b"abc-1", true), "abc-1");

@@ -9,12 +9,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tenantry_core::mode::Mode;
 use tenantry_core::redirect::ReturnTo;
-use tenantry_platform::http::{Caller, Form, Query, Surface, see_other};
+use tenantry_platform::http::{Caller, Form, Json, Query, Surface, see_other};
 use tenantry_platform::page::render;
 use tenantry_platform::permit::TenantRef;
 use tenantry_platform::problem::Problem;
 use url::form_urlencoded::Serializer;
 
+use super::first_party::Issued;
 use super::handoff::Offer;
 use super::page::{Handoff, HiddenField, SignedOut};
 use super::staff::StaffSession;
@@ -124,6 +125,17 @@ pub async fn redeem(
         Err(_) if session.is_some() => Ok(see_other(ReturnTo::home().as_str())),
         Err(problem) => Err(problem),
     }
+}
+
+/// `POST /-/token` on a tenant's host, `POST /-/console/{slug}/{mode}/token` on the central one: a token of the session's
+/// workspace for the app's API (KEY-6).
+pub async fn token(
+    State(identity): State<Arc<Identity>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+) -> Result<Json<Issued>, Problem> {
+    let session = session.ok_or_else(Problem::unauthorized)?;
+    identity.sessions.exchange(&session, caller.principal()?).map(Json)
 }
 
 /// `POST /-/sign-out` on any host: the end of the whole tree.

@@ -10,11 +10,13 @@
 //!   after; an older one means that two hold the session, and ends the whole tree.
 //! - Ending a session ends its tree, on every host, before the call returns. Signing out does that from
 //!   whichever host it is asked.
+//! - A session is exchanged for a bearer token of one workspace and mode, for five minutes. It ends with the session.
 //! - A child is born only by hand-off: a code of 30 seconds, for one host, redeemed once, by the browser that
 //!   asked for it. It never outlives its root.
 
 mod access;
 mod end;
+mod first_party;
 mod handoff;
 pub mod http;
 mod list;
@@ -24,9 +26,11 @@ mod refresh;
 mod refresh_token;
 mod staff;
 mod store;
+mod tokens;
 
 pub(crate) use end::end_in_tenant;
 pub use end::{end_everything, sweep};
+pub use first_party::{FirstParty, Issued, ShownToken};
 pub use handoff::{Asked, Offer};
 pub use http::SignedIn;
 pub use open::Opened;
@@ -50,7 +54,9 @@ use tenantry_platform::problem::Problem;
 use crate::Options;
 use crate::afterwards::Afterwards;
 use access::{AccessClaims, AccessTokens};
+use first_party::FirstPartyClaims;
 use refresh_token::RefreshTokens;
+use tokens::Tokens;
 
 /// The access token's cookie.
 pub const ACCESS_COOKIE: &str = "__Host-tenantry";
@@ -66,6 +72,9 @@ pub struct Sessions {
     options: Options,
     cache: Cache<Key, StaffSession>,
     access: AccessTokens,
+    first_party: Tokens<FirstPartyClaims>,
+    /// Whom first-party tokens are for: the app's API.
+    audience: String,
     refreshes: RefreshTokens,
     afterwards: Afterwards,
 }
@@ -112,6 +121,8 @@ impl Sessions {
             options: options.clone(),
             cache: Cache::counted(&ground.feed, CACHED_MOST, &ground.metrics, "sessions"),
             access: AccessTokens::new(ground, options.central_origin()),
+            first_party: Tokens::new(ground, options.central_origin()),
+            audience: options.hosts.origin(&options.hosts.api()),
             refreshes: RefreshTokens::new(&ground.sealer),
             afterwards,
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use parking_lot::Mutex;
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::{PersonId, SessionId};
+use tenantry_core::ids::{PersonId, SessionId, TenantId};
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::{PermissionSet, RoleName};
 use tenantry_platform::cache::Depends;
@@ -55,9 +56,14 @@ pub struct StaffSession {
     principal: Arc<Principal>,
     auth_time: Timestamp,
     amr: Vec<String>,
+    /// Whom first-party tokens act for, by workspace and mode: two for each membership at most.
+    bearers: Mutex<Vec<(Place, Arc<Principal>)>>,
     /// The last rotation whose use is recorded.
     recorded: AtomicI64,
 }
+
+/// A workspace and a mode.
+type Place = (TenantId, Mode);
 
 impl StaffSession {
     /// Who.
@@ -84,7 +90,30 @@ impl StaffSession {
     pub fn principal_in(&self, slug: &str, mode: Mode) -> Option<Arc<Principal>> {
         let central = self.id == self.root;
         let membership = self.memberships.iter().find(|membership| central && membership.tenant.slug == slug)?;
-        Some(Arc::new(self.vouched(Some((membership, mode)))))
+        Some(Arc::new(self.vouched(Credential::Session(self.id), membership, mode)))
+    }
+
+    /// The role in a workspace. `None`: it is none of theirs, or the session's own host is another one or of another mode.
+    pub(super) fn role_in(&self, tenant: TenantId, mode: Mode) -> Option<&str> {
+        self.membership_in(tenant, mode).map(|membership| membership.role.as_str())
+    }
+
+    /// Whom a first-party token acts for in a workspace: one principal for as long as the session is cached, so that what
+    /// is made for it once is found again.
+    pub(super) fn bearer_in(&self, tenant: TenantId, mode: Mode) -> Option<Arc<Principal>> {
+        let (membership, place) = (self.membership_in(tenant, mode)?, (tenant, mode));
+        let mut bearers = self.bearers.lock();
+        if let Some((_, known)) = bearers.iter().find(|(known, _)| *known == place) {
+            return Some(Arc::clone(known));
+        }
+        let principal = Arc::new(self.vouched(Credential::Token(self.id), membership, mode));
+        bearers.push((place, Arc::clone(&principal)));
+        Some(principal)
+    }
+
+    fn membership_in(&self, tenant: TenantId, mode: Mode) -> Option<&Membership> {
+        let is_elsewhere = self.principal.parts().mode.is_some_and(|own| own != mode);
+        self.memberships.iter().find(|membership| !is_elsewhere && membership.tenant.id == tenant)
     }
 
     /// Whether the session is believed here and now.
@@ -103,8 +132,8 @@ impl StaffSession {
         let _ = self.recorded.compare_exchange(rotation, rotation - 1, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    fn vouched(&self, place: Option<(&Membership, Mode)>) -> Principal {
-        Principal::vouch(parts(self.id, &self.person, (self.auth_time, &self.amr), place))
+    fn vouched(&self, credential: Credential, membership: &Membership, mode: Mode) -> Principal {
+        Principal::vouch(parts(credential, &self.person, (self.auth_time, &self.amr), Some((membership, mode))))
     }
 }
 
@@ -136,7 +165,12 @@ fn assemble(id: SessionId, stored: Stored, memberships: Vec<StoredMembership>, r
         Some((_, mode)) => Some((memberships.first()?, mode)),
         None => None,
     };
-    let principal = Arc::new(Principal::vouch(parts(id, &stored.person, (stored.auth_time, &stored.amr), place)));
+    let principal = Arc::new(Principal::vouch(parts(
+        Credential::Session(id),
+        &stored.person,
+        (stored.auth_time, &stored.amr),
+        place,
+    )));
     // The first token of a session has no predecessor: there is nothing to record for it.
     let recorded =
         if stored.successor_used_at.is_some() || stored.counter == 0 { stored.counter } else { stored.counter - 1 };
@@ -150,6 +184,7 @@ fn assemble(id: SessionId, stored: Stored, memberships: Vec<StoredMembership>, r
         principal,
         auth_time: stored.auth_time,
         amr: stored.amr,
+        bearers: Mutex::default(),
         recorded: AtomicI64::new(recorded),
     })
 }
@@ -160,7 +195,7 @@ fn with_permissions(membership: StoredMembership, roles: &Roles) -> Membership {
 }
 
 fn parts(
-    id: SessionId,
+    credential: Credential,
     person: &PersonRef,
     proof: (Timestamp, &[String]),
     place: Option<(&Membership, Mode)>,
@@ -168,7 +203,7 @@ fn parts(
     let role = place.and_then(|(membership, _)| RoleName::parse(&membership.role).ok());
     Parts {
         realm: Realm::Staff,
-        credential: Credential::Session(id),
+        credential,
         tenant: place.map(|(membership, _)| membership.tenant.clone()),
         mode: place.map(|(_, mode)| mode),
         person: Some(person.clone()),

@@ -1,7 +1,6 @@
 //! A workspace's plan, and limits of its own: platform staff alone (RL-4).
 
 use serde_json::json;
-use tenantry_core::ids::TenantId;
 use tenantry_core::window::Limit;
 use tenantry_platform::config::{Limits, Plans};
 use tenantry_platform::db::{Operator, TenantTx};

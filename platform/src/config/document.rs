@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::DeTable;
@@ -54,6 +55,12 @@ impl<'t> Reading<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
         let (faults, settings, broken_lines) = Default::default();
         Self { file, text, faults, settings, broken_lines }
+    }
+
+    /// Where the file is: names of other files in it begin there.
+    pub(super) fn directory(&self) -> PathBuf {
+        let directory = Path::new(self.file).parent().filter(|directory| !directory.as_os_str().is_empty());
+        directory.unwrap_or(Path::new(".")).to_owned()
     }
 
     /// The document, as far as it can be read.

@@ -1,21 +1,27 @@
 //! What `tenantry check` prints: a line a route, for whoever reviews who may pass [AC-15].
 
 use super::Config;
-use super::routes::Route;
+use super::routes::{Cors, Route};
 
-const HEAD: [&str; 7] = ["METHODS", "PATH", "GUARD", "PERMISSION", "KIND", "CSP", "LIMITS"];
+const HEAD: [&str; 9] = ["METHODS", "PATH", "GUARD", "PERMISSION", "KIND", "CSP", "LIMITS", "CORS", "BODY"];
+
+/// What few files have is left out of the others.
+const FEW: [&str; 2] = ["CORS", "BODY"];
 
 /// The routes with their guards, in aligned columns. The reason of a public one stands where
 /// others have their permission.
 pub fn guard_table(config: &Config) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(config.routes.iter().map(|route| row(config, route)));
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-    rows.iter().map(|row| line(row, &widths) + "\n").collect()
+    let is_said = |column: &usize| !FEW.contains(&HEAD[*column]) || rows.iter().skip(1).any(|row| row[*column] != "-");
+    let columns: Vec<(usize, usize)> = (0..HEAD.len())
+        .filter(is_said)
+        .map(|column| (column, rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)))
+        .collect();
+    rows.iter().map(|row| line(row, &columns) + "\n").collect()
 }
 
-fn row(config: &Config, route: &Route) -> [String; 7] {
+fn row(config: &Config, route: &Route) -> [String; 9] {
     let permission = route.permission.as_ref().map(ToString::to_string);
     let reason = route.public_because.as_ref().map(|reason| format!("({reason})"));
     [
@@ -26,7 +32,17 @@ fn row(config: &Config, route: &Route) -> [String; 7] {
         route.kind.as_str().to_owned(),
         route.csp.as_str().to_owned(),
         joined(route.tiers.iter().map(|id| limit(config, route, *id)), ", ") + &cost(route),
+        cors(&route.cors),
+        route.body_schema.as_ref().map_or_else(|| "-".to_owned(), |schema| schema.name.clone()),
     ]
+}
+
+fn cors(cors: &Cors) -> String {
+    match cors {
+        Cors::Own => "-".to_owned(),
+        Cors::Everybody => "*".to_owned(),
+        Cors::Listed(origins) => joined(origins.iter().cloned(), ", "),
+    }
 }
 
 /// `60/60s per key`.
@@ -45,7 +61,7 @@ fn joined(parts: impl Iterator<Item = String>, separator: &str) -> String {
     parts.collect::<Vec<_>>().join(separator)
 }
 
-fn line(row: &[String], widths: &[usize]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+fn line(row: &[String], columns: &[(usize, usize)]) -> String {
+    let cells = columns.iter().map(|(column, width)| format!("{:<width$}", row[*column]));
     joined(cells, "  ").trim_end().to_owned()
 }

@@ -40,7 +40,9 @@ pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, RedisUse, Tier, TierId};
 pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use plans::{Plan, Plans};
-pub use routes::{Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes};
+pub use routes::{
+    BodyFault, BodySchema, Cors, Cron, Csp, CspDirective, Guard, Guards, Kind, Route, RouteFound, Routes,
+};
 pub use service::{
     Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
 };

@@ -110,7 +110,7 @@ pub(super) fn upstream(text: &str) -> Parsed<Upstream> {
 /// `https://host`, as a browser sends it in `Origin`.
 pub(super) fn origin(text: &str) -> Parsed<String> {
     let expected =
-        "write an origin as browsers send it: https://app.example.com, without a path; * would let every site in";
+        "write an origin as browsers send it: https://app.example.com, without a path, or * alone for every site";
     let url = Url::parse(text).map_err(|_| expected.to_owned())?;
     let is_web = matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text;
     expect(is_web.then(|| text.to_owned()), expected)

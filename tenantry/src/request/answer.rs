@@ -13,10 +13,10 @@ use tenantry_custody::audit::observe::Sight;
 use tenantry_edge::csp::INERT;
 use tenantry_edge::gateway::contract::Way;
 use tenantry_edge::gateway::origin::Own;
-use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer, Place, front};
+use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer, Place, cors, front};
 use tenantry_edge::limits::{Charges, Line, Tariff, Verdict, Whom, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
-use tenantry_platform::config::{Kind as RouteKind, Scheme, TierId};
+use tenantry_platform::config::{Cors, Kind as RouteKind, Scheme, TierId};
 use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
 use tenantry_platform::log::{Access, Tunnel};
@@ -50,6 +50,9 @@ pub(super) struct Visit {
     pub cookies: Vec<HeaderValue>,
     /// Whether limits are told in every answer.
     is_api: bool,
+    /// Which pages of other origins may read, and of which origin this one is.
+    cors: Cors,
+    page_origin: Option<HeaderValue>,
     /// Which listener it came in by.
     pub door: Door,
     /// Where it is counted, once its route is known.
@@ -101,6 +104,8 @@ impl Visit {
             cookies: Vec::new(),
             is_api: false,
             door,
+            cors: Cors::Own,
+            page_origin: headers.get(header::ORIGIN).cloned(),
             route: None,
             is_sent_away: false,
             is_passed: false,
@@ -166,6 +171,7 @@ impl Visit {
 
     pub(super) fn take_route(&mut self, route: &AppRoute) {
         self.is_api = route.route.kind == RouteKind::Api;
+        self.cors = route.route.cors.clone();
         self.route = Some(Arc::clone(&route.counted));
         self.tiers.clone_from(&route.route.tiers);
         self.cost = route.route.cost;
@@ -304,7 +310,7 @@ impl Visit {
     pub(super) fn note_shadow(&self, app: &App, line: Line) {
         let request_id = self.request_id.to_str().unwrap_or_default();
         let tier = &*app.limiter.limits().tier(line.tier).name;
-        tracing::info!(request_id, tier, route = self.route.as_deref(), "a limit in shadow would have refused this");
+        tracing::info!(request_id, tier, route = self.pattern(), "a limit in shadow would have refused this");
     }
 
     /// A key from an address that it does not name, for the log of its own tenant.
@@ -339,13 +345,15 @@ impl Visit {
     /// Step 9: the answer with everything that each answer says, and its log line.
     pub(super) fn finish(mut self, app: &App, outcome: Result<Response<Body>, Problem>) -> Response<Body> {
         self.count(app, outcome.as_ref().err());
-        let (mut answer, is_ours) = match outcome {
-            Ok(answer) => (answer, self.is_own || self.route.is_none()),
-            Err(problem) => (self.refuse(app, problem), true),
-        };
+        let is_refused = outcome.is_err();
+        let mut answer = outcome.unwrap_or_else(|problem| self.refuse(app, problem));
         self.tally(app, &answer);
         self.say_problem(app, &mut answer);
-        if is_ours {
+        if is_refused {
+            // A page that may read the app's answers reads why it got none, and when to come again.
+            cors::mark(&self.cors, self.page_origin.as_ref(), answer.headers_mut());
+        }
+        if is_refused || self.is_own || self.route.is_none() {
             self.secure(app, answer.headers_mut());
         }
         self.say_limits(app, answer.headers_mut());

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tenantry_core::path::CleanPath;
 use tenantry_edge::gateway::contract::{IDENTITY, REQUEST_ID};
 use tenantry_edge::gateway::{Body, Peer};
+use tenantry_platform::config::Route;
 use tenantry_platform::problem::{Kind, Problem};
 
 use crate::app::App;
@@ -57,6 +58,18 @@ pub(super) fn yes(identity: HeaderValue, request_id: &HeaderValue) -> Response<B
 pub(super) fn not_the_apps() -> Problem {
     let text = "This address is Tenantry's own or needs the browser's preflight answered. Send such requests to Tenantry instead of asking about them.";
     Problem::new(Kind::Forbidden, text).code("not_the_apps")
+}
+
+/// Whether the body fits is not to be told without it, and a yes would let it pass unseen.
+///
+/// # Errors
+/// 403 on a route with a schema.
+pub(super) fn refuse_unseen_body(route: &Route) -> Result<(), Problem> {
+    if route.body_schema.is_none() {
+        return Ok(());
+    }
+    let text = "The bodies of this address are held against a schema, and a question carries none. Send such requests to Tenantry instead of asking about them.";
+    Err(Problem::new(Kind::Forbidden, text).code("body_unseen"))
 }
 
 /// The one value of a header: a second one could be a client's.

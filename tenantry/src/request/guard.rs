@@ -6,21 +6,22 @@ use std::sync::Arc;
 
 use http::Request;
 use http::header::{AUTHORIZATION, HeaderMap};
-use hyper::body::Incoming;
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use tenantry_core::management_key::PREFIX;
 use tenantry_core::mode::Mode;
 use tenantry_core::permission::PermissionSet;
+use tenantry_core::token::is_said_to_be;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{AppRoute, Outcome, origin};
 use tenantry_edge::limits::{Charge, Subject, too_many};
 use tenantry_identity::apikeys::{self, Presented, Refusal, VerifiedKey};
-use tenantry_identity::sessions::StaffSession;
+use tenantry_identity::sessions::{FirstParty, ShownToken, StaffSession};
 use tenantry_identity::{directory, tenants};
 use tenantry_platform::config::{Guard, TierId};
 use tenantry_platform::permit::{Credential, Parts, Principal, Realm};
 use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::signing::Purpose;
 
 use super::answer::Visit;
 use super::stay::Holder;
@@ -50,6 +51,10 @@ impl Guarded {
         Self::somebody(Arc::clone(key.principal()), Some(Holder::Key(key)), Consumed::Authorization)
     }
 
+    fn token(token: FirstParty) -> Self {
+        Self::somebody(Arc::clone(token.principal()), Some(Holder::Token(token)), Consumed::Authorization)
+    }
+
     fn session(session: Arc<StaffSession>) -> Self {
         Self::somebody(Arc::clone(session.principal()), Some(Holder::Session(session)), Consumed::Nothing)
     }
@@ -59,20 +64,25 @@ impl Guarded {
 ///
 /// # Errors
 /// The credential is refused, comes from another origin, or its owner has failed too often.
-pub(super) async fn check(
+pub(super) async fn check<B>(
     app: &App,
     visit: &mut Visit,
     route: &AppRoute,
-    request: &Request<Incoming>,
+    request: &Request<B>,
 ) -> Result<Guarded, Problem> {
     let guards = route.route.guards;
     if guards.is_public() {
         return Ok(public(request.headers()));
     }
     if let Some(token) = bearer(request.headers())? {
-        return Ok(match guards.contains(Guard::Cron) && !token.starts_with("sk_") {
-            true => Guarded::somebody(cron(app, visit, token).await?, None, Consumed::Authorization),
-            false => Guarded::key(key(app, visit, token).await?),
+        return Ok(if token.starts_with(KEY) {
+            Guarded::key(key(app, visit, token).await?)
+        } else if guards.contains(Guard::Cron) {
+            Guarded::somebody(cron(app, visit, token).await?, None, Consumed::Authorization)
+        } else if token.starts_with(JWS) {
+            Guarded::token(first_party(app, visit, token).await?)
+        } else {
+            Guarded::key(key(app, visit, token).await?)
         });
     }
     if !guards.contains(Guard::Session) || !visit.is_tenant_host() {
@@ -85,14 +95,19 @@ pub(super) async fn check(
     Ok(session.map_or_else(Guarded::nobody, Guarded::session))
 }
 
-/// What our own keys begin with.
-const OURS: [&str; 2] = ["sk_", PREFIX];
+/// What API keys begin with.
+const KEY: &str = "sk_";
+/// What every signed token begins with: the base64url of `{"`.
+const JWS: &str = "eyJ";
 
 /// An address that everybody may call takes no credential; one of ours is still not the app's to see.
 fn public(headers: &HeaderMap) -> Guarded {
-    let is_ours =
-        bearer(headers).ok().flatten().is_some_and(|token| OURS.iter().any(|prefix| token.starts_with(prefix)));
+    let is_ours = bearer(headers).ok().flatten().is_some_and(is_ours);
     Guarded { consumed: if is_ours { Consumed::Authorization } else { Consumed::Nothing }, ..Guarded::nobody() }
+}
+
+fn is_ours(token: &str) -> bool {
+    token.starts_with(KEY) || token.starts_with(PREFIX) || is_said_to_be(token, Purpose::FirstParty.typ())
 }
 
 /// The token of an `Authorization: Bearer` header.
@@ -181,6 +196,31 @@ fn seen_key(presented: Presented) -> Seen<Arc<VerifiedKey>, apikeys::Pending> {
         }
         Presented::Refused(_) | Presented::NotPresented => Seen::Wrong(key_refused(), None),
     }
+}
+
+/// A first-party token, from memory, or verified and its session looked up once.
+async fn first_party(app: &App, visit: &mut Visit, token: &str) -> Result<FirstParty, Problem> {
+    let known = seen_token(app.identity.sessions.known_token(token));
+    prove(app, visit, known, async |()| {
+        let (identity, token) = (Arc::clone(&app.identity), token.to_owned());
+        let found = app.cross(async move { identity.sessions.fill_token(&token).await }).await??;
+        Ok(seen_token(found))
+    })
+    .await
+}
+
+fn seen_token(shown: ShownToken) -> Seen<FirstParty, ()> {
+    match shown {
+        ShownToken::Verified(token) => Seen::Good(token),
+        ShownToken::NeedsFill => Seen::Unknown(()),
+        ShownToken::TenantStopped(tenant) => Seen::Spared(tenants::stopped(&tenant).unwrap_or_else(token_refused)),
+        ShownToken::Refused(_) | ShownToken::Ended => Seen::Wrong(token_refused(), None),
+    }
+}
+
+fn token_refused() -> Problem {
+    let sentence = "This token is over, was ended with its session, or is none of ours. Exchange the session for another one, then send this once more.";
+    Problem::new(Kind::Unauthorized, sentence).code("token_refused")
 }
 
 /// A management key, for the platform's own lists. Another kind of credential is not looked at.

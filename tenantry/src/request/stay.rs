@@ -24,9 +24,10 @@ use tenantry_core::clock::Timestamp;
 use tenantry_core::path::CleanPath;
 use tenantry_edge::gateway::{ASK_EVERY, Found, Handshake, Outcome, Place, Stay, StillMay, Upgrade, admit, origin};
 use tenantry_identity::apikeys::{Presented, VerifiedKey};
-use tenantry_identity::sessions::StaffSession;
+use tenantry_identity::sessions::{FirstParty, ShownToken, StaffSession};
 use tenantry_identity::tenants;
 use tenantry_platform::cache::Depends as _;
+use tenantry_platform::config::Cors;
 use tenantry_platform::feed::Doubt;
 use tenantry_platform::permit::{Principal, TenantRef};
 use tenantry_platform::problem::Problem;
@@ -78,6 +79,7 @@ impl Turns {
 pub(super) enum Holder {
     Key(Arc<VerifiedKey>),
     Session(Arc<StaffSession>),
+    Token(FirstParty),
 }
 
 impl Holder {
@@ -85,6 +87,7 @@ impl Holder {
         match self {
             Self::Key(key) => key.subjects(),
             Self::Session(session) => session.subjects(),
+            Self::Token(token) => token.session().subjects(),
         }
     }
 
@@ -92,12 +95,13 @@ impl Holder {
         match self {
             Self::Key(key) => key.expires_at(),
             Self::Session(session) => Some(session.expires_at),
+            Self::Token(token) => Some(token.expires_at()),
         }
     }
 
     pub(super) fn into_session(self) -> Option<Arc<StaffSession>> {
         match self {
-            Self::Key(_) => None,
+            Self::Key(_) | Self::Token(_) => None,
             Self::Session(session) => Some(session),
         }
     }
@@ -106,6 +110,7 @@ impl Holder {
         match self {
             Self::Key(key) => key.principal(),
             Self::Session(session) => session.principal(),
+            Self::Token(token) => token.principal(),
         }
     }
 }
@@ -227,6 +232,7 @@ impl Standing {
         let holder = match holder {
             Some(Holder::Key(_)) => Some(self.key(turn).await?),
             Some(Holder::Session(session)) => Some(self.session(session, turn).await?),
+            Some(Holder::Token(_)) => Some(self.token(turn).await?),
             None => None,
         };
         let path = CleanPath::parse(&self.path).map_err(|_| Problem::not_found())?;
@@ -246,9 +252,8 @@ impl Standing {
     }
 
     async fn key(&self, turn: &Turn) -> Result<Holder, Problem> {
-        let token = self.token.as_ref().map(|token| token.expose_secret()).unwrap_or_default();
         let (keys, ip, now) = (self.app.identity.apikeys.clone(), self.ip, self.app.ground.now());
-        let presented = match keys.known(token, ip, now) {
+        let presented = match keys.known(self.shown(), ip, now) {
             Presented::NeedsFill(pending) => self
                 .look_up(turn, async move { keys.fill(&pending, ip, now).await })
                 .await?
@@ -259,6 +264,20 @@ impl Standing {
             Presented::Verified(key) => Ok(Holder::Key(key)),
             _ => Err(Problem::unauthorized()),
         }
+    }
+
+    async fn token(&self, turn: &Turn) -> Result<Holder, Problem> {
+        let token = self.shown().to_owned();
+        let identity = Arc::clone(&self.app.identity);
+        match self.look_up(turn, async move { identity.sessions.fill_token(&token).await }).await?? {
+            ShownToken::Verified(token) => Ok(Holder::Token(token)),
+            _ => Err(Problem::unauthorized()),
+        }
+    }
+
+    /// The credential as it was shown.
+    fn shown(&self) -> &str {
+        self.token.as_ref().map(|token| token.expose_secret()).unwrap_or_default()
     }
 
     async fn session(&self, session: Arc<StaffSession>, turn: &Turn) -> Result<Holder, Problem> {
@@ -286,15 +305,17 @@ impl Standing {
 
 /// Every upgrade comes from a page of the host's own, or from an origin that a public route lists [WEB-3]. A
 /// browser adds cookies to a WebSocket of any page, and asks nobody first. It never adds a bearer credential.
-pub(super) fn check_origin(
+pub(super) fn check_origin<B>(
     visit: &Visit,
     guarded: &Guarded,
-    others: &[String],
-    request: &Request<Incoming>,
+    cors: &Cors,
+    request: &Request<B>,
 ) -> Result<(), Problem> {
     match guarded.holder {
-        Some(Holder::Key(_)) => Ok(()),
+        Some(Holder::Key(_) | Holder::Token(_)) => Ok(()),
         Some(Holder::Session(_)) => origin::judge(request.headers(), visit.own(), &[]).map_err(Problem::from),
-        None => origin::judge(request.headers(), visit.own(), others).map_err(Problem::from),
+        // Whoever may read as everybody shows no cookie that another site's page could use.
+        None if *cors == Cors::Everybody => Ok(()),
+        None => origin::judge(request.headers(), visit.own(), cors.listed()).map_err(Problem::from),
     }
 }

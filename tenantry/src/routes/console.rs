@@ -5,7 +5,7 @@ use tenantry_core::route::Method::{Get, Post};
 use tenantry_custody::audit;
 use tenantry_identity::members::console as members;
 use tenantry_identity::roles::console as roles;
-use tenantry_identity::{apikeys, tenants};
+use tenantry_identity::{apikeys, sessions, tenants};
 use tenantry_platform::config::TierId;
 use tenantry_platform::db::{Database, HasStore, Mode};
 
@@ -22,6 +22,7 @@ impl Entries {
     {
         self.console(Get, "/-/console/{slug}", None, get(site::workspace));
         self.console(Get, "/-/console/{slug}/{mode}", None, get(tenants::console::home::<M>));
+        self.console(Post, "/-/console/{slug}/{mode}/token", None, post(sessions::http::token));
         self.member_pages();
         self.role_pages();
         self.key_pages::<M>();

@@ -40,6 +40,7 @@ impl Entries {
         self.forgotten();
         self.add(Get, "/-/handoff", (On::People, HAND_OFF, PAGE), get(site::handoff));
         self.add(Post, "/-/handoff", (On::Tenant, REDEEM, PAGE), post(sessions::http::redeem));
+        self.add(Post, "/-/token", (On::Tenant, Access::SignedIn, PAGE), post(sessions::http::token));
         self.add(Post, "/-/sign-out", (On::People, SIGN_OUT, PAGE), post(sessions::http::sign_out));
     }
 

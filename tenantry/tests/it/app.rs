@@ -33,6 +33,8 @@ use crate::echo;
 pub(crate) const PASSWORD: &str = "plum orbit kettle seven";
 pub(crate) const CRON_SECRET: &str = "the-secret-of-a-scheduler-in-a-test";
 
+/// Where a configuration would be: files that it names are looked for from there.
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../test.toml");
 /// Hashes as small as the configuration allows, and one thread: a test has few clients.
 const SMALL: &str = "\n[listen]\nthreads = 1\n[passwords]\nmemory_kib = 7168\niterations = 5\nworkers = 2\n";
 
@@ -204,7 +206,7 @@ impl TestApp {
 
 fn config(wanted: &Wanted, port: u16, upstream: Upstream) -> Config {
     let text = format!("{}{SMALL}{}", with_roles(wanted.roles), wanted.settings);
-    let config = Config::for_dev("test.toml", &text, &Dev { port, upstream: Some(upstream) });
+    let config = Config::for_dev(FILE, &text, &Dev { port, upstream: Some(upstream) });
     let mut config = config.unwrap_or_else(|faults| panic!("{faults}"));
     if wanted.proxied {
         config.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];

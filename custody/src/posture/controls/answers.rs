@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method, StatusCode, header};
 use serde_json::Value;
-use tenantry_platform::config::TierId;
+use tenantry_platform::config::{Cors, TierId};
 
 use super::revocation::answers_to_key;
-use super::served::is_refusal;
+use super::served::{is_refusal, path};
 use crate::posture::canary::PATH;
 use crate::posture::control::Verdict;
 use crate::posture::probe::{Inconclusive, Probe};
@@ -25,6 +25,8 @@ const STAFF: [&str; 4] = [
 const CALLS_MOST: usize = 60;
 /// In place of a parameter: names nothing.
 const NOTHING: &str = "00000000-0000-7000-8000-000000000000";
+/// Routes of the app asked a run, twice each.
+const ROUTES_MOST: usize = 20;
 /// Forms sent a run: a higher limit is read in the answer and not reached.
 const FORMS_MOST: u64 = 40;
 /// Each with the limit that it has by itself.
@@ -195,22 +197,44 @@ pub(super) async fn request_ids(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
     })
 }
 
-/// Another site's script reads nothing of what a route does not list.
+/// Another site's script reads nothing of what a route does not list, and nothing with a cookie.
 pub(super) async fn cross_origin(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let sites = probe.sites()?;
-    let (mut found, paths) = (Vec::new(), ["/-/sign-in", "/security", "/-/api/v1/audit"]);
-    let preflight = HeaderName::from_static("access-control-request-method");
-    for path in paths {
-        for (host, what) in [(&sites.console, "console"), (&sites.api, "API")] {
-            let origin = (header::ORIGIN, ELSEWHERE);
-            let read = sites.send(host, Method::GET, path, std::slice::from_ref(&origin), "").await?;
-            let asked = sites.send(host, Method::OPTIONS, path, &[origin, (preflight.clone(), "POST")], "").await?;
-            if [read, asked].iter().any(|answer| answer.headers.contains_key("access-control-allow-origin")) {
-                found.push(format!("{path} of the {what} lets another site read"));
-            }
+    let (mut found, mut asked) = (Vec::new(), 0);
+    for path in ["/-/sign-in", "/security", "/-/api/v1/audit"] {
+        for host in [&sites.console, &sites.api] {
+            found.extend(read_from_elsewhere(sites, host, path, &Cors::Own).await?);
+            asked += 1;
         }
     }
-    Ok(Verdict::unless(&found, format!("{} reads and preflights of another site: none allowed", paths.len() * 4)))
+    for route in probe.config.routes.iter().take(ROUTES_MOST) {
+        found.extend(read_from_elsewhere(sites, sites.routes_host(), &path(route), &route.cors).await?);
+        asked += 1;
+    }
+    Ok(Verdict::unless(
+        &found,
+        format!("{asked} addresses read and asked for as a page of another site: none beyond its list"),
+    ))
+}
+
+/// What a page of another site is told that it should not be, of an address where `cors` says who may read.
+async fn read_from_elsewhere(
+    sites: &Sites,
+    host: &str,
+    path: &str,
+    cors: &Cors,
+) -> Result<Option<String>, Inconclusive> {
+    let (origin, preflight) = ((header::ORIGIN, ELSEWHERE), HeaderName::from_static("access-control-request-method"));
+    let read = sites.send(host, Method::GET, path, std::slice::from_ref(&origin), "").await?;
+    let asked = sites.send(host, Method::OPTIONS, path, &[origin, (preflight, "GET")], "").await?;
+    let says = |name: &str| [&read, &asked].iter().any(|answer| answer.headers.contains_key(name));
+    Ok(if says("access-control-allow-credentials") {
+        Some(format!("{path} lets other sites send cookies"))
+    } else if *cors != Cors::Everybody && says("access-control-allow-origin") {
+        Some(format!("{path} lets another site read"))
+    } else {
+        None
+    })
 }
 
 /// The cookies of sessions, as they are served when a browser signs out.

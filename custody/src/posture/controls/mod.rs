@@ -50,6 +50,8 @@ controls! {
     "password-change" ["ID-10"], Access, "control.password_change", "control.password_change_check", ["CC6.1", "CC6.2"], sessions::password_change;
     "deactivation" ["ID-11"], Access, "control.deactivation", "control.deactivation_check", ["CC6.2", "CC6.3"], sessions::deactivation;
     "role-permissions" ["AC-2"], Access, "control.role_permissions", "control.role_permissions_check", ["CC6.3"], team::role_permissions;
+    "first-party-tokens" ["KEY-6", "ID-8"], Access, "control.first_party_tokens", "control.first_party_tokens_check", ["CC6.1", "CC6.6"],
+        sessions::first_party_tokens;
     "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
     "key-expiry" ["KEY-3"], Access, "control.key_expiry", "control.key_expiry_check", ["CC6.2", "CC6.3"], revocation::key_expiry;
     "key-scopes" ["KEY-1"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;

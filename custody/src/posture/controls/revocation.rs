@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use tenantry_core::route::Method as RouteMethod;
+use tenantry_platform::config::{Guard, Route};
 
 use crate::posture::canary::{PATH, State, Which};
 use crate::posture::control::Verdict;
@@ -16,6 +19,9 @@ const PROMISED: Duration = Duration::from_secs(1);
 const TOO_FAR: (&str, &str) = ("/-/api/v1/keys", "keys:read");
 /// Inputs that no schema allows.
 const MALFORMED: [&str; 3] = ["/-/api/v1/audit?limit=many", "/-/api/v1/audit?limit=-1", "/-/api/v1/audit?nonsense=1"];
+
+/// Routes with a schema asked a run.
+const SCHEMAS_MOST: usize = 20;
 
 /// Lets the key work, sees it work, revokes it, and measures until it is refused.
 pub(super) async fn key_revocation(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
@@ -71,13 +77,46 @@ pub(super) async fn key_scopes(probe: Arc<Probe>) -> Result<Verdict, Inconclusiv
     })
 }
 
-/// Sends what no schema allows, with a key that would be let through.
+/// Sends what no schema allows, with a key that would be let through: to the API, and to routes of the app that have one.
 pub(super) async fn clear_refusals(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let answers = answers_to_key(&probe, &MALFORMED).await?;
     let wrong = MALFORMED.iter().zip(&answers).filter(|(_, answer)| !is_clear(answer));
-    let found: Vec<String> =
+    let mut found: Vec<String> =
         wrong.map(|(path, answer)| format!("{path} answers {} without a word", answer.status.as_u16())).collect();
-    Ok(Verdict::unless(&found, format!("{} malformed requests: each refused, with a sentence", MALFORMED.len())))
+    let (passed, tried) = malformed_bodies(&probe).await?;
+    found.extend(passed);
+    Ok(Verdict::unless(
+        &found,
+        format!(
+            "{} malformed requests, and {tried} bodies to routes with a schema: each refused, with a sentence",
+            MALFORMED.len()
+        ),
+    ))
+}
+
+/// Sends half an object to each route with a schema that takes keys. What it takes beside a key, the canary has not.
+async fn malformed_bodies(probe: &Probe) -> Result<(Vec<String>, usize), Inconclusive> {
+    let takes = |route: &&Route| {
+        route.body_schema.is_some() && route.guards.contains(Guard::Key) && route.methods.contains(RouteMethod::Post)
+    };
+    let routes: Vec<&Route> = probe.config.routes.iter().filter(takes).take(SCHEMAS_MOST).collect();
+    if routes.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let working = probe.canaries.work(probe, Which::Served).await?;
+    let mut answers = Vec::with_capacity(routes.len());
+    for route in &routes {
+        let half = Bytes::from_static(b"{");
+        answers.push(working.key().ask(Method::POST, &super::served::path(route), half).await);
+    }
+    working.end(probe).await?;
+    let answers: Vec<Answer> = answers.into_iter().collect::<Result<_, _>>()?;
+    let tried = routes.iter().zip(&answers).filter(|(_, answer)| answer.status != StatusCode::FORBIDDEN);
+    let wrong = tried.clone().filter(|(_, answer)| !is_clear(answer));
+    let wrong = wrong.map(|(route, answer)| {
+        format!("POST {} answers {} to half an object", route.pattern.as_str(), answer.status.as_u16())
+    });
+    Ok((wrong.collect(), tried.count()))
 }
 
 /// 400 or 422, as a problem that says something (RFC 9457).

@@ -71,14 +71,14 @@ pub(super) fn is_refusal(answer: &Answer) -> bool {
 }
 
 /// A path that the pattern matches.
-fn path(route: &Route) -> String {
+pub(super) fn path(route: &Route) -> String {
     let segment =
         |part: &str| if part.starts_with('{') || part == "*" { "posture".to_owned() } else { part.to_owned() };
     route.pattern.as_str().split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
 /// GET where the route has it: the mildest question.
-fn method(route: &Route) -> Option<Method> {
+pub(super) fn method(route: &Route) -> Option<Method> {
     let mut named = route.methods.iter().filter_map(|method| Method::from_bytes(method.as_str().as_bytes()).ok());
     let first = named.next()?;
     if first == Method::GET { Some(first) } else { Some(named.find(|method| method == Method::GET).unwrap_or(first)) }

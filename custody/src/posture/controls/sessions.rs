@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tenantry_core::ids::uuid7;
+use tenantry_core::mode::Mode;
+use tenantry_platform::config::{Guard, Route};
 
 use crate::posture::browser::{ACCESS, Browser, REFRESH};
+use crate::posture::canary::{SLUG, Which};
 use crate::posture::control::Verdict;
 use crate::posture::person::{Person, Standing, Who, password};
 use crate::posture::probe::{Inconclusive, Probe};
@@ -16,6 +20,8 @@ use tenantry_core::secret::ExposeSecret as _;
 
 /// The promise of ID-8.
 const ACCESS_MOST_S: u64 = 15 * 60;
+/// The promise of KEY-6.
+const TOKEN_MOST_S: u64 = 5 * 60;
 /// The promise of ID-11.
 const PROMISED: Duration = Duration::from_secs(2);
 /// When a session is looked at after it should have ended, in milliseconds.
@@ -88,6 +94,105 @@ fn prolonged(token: &str, claims: &Value) -> String {
         *part = &body;
     }
     parts.join(".")
+}
+
+/// What a first-party token is good for, and what becomes of it.
+pub(super) async fn first_party_tokens(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let person = Person::plant(&probe, Who::Exchanging, Standing::Active).await?;
+    let found = exchange(&probe, &person).await;
+    person.remove(&probe).await?;
+    found
+}
+
+async fn exchange(probe: &Probe, person: &Person) -> Result<Verdict, Inconclusive> {
+    let path = guarded_path(probe)
+        .ok_or_else(|| Inconclusive("the app has no route with a guard to show a token to".to_owned()))?;
+    // Whoever holds a key of the canary's workspace finds it there.
+    drop(probe.canaries.hold(probe, Which::Served).await?);
+    let mut browser = Browser::of(probe, person).await?;
+    let (access, _) = both(&browser)?;
+    person.join(probe, smallest_role(probe)).await?;
+    let token = exchanged(&mut browser).await?;
+    let Some((claims, lives_s)) = read(&token) else { return Ok(Verdict::fail("a token does not say when it ends")) };
+    let shown = async |token: &str| is_believed(&browser, &path, token).await;
+    let mut found = Vec::new();
+    if lives_s > TOKEN_MOST_S {
+        found.push(format!("a token lives {lives_s} s"));
+    }
+    if !shown(&token).await? {
+        return Err(Inconclusive("the canary's token was not believed, so a refusal shows nothing".to_owned()));
+    }
+    if shown(&prolonged(&token, &claims)).await? {
+        found.push("a token whose end was written anew is believed".to_owned());
+    }
+    if shown(&access).await? {
+        found.push("the cookie of a session is believed as a token".to_owned());
+    }
+    let begun = Instant::now();
+    person.deactivate(probe).await?;
+    let ended = ended_at(&browser, &path, &token).await?.map(|at| at.duration_since(begun));
+    if ended.is_none_or(|took| took > PROMISED) {
+        found.push(format!("still believed {} ms after its session was ended", begun.elapsed().as_millis()));
+    }
+    let took = ended.unwrap_or_default().as_millis();
+    Ok(Verdict::unless(
+        &found,
+        format!(
+            "a token of {lives_s} s; another kind and another end were refused, and itself {took} ms after its session ended"
+        ),
+    ))
+}
+
+/// The token of the canary's workspace, as soon as the membership is known.
+async fn exchanged(browser: &mut Browser) -> Result<String, Inconclusive> {
+    let path = format!("/-/console/{SLUG}/{}/token", Mode::Test);
+    let mut status = StatusCode::OK;
+    for wait_ms in TRIES_MS {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        let answer = browser.post(&path, &[]).await?;
+        if let Some(token) = answer.json()["access_token"].as_str() {
+            return Ok(token.to_owned());
+        }
+        status = answer.status;
+    }
+    Err(Inconclusive(format!("the canary's session was not exchanged: {}", status.as_u16())))
+}
+
+/// A route that tells a token that is believed from one that is refused, whether it takes tokens or not.
+fn guarded_path(probe: &Probe) -> Option<String> {
+    let is_guarded = |route: &&Route| {
+        let takes = [Guard::Session, Guard::Key, Guard::Jwt].iter().any(|guard| route.guards.contains(*guard));
+        takes && super::served::method(route) == Some(Method::GET)
+    };
+    let guarded: Vec<&Route> = probe.config.routes.iter().filter(is_guarded).collect();
+    let best = guarded.iter().find(|route| route.guards.contains(Guard::Jwt)).or(guarded.first())?;
+    Some(super::served::path(best))
+}
+
+fn smallest_role(probe: &Probe) -> &str {
+    let least = probe.config.roles.iter().min_by_key(|role| role.role.permissions.iter().count());
+    least.map_or("", |role| role.role.name.as_str())
+}
+
+/// What was refused says so; whatever else is answered, the token itself was believed.
+async fn is_believed(browser: &Browser, path: &str, token: &str) -> Result<bool, Inconclusive> {
+    let answer = browser.show(path, token).await?;
+    match answer.status {
+        StatusCode::TOO_MANY_REQUESTS => Err(Inconclusive("the check itself met a limit".to_owned())),
+        StatusCode::UNAUTHORIZED => Ok(answer.json()["code"] != "token_refused"),
+        _ => Ok(true),
+    }
+}
+
+async fn ended_at(browser: &Browser, path: &str, token: &str) -> Result<Option<Instant>, Inconclusive> {
+    let begun = Instant::now();
+    for after_ms in TRIES_MS {
+        tokio::time::sleep_until((begun + Duration::from_millis(after_ms)).into()).await;
+        if !is_believed(browser, path, token).await? {
+            return Ok(Some(Instant::now()));
+        }
+    }
+    Ok(None)
 }
 
 /// A thief presents a refresh token that its owner has used since.

@@ -31,6 +31,12 @@ async fn an_access_token_that_lives_long_or_is_anybodys_to_write_is_seen() {
 }
 
 #[tokio::test]
+async fn a_token_that_lives_long_is_anybodys_to_write_or_outlives_its_session_is_seen() {
+    let lies = [Lie::LongExchange, Lie::AnyToken, Lie::AnyKind, Lie::DeactivatedPerson];
+    lied_and_mended("first-party-tokens", &lies).await;
+}
+
+#[tokio::test]
 async fn a_stolen_token_that_opens_or_ends_nothing_is_seen() {
     lied_and_mended("token-reuse", &[Lie::ReusedToken, Lie::LivingTree]).await;
 }

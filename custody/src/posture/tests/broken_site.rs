@@ -71,7 +71,8 @@ async fn a_page_of_staff_that_anybody_may_read_is_seen() {
 
 #[tokio::test]
 async fn an_input_that_is_taken_or_refused_without_a_word_is_seen() {
-    lied_and_mended("clear-refusals", &[Lie::AnyInput, Lie::WordlessInput]).await;
+    let lies = [Lie::AnyInput, Lie::WordlessInput, Lie::AnyBody, Lie::WordlessBody];
+    lied_and_mended("clear-refusals", &lies).await;
 }
 
 #[tokio::test]
@@ -96,7 +97,7 @@ async fn an_id_that_is_given_twice_or_not_quoted_is_seen() {
 
 #[tokio::test]
 async fn an_answer_that_other_sites_may_read_is_seen() {
-    lied_and_mended("cross-origin", &[Lie::OpenCors]).await;
+    lied_and_mended("cross-origin", &[Lie::OpenCors, Lie::CookieCors]).await;
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ impl Site {
         match (asked.method, asked.path) {
             (&Method::POST, "/-/account/password") => self.change_password(asked, session).await,
             (&Method::POST, "/-/invitation") => self.join(asked, session.person).await,
+            (&Method::POST, path) if path.ends_with("/token") => self.exchange(asked, session),
             (_, path) if path.starts_with("/-/console/") => self.console(asked, session.person).await,
             _ => plain(StatusCode::OK, ""),
         }
@@ -133,12 +134,36 @@ impl Site {
         None
     }
 
+    /// A first-party token of a session.
+    fn exchange(&self, asked: &Asked<'_>, session: Session) -> Reply {
+        let (lives_s, now_s) = (if asked.lie == Lie::LongExchange { 3_600 } else { 300 }, self.ground.clock.now_s());
+        let claims = json!({ "sid": session.id, "sub": session.person, "rot": 0, "kind": "first-party", "iat": now_s, "exp": now_s + lives_s });
+        let named = format!("e30.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let token = json!({ "access_token": format!("{named}.{}", signature(&named)) });
+        plain(StatusCode::OK, &token.to_string())
+    }
+
+    /// A route that takes tokens, and believes each only while its session lives.
+    pub(super) async fn at_partner(&self, token: Option<&str>, lie: Lie) -> Reply {
+        let Some(token) = token else { return plain(StatusCode::UNAUTHORIZED, "{}") };
+        let is_kind = lie == Lie::AnyKind || claims_of(token).is_some_and(|claims| claims["kind"] == "first-party");
+        let session = read_access(token, lie).filter(|_| is_kind);
+        match session {
+            Some(session) if self.is_alive(session, lie).await => plain(StatusCode::OK, "{}"),
+            _ => plain(StatusCode::UNAUTHORIZED, r#"{"code":"token_refused"}"#),
+        }
+    }
+
     async fn lives(&self, asked: &Asked<'_>, session: Session) -> bool {
+        self.is_alive(session, asked.lie).await
+    }
+
+    async fn is_alive(&self, session: Session, lie: Lie) -> bool {
         let sql = "select s.ended_at is null, p.status = 'active' from control.sessions s join control.persons p using (person_id)
                    where s.id = $1";
         let row = self.database.query_opt(sql, &[&session.id]).await.unwrap();
         let is = |at: usize| row.as_ref().is_some_and(|row| row.get(at));
-        (is(0) && is(1)) || (row.is_some() && asked.lie == Lie::DeactivatedPerson)
+        (is(0) && is(1)) || (row.is_some() && lie == Lie::DeactivatedPerson)
     }
 
     async fn change_password(&self, asked: &Asked<'_>, session: Session) -> Reply {
@@ -237,9 +262,13 @@ fn read_access(token: &str, lie: Lie) -> Option<Session> {
     if tag != signature(named) && lie != Lie::AnyToken {
         return None;
     }
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(named.split('.').nth(1)?).ok()?).ok()?;
+    let claims = claims_of(token)?;
     let id = |name: &str| claims[name].as_str()?.parse().ok();
     Some(Session { id: id("sid")?, person: id("sub")?, rotation: claims["rot"].as_i64()? })
+}
+
+fn claims_of(token: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?).ok()
 }
 
 fn signature(named: &str) -> String {

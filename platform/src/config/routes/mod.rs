@@ -1,8 +1,11 @@
 //! `[[routes]]` and `[cron]`: what exists behind the gateway, and who may pass [AC-15, WEB-1, WEB-5].
 
+mod cors;
 mod read;
+mod schema;
 mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -15,7 +18,9 @@ use super::limits::TierId;
 use super::parse;
 use super::section::Section;
 
+pub use cors::Cors;
 pub(super) use read::Surroundings;
+pub use schema::{BodyFault, BodySchema};
 pub use words::{Csp, CspDirective, Guard, Guards, Kind};
 
 /// What a request may cost: more is a limit that nobody reads any more.
@@ -36,11 +41,13 @@ pub struct Route {
     pub csp: Csp,
     /// Sources beyond our own, by directive.
     pub csp_sources: Vec<(CspDirective, Vec<String>)>,
-    /// Origins of browsers that may call it from elsewhere.
-    pub cors: Vec<String>,
+    /// Whose pages may read its answers.
+    pub cors: Cors,
     /// Until the head of the app's answer.
     pub response_timeout: Duration,
     pub max_body_bytes: u64,
+    /// What a body must be, where one is looked at.
+    pub body_schema: Option<Arc<BodySchema>>,
     /// Every limit that applies.
     pub tiers: Vec<TierId>,
     /// What a request spends of each of them.
@@ -96,14 +103,15 @@ impl Routes {
         }
     }
 
+    /// Whether a laxer application could serve another route for it, which asks for what was not asked for here. One that
+    /// is wider was there when this one was written as its exception.
     fn is_ambiguous(&self, at: usize, path: &str, method: Method) -> bool {
-        let (found, lax) = (&self.routes[at], self.table.lax_reading(path));
-        let is_narrower = lax.iter().any(|(_, other)| {
-            !self.routes[*other].pattern.reads_like(&found.pattern)
-                && found.pattern.covers(&self.routes[*other].pattern)
-        });
-        let is_same = |other: &Route| other.guards == found.guards && other.permission == found.permission;
-        is_narrower && !lax.iter().any(|(methods, other)| methods.contains(method) && is_same(&self.routes[*other]))
+        let found = &self.routes[at];
+        self.table.may_be_read(path, |others| {
+            let mut others = others.iter().map(|(methods, other)| (methods, &self.routes[*other]));
+            let is_shut = !others.clone().any(|(methods, other)| methods.contains(method) && other.is_open_to(found));
+            is_shut && others.any(|(_, other)| !other.pattern.covers_laxly(&found.pattern))
+        })
     }
 
     /// In the order of the file.
@@ -131,6 +139,14 @@ impl Routes {
         // A clash was noted above, with its lines; this table is then never used.
         let table = Table::new(routes.iter().map(|route| (&route.pattern, route.methods))).unwrap_or_default();
         Self { routes, table }
+    }
+}
+
+impl Route {
+    /// Whether whoever passed `other` passes this one.
+    fn is_open_to(&self, other: &Self) -> bool {
+        let asks_no_more = self.permission.is_none() || self.permission == other.permission;
+        self.guards.is_public() || (other.guards.are_among(self.guards) && asks_no_more)
     }
 }
 

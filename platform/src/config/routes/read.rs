@@ -1,5 +1,6 @@
 //! One route as it was written: what is wrong with it, and what it means.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tenantry_core::permission::Permission;
@@ -7,7 +8,7 @@ use tenantry_core::route::{Method, Methods, Pattern};
 
 use uuid::Uuid;
 
-use super::{COST_MAX, Csp, CspDirective, Guard, Guards, Kind, Route};
+use super::{BodySchema, COST_MAX, Cors, Csp, CspDirective, Guard, Guards, Kind, Route};
 use crate::config::access::{Permissions, refuse_repeats};
 use crate::config::document::{At, Span};
 use crate::config::limits::{Limits, Per, Tier, TierId};
@@ -44,10 +45,11 @@ impl Route {
         let public_because = reader.public_because(guards);
         let kind = section.maybe_choice("kind").or_else(|| Some(usual_kind(pattern.as_ref()?, guards?)));
         let csp = section.choice("csp", Csp::Nonce);
-        let (csp_sources, cors) = (reader.csp_sources(), section.list("cors", parse::origin));
+        let (csp_sources, cors) = (reader.csp_sources(), Cors::read(section, &reader.name, guards));
         let timeout_ms = section.maybe_number("timeout_ms", 1..=TIMEOUT_MS_MAX);
         let max_body_bytes =
             section.maybe_number("max_body_bytes", 0..=BODY_BYTES_MAX).unwrap_or(around.max_body_bytes);
+        let body_schema = BodySchema::read(section, &reader.name).map(Arc::new);
         let tiers = reader.tiers(kind, guards, around.limits);
         let (cost, is_shadow) = (section.number("cost", 1, 1..=COST_MAX), section.flag("shadow", false));
         reader.refuse_cost(cost, &tiers, around.limits);
@@ -67,6 +69,7 @@ impl Route {
             cors,
             response_timeout,
             max_body_bytes,
+            body_schema,
             tiers,
             cost,
             is_shadow,
@@ -77,11 +80,11 @@ impl Route {
     }
 }
 
-/// Keys with a secret are the API's; `/assets/…` and files are assets; the rest are pages.
+/// What programs and scripts show a credential for is the API's; `/assets/…` and files are assets; the rest are pages.
 fn usual_kind(pattern: &Pattern, guards: Guards) -> Kind {
     let path = pattern.as_str();
-    let is_api =
-        path == "/api" || path.starts_with("/api/") || guards.contains(Guard::Key) || guards.contains(Guard::Cron);
+    let is_shown = [Guard::Key, Guard::Jwt, Guard::Cron].iter().any(|guard| guards.contains(*guard));
+    let is_api = path == "/api" || path.starts_with("/api/") || is_shown;
     let ending = path.rsplit_once('/').and_then(|(_, file)| file.rsplit_once('.')).map(|(_, ending)| ending);
     let is_asset = path.starts_with("/assets/")
         || path.starts_with("/static/")
@@ -124,11 +127,11 @@ impl Reader<'_, '_, '_> {
     }
 
     fn guards(&self) -> Option<Guards> {
-        let words = self.section.words("guard", &[], "\"session\", \"key\", \"cron\" or \"public\"");
+        let words = self.section.words("guard", &[], "\"session\", \"key\", \"jwt\", \"cron\" or \"public\"");
         refuse_repeats(self.section, &words);
         let known: Vec<Guard> = words.iter().filter_map(|word| self.section.choose("guard", word)).collect();
         if !self.section.has("guard") || self.section.is_empty_list("guard") {
-            let fix = "Add guard = \"session\", \"key\", \"cron\", a list of them, or \"public\" with public_because.";
+            let fix = "Add guard = \"session\", \"key\", \"jwt\", \"cron\", a list of them, or \"public\" with public_because.";
             self.section.reading.missing(&self.span, format!("{} has no guard", self.name), fix);
         }
         self.refuse_company(&known);
@@ -154,12 +157,12 @@ impl Reader<'_, '_, '_> {
     fn permission(&self, guards: Option<Guards>, permissions: &Permissions) -> Option<Permission> {
         let word = self.section.word("permission", None, "one word of [permissions]")?;
         let permission = permissions.resolve(self.section, &word)?;
-        if guards.is_some_and(|guards| !guards.contains(Guard::Session) && !guards.contains(Guard::Key)) {
+        if guards.is_some_and(|guards| !guards.show_permissions()) {
             let what = format!("{} asks for a permission that nobody can show there", self.name);
             self.section.reading.fault(
                 &self.section.span_of("permission"),
                 what,
-                "Permissions belong to sessions and keys: change the guard, or leave permission out.",
+                "Permissions belong to sessions, tokens and keys: change the guard, or leave permission out.",
             );
         }
         Some(permission)
@@ -222,13 +225,14 @@ impl Reader<'_, '_, '_> {
     /// A limit per key on a route without keys would never count.
     fn tier(&self, word: &At<&str>, guards: Option<Guards>, limits: &Limits) -> Option<TierId> {
         let id = limits.resolve(self.section, word)?;
-        let needed = match limits.tier(id).per {
-            Per::Key => Some(Guard::Key),
-            Per::User => Some(Guard::Session),
-            Per::Ip | Per::Tenant | Per::Route => None,
+        let needed: &[Guard] = match limits.tier(id).per {
+            Per::Key => &[Guard::Key],
+            Per::User => &[Guard::Session, Guard::Jwt],
+            Per::Ip | Per::Tenant | Per::Route => &[],
         };
-        if let (Some(needed), Some(guards)) = (needed, guards)
-            && !guards.contains(needed)
+        let comes = |guards: Guards| needed.is_empty() || needed.iter().any(|guard| guards.contains(*guard));
+        if let Some(usual) = needed.first()
+            && !guards.is_none_or(comes)
         {
             let what = format!(
                 "{} has the limit {:?} per {}, and nobody comes with one",
@@ -239,7 +243,7 @@ impl Reader<'_, '_, '_> {
             self.section.reading.fault(
                 &word.span,
                 what,
-                format!("Add the guard {:?}, or choose a tier per ip.", needed.word()),
+                format!("Add the guard {:?}, or choose a tier per ip.", usual.word()),
             );
         }
         Some(id)

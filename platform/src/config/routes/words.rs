@@ -12,6 +12,8 @@ pub enum Guard {
     Session,
     /// An API key of the tenant.
     Key,
+    /// A first-party token of a person of the tenant: five minutes, no cookie [KEY-6].
+    Jwt,
     /// Whoever knows the cron secret.
     Cron,
     /// Anybody, for a reason that is written beside it.
@@ -19,8 +21,13 @@ pub enum Guard {
 }
 
 impl Choice for Guard {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("session", Self::Session), ("key", Self::Key), ("cron", Self::Cron), ("public", Self::Public)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("session", Self::Session),
+        ("key", Self::Key),
+        ("jwt", Self::Jwt),
+        ("cron", Self::Cron),
+        ("public", Self::Public),
+    ];
 }
 
 impl Guard {
@@ -38,6 +45,21 @@ impl Guards {
     /// Whether this guard is among them.
     pub const fn contains(self, guard: Guard) -> bool {
         self.0 & (1 << guard as u8) != 0
+    }
+
+    /// Whether each of these is one of `others`.
+    pub const fn are_among(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
+    /// Whether one of them reads a cookie, which browsers send by themselves.
+    pub const fn take_a_cookie(self) -> bool {
+        self.contains(Guard::Session)
+    }
+
+    /// Whether one of them knows what its bearer may do.
+    pub const fn show_permissions(self) -> bool {
+        self.contains(Guard::Session) || self.contains(Guard::Key) || self.contains(Guard::Jwt)
     }
 
     /// Whether everybody passes.

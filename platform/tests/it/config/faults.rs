@@ -99,7 +99,7 @@ fn a_route_without_a_guard_stops_the_start() {
         &[(
             2,
             8,
-            "route \"/api/x\" has no guard. Add guard = \"session\", \"key\", \"cron\", a list of them, or \"public\" with public_because.",
+            "route \"/api/x\" has no guard. Add guard = \"session\", \"key\", \"jwt\", \"cron\", a list of them, or \"public\" with public_because.",
         )],
     );
     refused(
@@ -107,7 +107,7 @@ fn a_route_without_a_guard_stops_the_start() {
         &[(
             2,
             8,
-            "route \"/api/x\" has no guard. Add guard = \"session\", \"key\", \"cron\", a list of them, or \"public\" with public_because.",
+            "route \"/api/x\" has no guard. Add guard = \"session\", \"key\", \"jwt\", \"cron\", a list of them, or \"public\" with public_because.",
         )],
     );
     refused(
@@ -115,7 +115,7 @@ fn a_route_without_a_guard_stops_the_start() {
         &[(
             3,
             9,
-            "guard = \"sesion\" is not known. Did you mean session? Write \"session\" or \"key\" or \"cron\" or \"public\".",
+            "guard = \"sesion\" is not known. Did you mean session? Write \"session\" or \"key\" or \"jwt\" or \"cron\" or \"public\".",
         )],
     );
 }
@@ -220,7 +220,7 @@ fn permissions_that_nobody_declared_or_holds_are_refused() {
             (
                 14,
                 14,
-                "route \"/c\" asks for a permission that nobody can show there. Permissions belong to sessions and keys: change the guard, or leave permission out.",
+                "route \"/c\" asks for a permission that nobody can show there. Permissions belong to sessions, tokens and keys: change the guard, or leave permission out.",
             ),
         ],
     );
@@ -355,10 +355,22 @@ fn what_strangers_are_told_is_one_line_each_and_within_its_range() {
     }
 }
 
+/// A page that anybody may have written reads nothing on the word of a cookie [WEB-5, KEY-6].
+#[test]
+fn every_site_reads_only_where_no_guard_takes_a_cookie() {
+    let route = |guard: &str, cors: &str| format!("[[routes]]\npath = \"/a\"\nguard = {guard}\ncors = {cors}\n");
+    let cookie = "route \"/a\" takes a session, which is a cookie, and cors = \"*\" lets every site read. List the origins, or use the guards \"key\", \"jwt\", \"cron\" or \"public\" alone: they take no cookie.";
+    for guard in ["\"session\"", "[\"session\", \"key\"]"] {
+        refused(&route(guard, "\"*\""), &[(4, 8, cookie)]);
+    }
+    let others = "route \"/a\" lets pages of every origin read, so the others in cors say nothing. Leave the others out, or \"*\".";
+    refused(&route("\"key\"", "[\"*\", \"https://x.test\"]"), &[(4, 8, others)]);
+}
+
 #[test]
 fn paths_origins_and_sources_that_open_more_than_they_say_are_refused() {
     refused(
-        "[[routes]]\npath = \"/a/*/b\"\nguard = \"key\"\n[[routes]]\npath = \"/b\"\nguard = \"session\"\nmethods = [\"get\"]\ncors = [\"*\"]\ncsp_sources = { script-src = [\"'unsafe-inline'\"], default-src = [\"'self'\"] }\n",
+        "[[routes]]\npath = \"/a/*/b\"\nguard = \"key\"\n[[routes]]\npath = \"/b\"\nguard = \"session\"\nmethods = [\"get\"]\ncors = [\"https://x.test/\"]\ncsp_sources = { script-src = [\"'unsafe-inline'\"], default-src = [\"'self'\"] }\n",
         &[
             (2, 8, "path is malformed. * stands alone after the last slash, as in /assets/*."),
             (
@@ -369,7 +381,7 @@ fn paths_origins_and_sources_that_open_more_than_they_say_are_refused() {
             (
                 8,
                 9,
-                "cors is malformed. Write an origin as browsers send it: https://app.example.com, without a path; * would let every site in.",
+                "cors is malformed. Write an origin as browsers send it: https://app.example.com, without a path, or * alone for every site.",
             ),
             (
                 9,

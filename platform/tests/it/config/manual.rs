@@ -6,6 +6,9 @@ use tenantry_platform::config::{Config, ConfiguredRole, Csp, Guard, Upstream, se
 
 use super::{MANUAL, parse};
 
+/// As the tests of this crate see it: files that it names begin there.
+const MANUAL_FILE: &str = "../tenantry.default.toml";
+
 /// A setting as the manual describes it.
 #[derive(Debug)]
 struct Described {
@@ -96,7 +99,7 @@ fn toml(value: &str) -> toml::Value {
 
 #[test]
 fn the_manual_uncommented_means_the_defaults() {
-    let manual = Config::parse("tenantry.default.toml", &uncommented()).unwrap_or_else(|faults| panic!("{faults}"));
+    let manual = Config::parse(MANUAL_FILE, &uncommented()).unwrap_or_else(|faults| panic!("{faults}"));
     let default = parse("").unwrap();
     let built_in = default.limits.iter().len();
     assert!(manual.limits.iter().take(built_in).eq(default.limits.iter()), "the built-in tiers");
@@ -134,7 +137,7 @@ fn roles(config: &Config) -> Vec<(String, String, bool)> {
 
 #[test]
 fn a_route_of_the_manual_means_what_it_says() {
-    let config = Config::parse("tenantry.default.toml", &uncommented()).unwrap();
+    let config = Config::parse(MANUAL_FILE, &uncommented()).unwrap();
     let route = config.routes.route(0);
     assert!(route.guards.contains(Guard::Session) && route.guards.contains(Guard::Key) && !route.guards.is_public());
     assert_eq!(

@@ -4,6 +4,7 @@
 mod faults;
 mod manual;
 mod meaning;
+mod schemas;
 mod secrets;
 
 use tenantry_platform::config::{Config, Dev, Faults};
