@@ -9,7 +9,7 @@ use tenantry_core::host::HostNames;
 use tenantry_core::path::CleanPath;
 use tenantry_custody::Custody;
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{Found, Holds, RouteTable, Upgrades};
+use tenantry_edge::gateway::{Dial, Found, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
 use tenantry_identity::Identity;
 use tenantry_platform::config::{Config, Guard};
@@ -36,6 +36,8 @@ pub struct App {
     pub custody: Custody,
     /// How much of what.
     pub limiter: Limiter,
+    /// The way to the app.
+    pub dial: Dial,
     /// The app's routes.
     pub table: RouteTable,
     /// Tenantry's own routes.

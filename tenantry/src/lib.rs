@@ -7,6 +7,7 @@ pub mod cli;
 mod console;
 pub mod demo;
 pub mod dev;
+mod handover;
 pub mod identity_token;
 pub mod openapi;
 mod operations;

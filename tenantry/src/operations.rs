@@ -24,16 +24,20 @@ const METRICS: &str = "/metrics";
 /// A scraper, a prober and a few people: more is no use of it.
 const CONNECTIONS_MOST: u32 = 256;
 
-/// The listener's settings: those of the public one, on one thread, for few.
+/// The listener's settings: those of the public one, on one thread, for few. `given` is what a predecessor listens on.
 ///
 /// # Errors
 /// Something listens there already, or the address is not this machine's.
-pub(crate) fn listen(like: &Listen, address: SocketAddr) -> Result<Listen, Fault> {
+pub(crate) fn listen(like: &Listen, address: SocketAddr, given: &[TcpListener]) -> Result<Listen, Fault> {
     // The gateway shares its ports with other processes of the same user, which must not happen here unseen.
-    drop(TcpListener::bind(address).map_err(|fault| {
-        format!("[operations] listen = \"{address}\" cannot be listened on: {fault}. Write another address, or end what listens there.")
-    })?);
-    Ok(Listen { address, threads: Some(1), max_connections: CONNECTIONS_MOST, ..like.clone() })
+    if given.is_empty() {
+        drop(TcpListener::bind(address).map_err(|fault| {
+            format!("[operations] listen = \"{address}\" cannot be listened on: {fault}. Write another address, or end what listens there.")
+        })?);
+    }
+    // Whoever scrapes comes without a load balancer.
+    let proxy_protocol = false;
+    Ok(Listen { address, threads: Some(1), max_connections: CONNECTIONS_MOST, proxy_protocol, ..like.clone() })
 }
 
 /// The metrics, if that is what was asked for.

@@ -106,7 +106,7 @@ impl Thread {
         Rc::new(Self {
             app: Arc::clone(app),
             routers: routers.clone(),
-            pool: Pool::new(app.config.upstream.clone(), &app.ground.metrics),
+            pool: Pool::new(app.dial.clone(), &app.ground.metrics),
         })
     }
 
@@ -189,7 +189,7 @@ impl Thread {
         }
         let (request, LetIn { passage, holder, consumed }) = match &route.route.body_schema {
             Some(schema) => self.look_at_body(visit, route, schema, request, let_in).await?,
-            None => (request.map(Inbound::from), let_in),
+            None => (Inbound::of(request), let_in),
         };
         let identity =
             app.tokens.header(&app.ground, visit.principal.as_ref(), visit.tenant().as_ref(), visit.mode())?;

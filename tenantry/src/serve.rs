@@ -1,6 +1,6 @@
 //! `tenantry serve`: the gateway's threads and the runtime behind them, from start to drain.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use tenantry_core::host::HostNames;
 use tenantry_custody::posture::{Probe, Sites};
 use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
-use tenantry_edge::gateway::{self, Gateway, Holds, RouteTable, Upgrades};
+use tenantry_edge::gateway::{self, Dial, Gateway, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::{Limiter, StoreTerms};
 use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
@@ -39,6 +39,7 @@ use crate::Fault;
 use crate::app::{App, DevTools};
 use crate::background::Background;
 use crate::cli::{self, Outcome};
+use crate::handover;
 use crate::identity_token::IdentityTokens;
 use crate::operations;
 use crate::request::{Counts, Door, Seat, Served, Turns};
@@ -58,6 +59,8 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 const DECOYS_EVERY: Duration = Duration::from_secs(3600);
 /// A start that has no lease on trusting its caches by then has no connection for the change feed.
 const FIRST_LEASE_WITHIN: Duration = Duration::from_secs(10);
+/// How often files of certificates are looked at: whoever renews them need not know of us.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long the end waits for work under way, and then for what was noted and is not written yet.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
@@ -80,13 +83,14 @@ pub struct Parts {
     pub dev: Option<DevTools>,
 }
 
-/// Runs until SIGINT or SIGTERM.
+/// Runs until SIGINT or SIGTERM, or until a successor serves. SIGHUP reads certificates anew, SIGUSR2 hands over.
 pub fn run(path: &Path) -> Outcome {
     let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
     let _logging = log::install(config.log, Style::Json, Clock::system())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = stop_signal()?;
+        let mut signals = Signals::listen()?;
+        let (listeners, predecessor) = handover::inherited()?;
         let sealer = vault::root::sealer(&secrets).await?;
         let config = Arc::new(config);
         let ground = cli::ground(secrets.logins.serving.clone(), &config, sealer)?;
@@ -100,9 +104,13 @@ pub fn run(path: &Path) -> Outcome {
             program: cli::program(),
             dev: None,
         };
-        let server = start(config, ground, parts).await?;
+        let server = take_over(config, ground, parts, listeners).await?;
         tracing::info!(address = %server.address(), "serving");
-        stop.wait().await;
+        handover::notify("READY=1");
+        if let Some(predecessor) = predecessor {
+            predecessor.tell_ready()?;
+        }
+        signals.attend(&server).await;
         server.stop().await;
         Ok::<(), Fault>(())
     })?;
@@ -131,6 +139,16 @@ impl Server {
     /// Where those who run it watch, if anywhere.
     pub fn operations_address(&self) -> Option<SocketAddr> {
         self.operations.as_ref().map(Gateway::address)
+    }
+
+    /// Every listener, for a process that takes over.
+    fn listeners(&self) -> std::io::Result<Vec<TcpListener>> {
+        let all = self.gateways().flat_map(|gateway| gateway.listeners());
+        all.map(TcpListener::try_clone).collect()
+    }
+
+    fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+        std::iter::once(&self.gateway).chain(&self.operations)
     }
 
     /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
@@ -205,6 +223,16 @@ async fn asked_again() {
 /// Starts everything: refuses another schema, powerful logins, numbers of another cluster and a foreign root key before
 /// the first request.
 pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<Server, Fault> {
+    take_over(config, ground, parts, Vec::new()).await
+}
+
+/// Starts everything on the listeners of another process.
+async fn take_over(
+    config: Arc<Config>,
+    ground: Ground,
+    parts: Parts,
+    listeners: Vec<TcpListener>,
+) -> Result<Server, Fault> {
     ground.db.refuse_other_schema().await?;
     ground.db.refuse_power().await?;
     numbers::refuse_foreign(&ground).await?;
@@ -223,16 +251,33 @@ pub async fn start(config: Arc<Config>, ground: Ground, parts: Parts) -> Result<
         );
     }
     let served = Arc::new(ArcSwap::from_pointee(Served::new(&app)));
-    let operations = config.operations.listen.map(|address| operations::listen(&config.listen, address)).transpose()?;
-    let operations = operations.map(|listen| open(&listen, &ground, &served, Door::Operations)).transpose()?;
-    let gateway = open(&config.listen, &ground, &served, Door::Public)?;
+    let (given, theirs): (Vec<_>, Vec<_>) = listeners.into_iter().partition(|listener| is_public(listener, &config.listen));
+    let operations = match config.operations.listen {
+        Some(address) => {
+            let listen = operations::listen(&config.listen, address, &theirs)?;
+            Some(open(&listen, theirs, &ground, &served, Door::Operations)?)
+        }
+        None => None,
+    };
+    let gateway = open(&config.listen, given, &ground, &served, Door::Public)?;
     Ok(Server { app, served, parts, gateway, operations, background })
 }
 
+/// Whether what was handed over is for everybody, or for those who run this.
+fn is_public(listener: &TcpListener, listen: &Listen) -> bool {
+    listener.local_addr().is_ok_and(|address| address == listen.address)
+}
+
 /// Opens a listener with its threads.
-fn open(listen: &Listen, ground: &Ground, served: &Arc<ArcSwap<Served>>, door: Door) -> std::io::Result<Gateway> {
+fn open(
+    listen: &Listen,
+    given: Vec<TcpListener>,
+    ground: &Ground,
+    served: &Arc<ArcSwap<Served>>,
+    door: Door,
+) -> std::io::Result<Gateway> {
     let served = Arc::clone(served);
-    gateway::start(listen, &ground.clock, &ground.entropy, &ground.metrics, move || {
+    gateway::start(listen, given, &ground.clock, &ground.entropy, &ground.metrics, move || {
         let seat = Rc::new(Seat::new(&served));
         // In a box: the server keeps room for the future with every connection, also with one that is idle.
         move |request, peer| Box::pin(seat.thread().live(request, peer, door))
@@ -283,6 +328,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         identity,
         custody,
         limiter: limiter(config, ground, parts)?.with_plans(&config.plans),
+        dial: Dial::new(&config.upstream)?,
         table: RouteTable::new(config, &ground.metrics)?,
         counts: Counts::new(&ground.metrics, &own, &config.limits),
         own,
@@ -465,6 +511,55 @@ async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
     Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into())
 }
 
+/// Everything that `tenantry serve` is told by signals, listened to from the start.
+struct Signals {
+    stop: Stop,
+    reload: Signal,
+    hand_over: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let (reload, hand_over) = (signal(SignalKind::hangup())?, signal(SignalKind::user_defined2())?);
+        Ok(Self { stop: stop_signal()?, reload, hand_over })
+    }
+
+    /// Waits for the end, and does until then what it is told.
+    async fn attend(&mut self, server: &Server) {
+        let certificates: Vec<_> = server.gateways().filter_map(Gateway::certificates).collect();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = self.stop.asked() => return handover::notify("STOPPING=1"),
+                Some(()) = self.reload.recv() => certificates.iter().for_each(|certificates| certificates.reload()),
+                Some(()) = self.hand_over.recv() => tokio::select! {
+                    is_taken_over = hand_over(server) => if is_taken_over { return },
+                    // A successor that nobody waits for ends by itself.
+                    () = self.stop.asked() => return handover::notify("STOPPING=1"),
+                },
+                _ = look.tick() => certificates.iter().for_each(|certificates| certificates.look()),
+            }
+        }
+    }
+}
+
+/// Starts a successor. Whether it serves now.
+async fn hand_over(server: &Server) -> bool {
+    let handed = async { handover::hand_over(&server.listeners()?).await };
+    match handed.await {
+        Ok(successor) => {
+            let pid = successor.id().unwrap_or_default();
+            tracing::info!(pid, "a new process serves; this one ends what it has in flight");
+            handover::notify(&format!("MAINPID={pid}"));
+            true
+        }
+        Err(fault) => {
+            tracing::error!(%fault, "nothing was handed over, and this process serves on");
+            false
+        }
+    }
+}
+
 /// SIGINT and SIGTERM, listened to from the start.
 #[derive(Debug)]
 pub struct Stop(Signal, Signal);
@@ -477,6 +572,10 @@ pub fn stop_signal() -> std::io::Result<Stop> {
 impl Stop {
     /// Waits for either.
     pub async fn wait(mut self) {
+        self.asked().await;
+    }
+
+    async fn asked(&mut self) {
         tokio::select! {
             _ = self.0.recv() => {}
             _ = self.1.recv() => {}

@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 
+use super::http2::Pace;
 use super::relay::Relay;
 use super::tunnel::{AtEnd, Tunnel};
 use super::turn::TurnEnd;
@@ -21,6 +22,8 @@ pub struct Body {
     _turn: Option<TurnEnd>,
     /// What the connection becomes after this answer.
     tunnel: Option<Box<Tunnel>>,
+    /// Over HTTP/2: told when a piece is given to the client.
+    pace: Option<Pace>,
 }
 
 #[derive(Default)]
@@ -44,6 +47,12 @@ impl Body {
         self
     }
 
+    /// Tells `pace` what the client is given.
+    pub(super) fn paced(mut self, pace: Pace) -> Self {
+        self.pace = Some(pace);
+        self
+    }
+
     /// The empty body of an answer that switches protocols.
     pub(super) fn switching(tunnel: Tunnel) -> Self {
         Self { tunnel: Some(Box::new(tunnel)), ..Self::default() }
@@ -63,6 +72,20 @@ impl Body {
 
     fn of(content: Content) -> Self {
         Self { content, ..Self::default() }
+    }
+}
+
+impl Content {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match self {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(_) => match std::mem::take(self) {
+                Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                _ => Poll::Ready(None),
+            },
+            Self::Page(page) => Pin::new(page).poll_frame(cx).map_err(Into::into),
+            Self::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+        }
     }
 }
 
@@ -107,15 +130,14 @@ impl http_body::Body for Body {
     type Error = BrokenOff;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        match &mut self.get_mut().content {
-            Content::Empty => Poll::Ready(None),
-            content @ Content::Whole(_) => match std::mem::take(content) {
-                Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                _ => Poll::Ready(None),
-            },
-            Content::Page(page) => Pin::new(page).poll_frame(cx).map_err(Into::into),
-            Content::Relay(relay) => Pin::new(&mut **relay).poll_frame(cx),
+        let this = self.get_mut();
+        let Some(pace) = &this.pace else { return this.content.poll_frame(cx) };
+        pace.ask();
+        let frame = this.content.poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            pace.give();
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

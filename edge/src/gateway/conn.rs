@@ -5,28 +5,37 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
+use http::header::HOST;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tenantry_core::clock::Clock;
+use tenantry_core::host::Host;
 use tenantry_core::ids::uuid7;
 use tenantry_core::random::Entropy;
 use tenantry_platform::metrics::Metrics;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::body::Body;
+use super::entry::{Entered, Entry};
 use super::gate::Gate;
-use super::refusal::refusal;
+use super::http2;
+use super::refusal::{self, Refused, refusal};
 use super::tunnel::Tunnel;
 use super::turn::{TurnEnd, Turns};
 use super::wire::{Patience, Wire};
 
 /// The server reads and writes in pieces up to this size: what a stream may hold in memory, twice.
 const BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// The first request of a connection that was made just before the end: the client has its word still to say.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 
 /// Who is on the other side of a socket. The client itself may be further away, behind a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +46,7 @@ pub struct Peer {
 /// What all connections of a thread share.
 pub(super) struct Terms {
     pub(super) http: http1::Builder,
+    pub(super) entry: Entry,
     pub(super) patience: Patience,
     pub(super) head_bytes_max: usize,
     pub(super) clock: Clock,
@@ -54,29 +64,54 @@ pub(super) fn server() -> http1::Builder {
 
 /// Serves a connection until it ends, or until `stop` is set and the request in flight is answered.
 pub(super) async fn serve<H, F>(
-    stream: TcpStream,
+    socket: TcpStream,
     peer: Peer,
     handler: H,
     terms: Rc<Terms>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) where
-    H: Fn(Request<Incoming>, Peer) -> F,
+    H: Fn(Request<Incoming>, Peer) -> F + 'static,
     F: Future<Output = Response<Body>> + 'static,
 {
     let _open = Open::new(&terms);
+    if terms.entry.is_open() {
+        return speak(Entered::plain(socket, peer), handler, terms, stop).await;
+    }
+    // In boxes: a connection that needs none of it keeps no room for it.
+    match Box::pin(terms.entry.pass(socket, peer.address, terms.patience.head)).await {
+        Ok(entered) if entered.is_http2 => Box::pin(http2::serve(entered, handler, terms, stop)).await,
+        Ok(entered) => speak(entered, handler, terms, stop).await,
+        Err(fault) => tracing::debug!(%fault, peer = %peer.address, "connection ended before it spoke HTTP"),
+    }
+}
+
+/// HTTP/1.
+async fn speak<H, F>(entered: Entered, handler: H, terms: Rc<Terms>, mut stop: watch::Receiver<bool>)
+where
+    H: Fn(Request<Incoming>, Peer) -> F,
+    F: Future<Output = Response<Body>> + 'static,
+{
+    let Entered { stream, peer, server_name, .. } = entered;
     let turns = Rc::new(Turns::default());
     let wire = Wire::new(stream, Gate::new(terms.head_bytes_max), Rc::clone(&turns), terms.patience);
     let switched = Cell::new(None);
     let service = service_fn(|request| {
-        let (answer, switched) = (handler(request, peer), &switched);
+        let refused = is_misdirected(&request, server_name.as_deref()).then(|| refuse(Refused::Misdirected, &terms));
+        let (answer, switched) = (refused.map_or_else(|| Err(handler(request, peer)), Ok), &switched);
         let turn = TurnEnd(Rc::clone(&turns));
-        async move { Ok::<_, Infallible>(answer.await.map(|body| part(body, turn, switched))) }
+        async move {
+            let answer = match answer {
+                Ok(refused) => refused,
+                Err(answer) => answer.await,
+            };
+            Ok::<_, Infallible>(answer.map(|body| part(body, turn, switched)))
+        }
     });
     let mut connection = terms.http.serve_connection(TokioIo::new(wire), service);
     let outcome = tokio::select! {
         biased;
         outcome = &mut connection => outcome,
-        _ = stop.wait_for(|stop| *stop) => {
+        _ = first_then_stop(&turns, &mut stop) => {
             Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }
@@ -107,6 +142,33 @@ impl Drop for Open {
     }
 }
 
+/// Waits for the end, and then for the first request where none has come yet.
+async fn first_then_stop(turns: &Turns, stop: &mut watch::Receiver<bool>) {
+    // An error says that the thread is gone.
+    drop(stop.wait_for(|stop| *stop).await);
+    drop(timeout(FIRST_WORD, turns.first()).await);
+}
+
+/// Whether the request is for another host than the one that the TLS handshake was for.
+pub(super) fn is_misdirected<B>(request: &Request<B>, server_name: Option<&str>) -> bool {
+    let Some(server_name) = server_name else { return false };
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let sent = authority.or_else(|| request.headers().get(HOST).map(|host| host.as_bytes())).unwrap_or_default();
+    Host::parse(sent).map_or(true, |host| !host.name.eq_ignore_ascii_case(server_name))
+}
+
+/// Answers in the place of the handler, and says so in the log.
+pub(super) fn refuse(refused: Refused, terms: &Terms) -> Response<Body> {
+    terms.metrics.unread.of(refused.word()).add_one();
+    let id = name(terms);
+    tracing::info!(request_id = id, status = refused.status().as_u16(), reason = %refused, "request refused before it was read");
+    refusal::answer(refused, &id)
+}
+
+fn name(terms: &Terms) -> String {
+    uuid7(&terms.clock, &terms.entropy).hyphenated().to_string()
+}
+
 /// What follows an answer that switches protocols. Its turn has no end: no request comes after it.
 type Switched = Cell<Option<(Box<Tunnel>, TurnEnd)>>;
 
@@ -124,7 +186,7 @@ async fn say_farewell(wire: Wire, outcome: hyper::Result<()>, terms: &Terms) {
     match (wire.owed_refusal(), outcome) {
         (Some(refused), _) => {
             terms.metrics.unread.of(refused.word()).add_one();
-            let id = uuid7(&terms.clock, &terms.entropy).hyphenated().to_string();
+            let id = name(terms);
             tracing::info!(request_id = id, status = refused.status().as_u16(), reason = %refused, "request refused before it was read");
             wire.close(&refusal(refused, &id)).await;
         }

@@ -87,6 +87,41 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
+/// Fields that decide how a message is read, routed or believed: too late behind its body (RFC 9110, section 6.5.1).
+fn is_too_late(name: &str) -> bool {
+    const FAMILIES: [&str; 8] =
+        ["content-", "if-", "access-control-", "cross-origin-", "sec-", "strict-", "x-frame-", "x-content-"];
+    let is_one = matches!(
+        name,
+        "host"
+            | "authorization"
+            | "cookie"
+            | "set-cookie"
+            | "cache-control"
+            | "age"
+            | "expires"
+            | "date"
+            | "vary"
+            | "etag"
+            | "location"
+            | "origin"
+            | "range"
+            | "referrer-policy"
+            | "permissions-policy"
+            | "retry-after"
+            | "www-authenticate"
+    );
+    is_one || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+fn is_no_trailer_of_clients(name: &str) -> bool {
+    is_not_the_clients(name) || is_too_late(name)
+}
+
+fn is_no_trailer_of_apps(name: &str) -> bool {
+    is_not_the_apps(name) || is_too_late(name)
+}
+
 /// Conditions under which an app answers "as before". Those that guard a change are not among them.
 const CONDITIONS: [HeaderName; 3] = [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_RANGE];
 
@@ -166,6 +201,34 @@ pub fn strip_answer(headers: &mut HeaderMap) {
     remove_named_in_connection(headers);
     remove_names(headers, is_not_the_apps);
     remove_foreign_cookies(headers);
+}
+
+/// The trailers that a client announces and may say: for the request's `Trailer`, once everything of one connection
+/// is removed.
+pub fn announced_by_client(headers: &HeaderMap) -> Option<HeaderValue> {
+    announced(headers, is_no_trailer_of_clients)
+}
+
+/// The same of an app.
+pub fn announced_by_app(headers: &HeaderMap) -> Option<HeaderValue> {
+    announced(headers, is_no_trailer_of_apps)
+}
+
+/// Removes from a request's trailers what the app must not believe.
+pub fn strip_request_trailers(trailers: &mut HeaderMap) {
+    remove_names(trailers, is_no_trailer_of_clients);
+}
+
+/// Removes from an answer's trailers what an app may not say to a browser.
+pub fn strip_answer_trailers(trailers: &mut HeaderMap) {
+    remove_names(trailers, is_no_trailer_of_apps);
+}
+
+fn announced(headers: &HeaderMap, is_unwanted: fn(&str) -> bool) -> Option<HeaderValue> {
+    let names = headers.get_all(header::TRAILER).iter().flat_map(names_in);
+    let kept: Vec<String> = names.map(|name| name.as_str().to_owned()).filter(|name| !is_unwanted(name)).collect();
+    // Names joined by commas are a value.
+    HeaderValue::try_from(kept.join(", ")).ok().filter(|names| !names.is_empty())
 }
 
 /// A guarded answer is for one person: no cache may keep it unless the app said otherwise.

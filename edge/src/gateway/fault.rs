@@ -31,6 +31,8 @@ pub(super) enum Fault {
     TooLarge(u64),
     #[error("the client's body broke off: {0}")]
     Client(hyper::Error),
+    #[error("the client's body did not arrive in time")]
+    SlowClient,
 }
 
 impl Fault {
@@ -50,7 +52,7 @@ impl Fault {
             Self::HeadTimedOut => UpstreamFault::Timeout,
             Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => UpstreamFault::Broken,
             Self::Busy => UpstreamFault::Busy,
-            Self::TooLarge(_) | Self::Client(_) => UpstreamFault::Client,
+            Self::TooLarge(_) | Self::Client(_) | Self::SlowClient => UpstreamFault::Client,
         }
     }
 
@@ -73,6 +75,7 @@ impl Fault {
                 || Problem::new(Kind::Malformed, "The body ended before its announced length."),
                 Refused::problem,
             ),
+            Self::SlowClient => Refused::SlowBody.problem(),
             Self::Unreachable(_) | Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => {
                 Problem::new(
                     Kind::Upstream,

@@ -124,8 +124,10 @@ fn outgoing(
 ) -> Result<(Request<()>, Inbound), Problem> {
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
+    let trailers = contract::announced_by_client(&headers);
     contract::strip_request(&mut headers, &luggage.consumed);
     cors::forget_cookies(&passage.route().route.cors, &mut headers);
+    headers.extend(trailers.map(|names| (header::TRAILER, names)));
     contract::describe_way(&mut headers, luggage.way).map_err(Problem::internal)?;
     headers.insert(IDENTITY, luggage.identity.clone());
     headers.insert(REQUEST_ID, luggage.request_id.clone());
@@ -157,8 +159,10 @@ fn origin_form(uri: Uri) -> Uri {
 fn finish(passage: &Passage<'_>, answer: &mut Response<Body>, luggage: &Luggage<'_>, policy: Option<&HeaderValue>) {
     let (route, status) = (passage.route(), answer.status());
     let headers = answer.headers_mut();
+    let trailers = contract::announced_by_app(headers);
     contract::strip_answer(headers);
     cors::forget_cookies(&route.route.cors, headers);
+    headers.extend(trailers.map(|names| (header::TRAILER, names)));
     if passage.is_guarded() {
         contract::keep_private(headers);
     }

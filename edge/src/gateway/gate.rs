@@ -130,15 +130,31 @@ impl Body {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// What holds for any bytes, cut anywhere: for `fuzz/`, and for the tests here.
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod property {
+    use super::{Gate, Phase, Refused};
 
-    use super::*;
+    const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+    /// Only a prefix passes, what has passed passes again, and where nothing is refused it does not matter how the
+    /// bytes were cut.
+    ///
+    /// # Panics
+    /// It does not hold.
+    pub fn holds(bytes: &[u8], cut: usize) {
+        let (before, after) = bytes.split_at(cut.min(bytes.len()));
+        let (whole, refused) = let_through(&[bytes]);
+        let (pieces, refused_in_pieces) = let_through(&[before, after]);
+        assert!(bytes.starts_with(&whole) && bytes.starts_with(&pieces), "something else passes than what came");
+        assert_eq!(refused.is_some(), refused_in_pieces.is_some(), "a cut decides");
+        assert!(refused.is_some() || whole == pieces, "a cut decides what passes");
+        assert_eq!(let_through(&[&pieces]).1, None, "what has passed is refused");
+    }
 
     /// What reaches the server when the bytes come in these pieces and every request is answered at once.
-    fn let_through(pieces: &[&[u8]]) -> (Vec<u8>, Option<Refused>) {
-        let (mut gate, mut held, mut passed) = (Gate::new(32 * 1024), Vec::new(), Vec::new());
+    pub(super) fn let_through(pieces: &[&[u8]]) -> (Vec<u8>, Option<Refused>) {
+        let (mut gate, mut held, mut passed) = (Gate::new(HEAD_BYTES_MAX), Vec::new(), Vec::new());
         for piece in pieces {
             held.extend_from_slice(piece);
             loop {
@@ -156,6 +172,14 @@ mod tests {
         };
         (passed, refused)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::property::{holds, let_through};
+    use super::*;
 
     fn message() -> impl Strategy<Value = &'static str> {
         prop::sample::select(vec![
@@ -201,6 +225,15 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), places in prop::collection::vec(any::<prop::sample::Index>(), 0..8)) {
             let_through(&cut(&bytes, &places));
+        }
+
+        #[test]
+        fn a_cut_decides_nothing(
+            pieces in prop::collection::vec(prop_oneof![message().prop_map(str::to_owned), "[ -~\r\n\t]{0,12}"], 0..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let bytes = pieces.concat().into_bytes();
+            holds(&bytes, cut.index(bytes.len() + 1));
         }
     }
 

@@ -16,6 +16,7 @@ use tenantry_platform::config::{BodyFault, BodySchema};
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::fault::Fault;
+use super::inbound::{Broken, Coming};
 
 /// Bytes held at a time, of all requests together: as much as a few hundred usual ones.
 const HELD_MOST: u64 = 64 * 1024 * 1024;
@@ -37,7 +38,7 @@ pub enum Inbound {
     /// There is none.
     Nothing,
     /// As the client sends it.
-    Coming(Incoming),
+    Coming(Coming),
     /// Already here.
     Held(Held),
 }
@@ -65,7 +66,8 @@ impl Holds {
     /// 415 for what is not JSON by its own word, 413 beyond `most`, 422 where a body is missing, 503 while as much as may
     /// be held is held already, and what became of a body that broke off.
     pub async fn take_in(&self, request: Request<Incoming>, most: u64) -> Result<(Request<()>, Option<Held>), Problem> {
-        let (head, mut body) = request.into_parts();
+        let (head, body) = request.into_parts();
+        let mut body = Coming::new(body, &head.extensions);
         if body.is_end_stream() {
             refuse_nothing(&head.method)?;
             return Ok((Request::from_parts(head, ()), None));
@@ -77,7 +79,7 @@ impl Holds {
             return Err(too_large());
         }
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|fault| Fault::Client(fault).into_problem())?;
+            let frame = frame.map_err(|broken| Fault::from(broken).into_problem())?;
             let Ok(data) = frame.into_data() else { continue };
             if (held.len() + data.len()) as u64 > most {
                 return Err(too_large());
@@ -159,17 +161,20 @@ fn is_json(content_type: &str) -> bool {
     is_json && parts.all(is_utf8)
 }
 
-impl From<Incoming> for Inbound {
-    fn from(body: Incoming) -> Self {
-        Self::Coming(body)
+impl Inbound {
+    /// A request whose body comes.
+    pub fn of(request: Request<Incoming>) -> Request<Self> {
+        let (head, body) = request.into_parts();
+        let body = Self::Coming(Coming::new(body, &head.extensions));
+        Request::from_parts(head, body)
     }
 }
 
 impl Body for Inbound {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             Self::Nothing => Poll::Ready(None),
             Self::Coming(body) => Pin::new(body).poll_frame(cx),

@@ -1,20 +1,24 @@
 //! The gateway's threads: each has its own listener, its own runtime and its own handler, and shares nothing
 //! on the way of a request.
 
-use std::future::Future;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
 use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
-use tenantry_platform::config::Listen;
+use tenantry_platform::config::{Listen, Tls};
 use tenantry_platform::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
@@ -23,7 +27,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::body::Body;
+use super::certificates::Certificates;
 use super::conn::{Peer, Terms, serve, server};
+use super::entry::Entry;
 use super::refusal::{Refused, refusal};
 use super::wire::Patience;
 
@@ -44,6 +50,9 @@ const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(2);
 /// The threads that serve.
 pub struct Gateway {
     address: SocketAddr,
+    certificates: Option<Arc<Certificates>>,
+    /// Each listener once more, for a process that takes over.
+    doors: Vec<std::net::TcpListener>,
     stop: watch::Sender<bool>,
     threads: Vec<Thread>,
 }
@@ -54,12 +63,14 @@ struct Thread {
 }
 
 /// Opens the listeners and starts the threads. `make` is called once on each thread, for the handler of all
-/// requests there; what the handler returns need not leave its thread.
+/// requests there; what the handler returns need not leave its thread. `given` are listeners that another process
+/// hands over, with whoever waits in their queues.
 ///
 /// # Errors
-/// The address cannot be listened on, or a thread cannot be started.
+/// The address cannot be listened on, a certificate cannot be used, or a thread cannot be started.
 pub fn start<M, H, F>(
     listen: &Listen,
+    given: Vec<std::net::TcpListener>,
     clock: &Clock,
     entropy: &Entropy,
     metrics: &Metrics,
@@ -72,18 +83,19 @@ where
 {
     let (stop, _) = watch::channel(false);
     let count = threads(listen);
-    let first = bind(listen.address)?;
-    let mut gateway = Gateway { address: first.local_addr()?, stop, threads: Vec::with_capacity(count) };
-    let mut first = Some(first);
-    for number in 0..count {
-        let listener = first.take().map_or_else(|| bind(gateway.address), Ok)?;
+    let certificates = certificates(listen)?;
+    let tls = certificates.as_ref().map(Certificates::server).transpose()?;
+    let (address, shares) = listeners(listen.address, given, count)?;
+    let doors = shares.iter().flatten().map(std::net::TcpListener::try_clone).collect::<io::Result<_>>()?;
+    let mut gateway = Gateway { address, certificates, doors, stop, threads: Vec::with_capacity(count) };
+    for (number, listeners) in shares.into_iter().enumerate() {
         let work = Work {
-            listener,
+            listeners,
             connections_max: (listen.max_connections as usize).div_ceil(count),
             drain: listen.drain,
             stop: gateway.stop.subscribe(),
         };
-        let terms = terms(listen, clock.clone(), entropy.clone(), metrics.clone());
+        let terms = terms(listen, tls.clone(), clock.clone(), entropy.clone(), metrics.clone());
         gateway.threads.push(spawn(number, work, terms, make.clone())?);
     }
     Ok(gateway)
@@ -95,9 +107,20 @@ impl Gateway {
         self.address
     }
 
+    /// The certificates that it serves with, where TLS ends here.
+    pub const fn certificates(&self) -> Option<&Arc<Certificates>> {
+        self.certificates.as_ref()
+    }
+
+    /// Its listeners, to be handed to a process that takes over. It goes on until [`Gateway::drain`].
+    pub fn listeners(&self) -> &[std::net::TcpListener] {
+        &self.doors
+    }
+
     /// Takes no more connections, lets the requests in flight end for as long as the settings say, and
     /// returns when all threads have ended.
     pub async fn drain(mut self) {
+        self.doors.clear();
         self.stop.send_replace(true);
         for thread in self.threads.drain(..) {
             // An error says that the thread is gone already.
@@ -123,12 +146,21 @@ fn threads(listen: &Listen) -> usize {
     listen.threads.map_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
 }
 
+fn certificates(listen: &Listen) -> io::Result<Option<Arc<Certificates>>> {
+    match &listen.tls {
+        Tls::Files(files) => Certificates::load(files).map(Some),
+        Tls::Front | Tls::Off => Ok(None),
+    }
+}
+
 fn terms(
     listen: &Listen,
+    tls: Option<Arc<ServerConfig>>,
     clock: Clock,
     entropy: Entropy,
     metrics: Metrics,
 ) -> impl FnOnce() -> Rc<Terms> + Send + use<> {
+    let entry = Entry { tls, proxies: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()) };
     let patience = Patience {
         head: listen.head_timeout,
         body: listen.body_idle_timeout,
@@ -137,7 +169,32 @@ fn terms(
         half_closed: HALF_CLOSED_TIMEOUT,
     };
     let head_bytes_max = listen.max_head_bytes as usize;
-    move || Rc::new(Terms { http: server(), patience, head_bytes_max, clock, entropy, metrics })
+    move || Rc::new(Terms { http: server(), entry, patience, head_bytes_max, clock, entropy, metrics })
+}
+
+/// What each thread listens on. What was handed over is shared out first: each listener has a queue of its own, and
+/// nobody may be left waiting in it.
+fn listeners(
+    asked: SocketAddr,
+    given: Vec<std::net::TcpListener>,
+    count: usize,
+) -> io::Result<(SocketAddr, Vec<Vec<std::net::TcpListener>>)> {
+    let mut shares: Vec<Vec<_>> = std::iter::repeat_with(Vec::new).take(count).collect();
+    let mut address = asked;
+    for (number, listener) in given.into_iter().enumerate() {
+        address = listener.local_addr()?;
+        if asked.port() != 0 && address != asked {
+            return Err(io::Error::other(format!("what listens on {address} cannot be taken over for {asked}")));
+        }
+        listener.set_nonblocking(true)?;
+        shares[number % count].push(listener);
+    }
+    for share in shares.iter_mut().filter(|share| share.is_empty()) {
+        let listener = bind(address)?;
+        address = listener.local_addr()?;
+        share.push(listener);
+    }
+    Ok((address, shares))
 }
 
 /// A listener that shares its port with the other threads'; the kernel spreads the connections.
@@ -153,7 +210,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 
 /// What a thread needs besides its handler.
 struct Work {
-    listener: std::net::TcpListener,
+    listeners: Vec<std::net::TcpListener>,
     connections_max: usize,
     drain: Duration,
     stop: watch::Receiver<bool>,
@@ -192,29 +249,32 @@ where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + 'static,
     F: Future<Output = Response<Body>> + 'static,
 {
-    let listener = match TcpListener::from_std(work.listener) {
-        Ok(listener) => listener,
+    let doors = match Doors::of(work.listeners) {
+        Ok(doors) => doors,
         Err(fault) => return tracing::error!(%fault, "a gateway thread cannot listen"),
     };
     // Its own channel: threads that share one would take turns at its lock with every request.
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let take = |connections: &mut JoinSet<()>, stream: TcpStream, address| {
+        if connections.len() >= work.connections_max {
+            terms.metrics.unread.of(Refused::Full.word()).add_one();
+            return turn_away(&stream, &terms);
+        }
+        // Without it, small answers wait for an acknowledgement; nothing breaks if it fails.
+        drop(stream.set_nodelay(true));
+        connections.spawn_local(serve(stream, Peer { address }, handler.clone(), Rc::clone(&terms), stopped.clone()));
+    };
     let mut is_short = false;
     loop {
         tokio::select! {
             biased;
             _ = work.stop.wait_for(|stop| *stop) => break,
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= work.connections_max => {
-                    terms.metrics.unread.of(Refused::Full.word()).add_one();
-                    turn_away(&stream);
-                }
+            accepted = doors.accept() => match accepted {
                 Ok((stream, address)) => {
                     is_short = false;
-                    // Without it, small answers wait for an acknowledgement; nothing breaks if it fails.
-                    drop(stream.set_nodelay(true));
-                    connections.spawn_local(serve(stream, Peer { address }, handler.clone(), Rc::clone(&terms), stopped.clone()));
+                    take(&mut connections, stream, address);
                 }
                 Err(fault) if is_theirs(&fault) => {}
                 Err(fault) => {
@@ -227,16 +287,57 @@ where
             },
         }
     }
-    drop(listener);
+    doors.close(|stream, address| take(&mut connections, stream, address));
     stop.send_replace(true);
     // Whoever is not done by then is cut off when the set is dropped.
     drop(timeout(work.drain, async { while connections.join_next().await.is_some() {} }).await);
 }
 
-/// One more connection than there may be: told so without waiting for it to say anything.
-fn turn_away(stream: &TcpStream) {
-    // A client that does not take it at once is not waited for.
-    drop(stream.try_write(&refusal(Refused::Full, "")));
+/// The listeners of a thread.
+struct Doors {
+    listeners: Vec<TcpListener>,
+    /// Whose turn is next.
+    next: Cell<usize>,
+}
+
+impl Doors {
+    fn of(listeners: Vec<std::net::TcpListener>) -> io::Result<Self> {
+        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+        Ok(Self { listeners, next: Cell::new(0) })
+    }
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| {
+            let (before, after) = self.listeners.split_at(self.next.get());
+            for (number, listener) in after.iter().chain(before).enumerate() {
+                if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                    self.next.set((self.next.get() + number + 1) % self.listeners.len());
+                    return Poll::Ready(accepted);
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Takes whoever waits already, and closes: what is left in a queue then is reset by the kernel.
+    fn close(self, mut take: impl FnMut(TcpStream, SocketAddr)) {
+        for listener in self.listeners.into_iter().filter_map(|listener| listener.into_std().ok()) {
+            for (stream, address) in (0..BACKLOG).map_while(|_| listener.accept().ok()) {
+                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                // One that cannot be taken is closed.
+                drop(stream.map(|stream| take(stream, address)));
+            }
+        }
+    }
+}
+
+/// One more connection than there may be: told so without waiting for it to say anything, where HTTP is its first word.
+fn turn_away(stream: &TcpStream, terms: &Terms) {
+    if terms.entry.is_open() {
+        // A client that does not take it at once is not waited for.
+        drop(stream.try_write(&refusal(Refused::Full, "")));
+    }
 }
 
 /// A connection that went before it was taken is nobody's fault; anything else is the machine's.

@@ -9,19 +9,20 @@ use std::rc::{Rc, Weak};
 
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tenantry_platform::config::{Upstream, UpstreamPool};
+use tenantry_platform::config::Upstream;
 use tenantry_platform::metrics::{Line as State, Metrics};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::dial::Dial;
 use super::fault::Fault;
 use super::relay::Upload;
 
 /// One thread's connections to the app. Belongs to the thread that made it.
 pub struct Pool {
-    pub(super) settings: UpstreamPool,
+    pub(super) dial: Dial,
     idle: RefCell<Vec<Idle>>,
     open: Cell<usize>,
     is_swept: Cell<bool>,
@@ -63,9 +64,9 @@ impl Drop for Line {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(settings: UpstreamPool, metrics: &Metrics) -> Rc<Self> {
+    pub fn new(dial: Dial, metrics: &Metrics) -> Rc<Self> {
         let (idle, open, is_swept) = (RefCell::default(), Cell::new(0), Cell::new(false));
-        Rc::new(Self { settings, idle, open, is_swept, metrics: metrics.clone() })
+        Rc::new(Self { dial, idle, open, is_swept, metrics: metrics.clone() })
     }
 
     /// A connection that is open, else a new one.
@@ -78,21 +79,27 @@ impl Pool {
 
     /// A new connection.
     pub(super) async fn connect(self: &Rc<Self>) -> Result<Lease, Fault> {
-        if self.open.get() >= usize::from(self.settings.max_connections) {
+        if self.open.get() >= usize::from(self.dial.settings.max_connections) {
             return Err(Fault::Busy);
         }
-        let opening = timeout(self.settings.connect_timeout, self.open());
+        let opening = timeout(self.dial.settings.connect_timeout, self.open());
         let line = opening.await.map_err(|_| Fault::ConnectTimedOut)??;
         Ok(Lease { line, is_reused: false })
     }
 
     async fn open(self: &Rc<Self>) -> Result<Line, Fault> {
-        match &self.settings.address {
-            Upstream::Http { host, port } => {
+        match &self.dial.settings.address {
+            Upstream::Http { host, port } | Upstream::Https { host, port } => {
                 let host = host.trim_matches(['[', ']']);
                 let stream = TcpStream::connect((host, *port)).await.map_err(Fault::Unreachable)?;
                 stream.set_nodelay(true).map_err(Fault::Unreachable)?;
-                self.greet(stream).await
+                match self.dial.secured() {
+                    None => self.greet(stream).await,
+                    Some(secured) => {
+                        let stream = secured.shake_hands(stream).await.map_err(Fault::Unreachable)?;
+                        self.greet(stream).await
+                    }
+                }
             }
             Upstream::Unix(path) => self.greet(UnixStream::connect(path).await.map_err(Fault::Unreachable)?).await,
         }
@@ -115,7 +122,7 @@ impl Pool {
     fn take_idle(&self) -> Option<Line> {
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { mut line, since }) = idle.pop() {
-            if since.elapsed() > self.settings.idle_timeout {
+            if since.elapsed() > self.dial.settings.idle_timeout {
                 idle.clear();
                 return None;
             }
@@ -129,7 +136,7 @@ impl Pool {
 
     fn keep(self: &Rc<Self>, mut line: Line) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < usize::from(self.settings.max_idle) {
+        if idle.len() < usize::from(self.dial.settings.max_idle) {
             line.become_state(State::Idle);
             idle.push(Idle { line, since: Instant::now() });
         }
@@ -142,7 +149,7 @@ impl Pool {
 
 /// Closes what nobody has used for long, until nothing is left to close.
 async fn sweep(pool: Weak<Pool>) {
-    while let Some(patience) = pool.upgrade().map(|pool| pool.settings.idle_timeout) {
+    while let Some(patience) = pool.upgrade().map(|pool| pool.dial.settings.idle_timeout) {
         sleep(patience).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut idle = pool.idle.borrow_mut();
@@ -179,7 +186,8 @@ impl Lease {
         } else if !line.sender.is_closed() {
             // The app answered before the request's body was through.
             spawn_local(async move {
-                if timeout(pool.settings.idle_timeout, line.sender.ready()).await.is_ok_and(|ready| ready.is_ok()) {
+                if timeout(pool.dial.settings.idle_timeout, line.sender.ready()).await.is_ok_and(|ready| ready.is_ok())
+                {
                     pool.keep(line);
                 }
             });

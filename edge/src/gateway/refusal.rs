@@ -1,12 +1,15 @@
 //! Answers that are made without the HTTP server, because it never saw the request.
 
-use http::StatusCode;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
 use serde::Serialize;
 use tenantry_core::chunked::ChunkFault;
 use tenantry_core::head::HeadFault;
 use tenantry_platform::metrics::Unread;
 use tenantry_platform::problem::{Kind, Problem};
 
+use super::body::Body;
+use super::contract::REQUEST_ID;
 use super::headers::BASELINE;
 
 /// What the byte check lets through; which of them a path takes, its own 405 says (RFC 9110, section 15.5.6).
@@ -25,6 +28,8 @@ pub(super) enum Refused {
     SlowBody,
     #[error("as many connections as may be open are open already; try again in a moment")]
     Full,
+    #[error("this connection was opened for another host; open one for the host that you ask")]
+    Misdirected,
 }
 
 impl Refused {
@@ -35,6 +40,7 @@ impl Refused {
             Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::SlowHead | Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         }
     }
 
@@ -50,6 +56,7 @@ impl Refused {
             Self::Head(_) | Self::Body(_) => Unread::Ambiguous,
             Self::SlowHead | Self::SlowBody => Unread::Slow,
             Self::Full => Unread::Full,
+            Self::Misdirected => Unread::Misdirected,
         }
     }
 
@@ -58,6 +65,7 @@ impl Refused {
             Self::Head(_) | Self::Body(_) => "ambiguous_http",
             Self::SlowHead | Self::SlowBody => "slow_request",
             Self::Full => "unavailable",
+            Self::Misdirected => "misdirected",
         }
     }
 }
@@ -74,21 +82,47 @@ struct Document<'a> {
     request_id: &'a str,
 }
 
-/// The whole answer, ready for the socket. An empty id is left out.
-pub(super) fn refusal(refused: Refused, request_id: &str) -> Vec<u8> {
-    let status = refused.status();
-    let title = status.canonical_reason().unwrap_or("Refused");
-    let code = refused.code();
+fn document(refused: Refused, request_id: &str) -> Vec<u8> {
+    let (status, code) = (refused.status(), refused.code());
     let document = Document {
         r#type: format!("/-/problems#{code}"),
-        title,
+        title: title(status),
         status: status.as_u16(),
         code,
         detail: sentence(refused),
         request_id,
     };
     // Strings and a number: nothing in it can fail to be written.
-    let body = serde_json::to_vec(&document).unwrap_or_default();
+    serde_json::to_vec(&document).unwrap_or_default()
+}
+
+fn title(status: StatusCode) -> &'static str {
+    status.canonical_reason().unwrap_or("Refused")
+}
+
+/// The answer where a server is there to send it.
+pub(super) fn answer(refused: Refused, request_id: &str) -> Response<Body> {
+    let mut answer = Response::new(Body::from(document(refused, request_id)));
+    *answer.status_mut() = refused.status();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in BASELINE {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if refused.status() == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static(ALLOWED));
+    }
+    answer
+}
+
+/// The whole answer, ready for the socket. An empty id is left out.
+pub(super) fn refusal(refused: Refused, request_id: &str) -> Vec<u8> {
+    let status = refused.status();
+    let (title, body) = (title(status), document(refused, request_id));
     let mut answer = format!(
         "HTTP/1.1 {} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\ncache-control: no-store\r\n",
         status.as_u16(),

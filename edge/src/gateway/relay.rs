@@ -9,14 +9,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::body::BrokenOff;
+use super::contract::{strip_answer_trailers, strip_request_trailers};
 use super::fault::Fault;
 use super::held::Inbound;
+use super::inbound::Broken;
 use super::pool::Lease;
 
 /// The app stopped in the middle of its answer.
@@ -58,7 +61,7 @@ impl Relay {
                 if self.body.is_end_stream() {
                     self.release();
                 }
-                Some(Ok(frame))
+                Some(Ok(without(frame, strip_answer_trailers)))
             }
             None => {
                 self.release();
@@ -93,6 +96,20 @@ impl Body for Relay {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// A frame whose trailers, if they are that, were gone through.
+fn without(frame: Frame<Bytes>, strip: fn(&mut HeaderMap)) -> Frame<Bytes> {
+    if !frame.is_trailers() {
+        return frame;
+    }
+    frame.into_trailers().map_or_else(
+        |frame| frame,
+        |mut trailers| {
+            strip(&mut trailers);
+            Frame::trailers(trailers)
+        },
+    )
 }
 
 /// What became of a client's body so far.
@@ -156,12 +173,12 @@ impl Upload {
 }
 
 impl Flow {
-    fn count(&mut self, frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Frame<Bytes>, Fault> {
+    fn count(&mut self, frame: Result<Frame<Bytes>, Broken>) -> Result<Frame<Bytes>, Fault> {
         self.progress.moved.set(Instant::now());
-        let frame = frame.map_err(Fault::Client)?;
+        let frame = frame?;
         let count = frame.data_ref().map_or(0, Bytes::len) as u64;
         self.left = self.left.checked_sub(count).ok_or(Fault::TooLarge(self.most))?;
-        Ok(frame)
+        Ok(without(frame, strip_request_trailers))
     }
 
     fn note(&mut self, fault: Fault) -> BrokenBody {

@@ -4,7 +4,7 @@
 //! - Each direction holds at most one piece in memory; the slower side sets the pace.
 //! - Whoever opened it is asked about again and again: nobody talks on with what was taken away, or with what nobody can
 //!   look up.
-//! - However it ends, its line is in the log, once.
+//! - However it ends, its line is in the log, once. A client is told by 1001 when it is this process that ends.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,10 +16,11 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use super::frames::{Frames, GOING_AWAY};
+use super::stream::Stream;
 use super::turn::TurnEnd;
 use super::upgrades::Ticket;
 
@@ -136,20 +137,20 @@ impl Tunnel {
     }
 
     /// Copies until an end. `ahead` is what the client had sent already.
-    pub(super) async fn run(self, mut client: TcpStream, ahead: Bytes, mut stop: watch::Receiver<bool>, turn: TurnEnd) {
+    pub(super) async fn run(self, client: Stream, ahead: Bytes, mut stop: watch::Receiver<bool>, turn: TurnEnd) {
         let Self { app, still_may, record, _ticket } = self;
         record.moved.set(Instant::now());
         let (mut app_reads, mut app_writes) = tokio::io::split(app);
-        let (mut client_reads, mut client_writes) = client.split();
+        let (mut client_reads, mut client_writes) = tokio::io::split(client);
         let up = async {
             write(&mut app_writes, &ahead, &record, &record.received).await?;
             copy(&mut client_reads, &mut app_writes, &record, &record.received).await
         };
-        let down = copy(&mut app_reads, &mut client_writes, &record, &record.sent);
+        let down = copy_until(stop.clone(), &mut app_reads, &mut client_writes, &record);
         let ended = tokio::select! {
-            () = both(up, down) => Ended::Closed,
+            () = both(up, down) => if *stop.borrow() { Ended::Stopped } else { Ended::Closed },
             ended = watch_over(&still_may, &record) => ended,
-            _ = stop.wait_for(|stop| *stop) => Ended::Stopped,
+            () = last_words(&mut stop) => Ended::Stopped,
         };
         record.ended.set(ended);
         drop(turn);
@@ -186,6 +187,39 @@ async fn copy(
         }
         write(to, &piece[..read], record, count).await?;
     }
+}
+
+/// The app's frames to the client, until this process is asked to end: then the client is told between two frames, and
+/// what the app still says is for nobody. The client's own close goes up to the app, which ends by it.
+async fn copy_until(
+    mut stop: watch::Receiver<bool>,
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    record: &Record,
+) -> io::Result<()> {
+    let (mut piece, mut frames) = (vec![0; PIECE_BYTES], Frames::default());
+    loop {
+        let read = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop), if frames.is_between() => break,
+            read = from.read(&mut piece) => read?,
+        };
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        write(to, &piece[..read], record, &record.sent).await?;
+        frames.pass(&piece[..read]);
+    }
+    write(to, &GOING_AWAY, record, &record.sent).await?;
+    while from.read(&mut piece).await? > 0 {}
+    to.shutdown().await
+}
+
+/// Ends when this process was asked to end, and both sides have had their last words.
+async fn last_words(stop: &mut watch::Receiver<bool>) {
+    // An error says that the thread is gone.
+    drop(stop.wait_for(|stop| *stop).await);
+    sleep(LAST_WORDS).await;
 }
 
 async fn write(to: &mut (impl AsyncWrite + Unpin), piece: &[u8], record: &Record, count: &Cell<u64>) -> io::Result<()> {

@@ -1,8 +1,9 @@
 //! Whose turn it is on a connection: a request is answered whole before the next one is let in.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use tokio::time::Instant;
 
@@ -14,12 +15,29 @@ pub(super) struct Turns {
     ended: Cell<Option<Instant>>,
     /// Who waits to let the next request in.
     next: RefCell<Option<Waker>>,
+    /// Who waits for the first request.
+    began: RefCell<Option<Waker>>,
 }
 
 impl Turns {
     /// A request was let in.
     pub(super) fn take(&self) {
         self.is_taken.set(true);
+        if let Some(waker) = self.began.take() {
+            waker.wake();
+        }
+    }
+
+    /// Ends when the first request was let in.
+    pub(super) async fn first(&self) {
+        poll_fn(|cx| {
+            if self.is_taken.get() || self.ended.get().is_some() {
+                return Poll::Ready(());
+            }
+            *self.began.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Whether an answer is still being made or sent.

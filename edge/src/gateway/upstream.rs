@@ -62,7 +62,7 @@ pub(super) async fn switch(
         Err(_) => return Err(Fault::HeadTimedOut),
     };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return accept(answer, lease, pool.settings.body_idle_timeout).map(Switch::Declined);
+        return accept(answer, lease, pool.dial.settings.body_idle_timeout).map(Switch::Declined);
     }
     handshake.check(answer.headers()).map_err(Fault::Unasked)?;
     let upgraded = hyper::upgrade::on(&mut answer).await.map_err(Fault::Broken)?;
@@ -96,7 +96,7 @@ async fn send(
         () = out_of_patience(patience, progress) => return Err(Fault::HeadTimedOut.into()),
     };
     match answer {
-        Ok(answer) => accept(answer, lease, pool.settings.body_idle_timeout).map_err(Lost::from),
+        Ok(answer) => accept(answer, lease, pool.dial.settings.body_idle_timeout).map_err(Lost::from),
         Err(mut lost) => {
             let unsent = lost.take_message();
             let fault = progress.and_then(Progress::fault).unwrap_or_else(|| Fault::Broken(lost.into_error()));

@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::alarm::Alarm;
 use super::gate::{Gate, Phase};
 use super::refusal::Refused;
+use super::stream::Stream;
 use super::turn::Turns;
 
 /// How long a client may take over what.
@@ -40,7 +40,7 @@ pub(super) struct Patience {
 }
 
 /// A body that brings less than this in its time is a trickle meant to hold the connection.
-const BODY_PROGRESS: usize = 1024;
+pub(super) const BODY_PROGRESS: usize = 1024;
 
 /// Requests sent ahead are kept up to this size while one is being answered.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
@@ -64,7 +64,7 @@ enum Stage {
 
 /// A client's connection.
 pub(super) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     gate: Gate,
     turns: Rc<Turns>,
     patience: Patience,
@@ -81,7 +81,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, gate: Gate, turns: Rc<Turns>, patience: Patience) -> Self {
+    pub(super) fn new(stream: Stream, gate: Gate, turns: Rc<Turns>, patience: Patience) -> Self {
         Self {
             stream,
             gate,
@@ -115,14 +115,13 @@ impl Wire {
     }
 
     /// The socket without the byte check, and what the client had sent ahead: after a switch of protocols.
-    pub(super) fn into_socket(self) -> (TcpStream, Bytes) {
+    pub(super) fn into_socket(self) -> (Stream, Bytes) {
         (self.stream, self.held.freeze())
     }
 
     /// Closes so that nobody takes the answer for whole.
     pub(super) fn reset(self) {
-        // A socket that is gone already needs no reset.
-        drop(socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)));
+        self.stream.reset();
     }
 
     async fn drain(&mut self) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! A gateway of one's own, an app that does what a test tells it, and a client that speaks bytes.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tenantry_core::path::CleanPath;
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::contract::{Consumed, Way};
 use tenantry_edge::gateway::{
-    Body, Found, Gateway, Handshake, Inbound, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay, Upgrade,
-    Upgrades, admit, forward, front, start,
+    Body, Dial, Found, Gateway, Handshake, Inbound, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay,
+    Upgrade, Upgrades, admit, forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::metrics::Metrics;
@@ -25,7 +25,7 @@ use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
 
 /// Longer than anything a test waits for: only a test that fails gets here.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One public route for everything.
 pub(crate) const EVERYTHING: &str =
@@ -62,14 +62,18 @@ impl Front {
     }
 
     pub(crate) fn of(config: &Config) -> Self {
-        let (table, upstream) =
-            (Arc::new(RouteTable::new(config, &Metrics::default()).unwrap()), config.upstream.clone());
-        let gateway = start(&config.listen, &clock(), &Entropy::seeded(1), &Metrics::default(), move || {
-            let (table, pool) = (Arc::clone(&table), Pool::new(upstream.clone(), &Metrics::default()));
+        Self::try_of(config).unwrap()
+    }
+
+    pub(crate) fn try_of(config: &Config) -> io::Result<Self> {
+        let table = Arc::new(RouteTable::new(config, &Metrics::default()).unwrap());
+        let (dial, clock, metrics) = (Dial::new(&config.upstream)?, clock(), Metrics::default());
+        let gateway = start(&config.listen, Vec::new(), &clock, &Entropy::seeded(1), &metrics, move || {
+            let (table, pool) = (Arc::clone(&table), Pool::new(dial.clone(), &Metrics::default()));
             move |request, _: Peer| answer(Arc::clone(&table), Rc::clone(&pool), request)
         });
-        let gateway = gateway.unwrap();
-        Self { address: gateway.address(), gateway }
+        let gateway = gateway?;
+        Ok(Self { address: gateway.address(), gateway })
     }
 
     /// A connection to it.
@@ -119,7 +123,7 @@ async fn pass(
         nonce: nonce.as_ref(),
         upgrade: handshake.map(upgrade).transpose()?,
     };
-    forward(passage, request.map(Inbound::from), pool, luggage).await
+    forward(passage, Inbound::of(request), pool, luggage).await
 }
 
 /// Open for as long as the test lets it be.

@@ -5,13 +5,17 @@
 mod contract;
 mod csp;
 mod headers;
+mod http2;
 mod kit;
 mod limits;
 mod origin;
 mod passage;
 mod paths;
+mod proxied;
 mod routes;
+mod secured;
 mod streaming;
+mod tls;
 mod upstream;
 mod websocket;
 mod wire;

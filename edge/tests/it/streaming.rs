@@ -132,3 +132,60 @@ fn pieces_of_an_answer_arrive_while_it_is_still_being_made() {
     drop(client);
     assert_eq!(app.next(), "done");
 }
+
+#[test]
+fn whoever_is_refused_is_never_asked_for_a_body() {
+    let app = App::answering("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let front = Front::with(
+        &app,
+        "",
+        "[[routes]]\npath = \"/in\"\nmethods = [\"POST\"]\nguard = \"session\"\nkind = \"api\"\n",
+    );
+    for path in ["/in", "/nowhere"] {
+        let mut client = front.connect();
+        client.send(format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n"));
+        let head = client.read_head().unwrap();
+        assert!([401, 404].contains(&status(&head)), "the first word is the refusal: {head}");
+    }
+    assert!(app.heard_nothing());
+}
+
+/// A chunked message with trailers, of which one may pass.
+const TRAILED: &str = "5\r\nhello\r\n0\r\nx-sum: 5\r\ntenantry-identity: forged\r\nset-cookie: a=b\r\n\r\n";
+const ANNOUNCED: &str = "trailer: X-Sum, tenantry-identity, set-cookie\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[test]
+fn announced_trailers_go_up_without_what_a_client_may_not_say() {
+    let app = App::new(|mut client, tell| {
+        let mut said = client.read_head().unwrap();
+        while !said.ends_with("\r\n\r\n") || !said.contains("\r\n0\r\n") {
+            said.push_str(&String::from_utf8(client.read_exactly(1)).unwrap());
+        }
+        let _ = tell.send(said);
+        client.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    });
+    let front = Front::new(&app);
+    let mut client = front.connect();
+    client.send(format!("POST / HTTP/1.1\r\nhost: a\r\n{ANNOUNCED}{TRAILED}"));
+    assert_eq!(status(&client.read_answer()), 200);
+    let said = app.next();
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    assert_eq!(header(head, "trailer"), Some("x-sum"));
+    assert_eq!(body, "5\r\nhello\r\n0\r\nx-sum: 5\r\n\r\n");
+}
+
+#[test]
+fn trailers_come_down_to_whoever_takes_them_without_what_an_app_may_not_say() {
+    let app = App::new(|mut client, _| {
+        while client.read_head().is_some() {
+            client.send(format!("HTTP/1.1 200 OK\r\n{ANNOUNCED}{TRAILED}"));
+        }
+    });
+    let front = Front::new(&app);
+    let ask = |te: &str| front.tell(format!("GET / HTTP/1.1\r\nhost: a\r\n{te}connection: close\r\n\r\n"));
+    let answer = ask("te: trailers\r\n");
+    assert_eq!(header(&answer, "trailer"), Some("x-sum"));
+    assert!(answer.ends_with("\r\n0\r\nx-sum: 5\r\n\r\n"), "{answer}");
+    let answer = ask("");
+    assert!(answer.ends_with("\r\n0\r\n\r\n"), "nobody asked for them: {answer}");
+}

@@ -168,11 +168,18 @@ fn an_orderly_end_closes_what_is_open() {
     let mut client = front.connect();
     client.send(wish(""));
     client.read_head();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(front.gateway.drain());
-    assert_eq!(client.read_to_end(), "");
+    let ending = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(front.gateway.drain());
+    });
+    assert_eq!(client.read_exactly(4), [0x88, 2, 0x03, 0xe9], "1001, going away");
     app.next();
+    // The client's own close, masked, goes to the app; then both end.
+    client.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]);
+    client.finish();
     assert_eq!(app.next(), "over");
+    assert_eq!(client.read_to_end(), "");
+    ending.join().unwrap();
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub use routes::{
 pub use service::{
     Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
 };
-pub use upstream::{ForwardAuth, Listen, Upstream, UpstreamPool};
+pub use upstream::{CertificateFiles, ForwardAuth, Listen, Tls, Upstream, UpstreamPool};
 pub use watch::Operations;
 
 use crate::page::Brand;
@@ -150,6 +150,7 @@ impl Config {
         let loopback =
             |at: SocketAddr| if at.ip().is_loopback() { at } else { (Ipv4Addr::LOCALHOST, at.port()).into() };
         self.operations.listen = self.operations.listen.map(loopback);
+        (self.listen.tls, self.listen.proxy_protocol) = (Tls::Off, false);
         if let Some(upstream) = &dev.upstream {
             self.upstream.address = upstream.clone();
         }
@@ -198,12 +199,16 @@ impl Config {
             max_body_bytes: listen.max_body_bytes,
         };
         let routes = read_routes(root, &roles, &around);
+        let hosts = root.section("hosts", |section| Hosts::read(section, given("localhost")));
+        if dev.is_none() {
+            listen.refuse_contradictions(root, &hosts);
+        }
         let (roles, invitations) =
             root.section("members", |section| (roles.read_members(section), Invitations::read(section)));
         Self {
             file: file.to_owned(),
             brand: root.section("brand", |section| hosts::read_brand(section, &app)),
-            hosts: root.section("hosts", |section| Hosts::read(section, given("localhost"))),
+            hosts,
             forward_auth: root.section("forward_auth", ForwardAuth::read),
             identity: root.section("identity", Identity::read),
             sessions: root.section("sessions", Sessions::read),

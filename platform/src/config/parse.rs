@@ -77,6 +77,16 @@ pub(super) fn socket(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| "write an address with its port: 0.0.0.0:8080 or [::]:8080".to_owned())
 }
 
+/// A file by its whole path: what it is does not depend on where somebody stands.
+pub(super) fn file(text: &str) -> Parsed<PathBuf> {
+    expect(text.starts_with('/').then(|| PathBuf::from(text)), "write the file's whole path: /etc/tenantry/tls.pem")
+}
+
+/// The same, where nothing is written for none.
+pub(super) fn file_or_none(text: &str) -> Parsed<Option<PathBuf>> {
+    if text.is_empty() { Ok(None) } else { file(text).map(Some) }
+}
+
 /// A network, or one address.
 pub(super) fn network(text: &str) -> Parsed<IpNet> {
     let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
@@ -95,16 +105,19 @@ pub(super) fn upstream(text: &str) -> Parsed<Upstream> {
         )?;
         return Ok(Upstream::Unix(PathBuf::from(path)));
     }
-    let expected = "write http://host:port or unix:/path/to/socket, without a path or a password";
+    let expected = "write unix:/path/to/socket, http://host:port or https://host:port, without a path or a password";
     let url = Url::parse(text).map_err(|_| expected.to_owned())?;
     let is_bare = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    let host = url.host_str().filter(|_| is_bare && url.scheme() == "http");
-    let host = expect(host, expected)?.to_owned();
-    Ok(Upstream::Http { host, port: url.port_or_known_default().unwrap_or(80) })
+    let host = expect(url.host_str().filter(|_| is_bare), expected)?.to_owned();
+    match (url.scheme(), url.port_or_known_default()) {
+        ("http", Some(port)) => Ok(Upstream::Http { host, port }),
+        ("https", Some(port)) => Ok(Upstream::Https { host, port }),
+        _ => Err(expected.to_owned()),
+    }
 }
 
 /// `https://host`, as a browser sends it in `Origin`.

@@ -130,6 +130,8 @@ words! {
         Slow = "slow",
         /// As many connections as may be open were open.
         Full = "full",
+        /// It was for another host than its connection.
+        Misdirected = "misdirected",
     }
     /// What a limit decided.
     Decision under "decision" {

@@ -7,12 +7,12 @@ use axum::body::Body;
 use bytes::BytesMut;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use tenantry_edge::gateway::Coming;
 use tenantry_platform::http::BODY_MOST;
 
 /// The body, with nothing of it still to come. One beyond what any handler takes is cut behind that, and refused there;
 /// one that broke off breaks off there too.
-pub(super) async fn arrived(mut body: Incoming) -> Body {
+pub(super) async fn arrived(mut body: Coming) -> Body {
     let mut held = BytesMut::new();
     while held.len() <= BODY_MOST {
         match body.frame().await {

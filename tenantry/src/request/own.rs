@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use tenantry_core::mode::Mode;
 use tenantry_core::route::{Found, Method as RouteMethod};
-use tenantry_edge::gateway::{Body, origin};
+use tenantry_edge::gateway::{Body, Coming, origin};
 use tenantry_identity::authn::SignInFailed;
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
@@ -36,6 +36,7 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Problem> {
     let Some(site) = visit.site.clone() else { return Err(Problem::not_found()) };
     let (head, body) = request.into_parts();
+    let body = Coming::new(body, &head.extensions);
     let (route, counted) = find(app, visit, site.surface, &head.method, head.uri.path())?;
     visit.take_own_route(route, counted);
     let generation = app.ground.feed.generation();
@@ -78,7 +79,7 @@ async fn judge_again(
     visit: &mut Visit,
     route: &OwnRoute,
     head: &Head,
-    body: Incoming,
+    body: Coming,
 ) -> Result<(u64, Option<Holder>, axum::body::Body), Problem> {
     let body = arrived(body).await;
     visit.catch_up(app).await?;

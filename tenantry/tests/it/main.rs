@@ -23,6 +23,7 @@ mod examples;
 mod failure;
 mod first_party;
 mod forward_auth;
+mod handover;
 mod held_open;
 mod house;
 mod idempotency;

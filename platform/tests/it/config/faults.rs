@@ -43,7 +43,7 @@ fn an_unknown_key_is_told_what_was_meant() {
         &[(
             2,
             1,
-            "unknown key \"adress\" in [listen]. Did you mean address? Known here: address, body_idle_timeout_ms, drain_s, head_timeout_ms, keep_alive_timeout_ms, max_body_bytes, max_connections, max_head_bytes, threads, trusted_proxies.",
+            "unknown key \"adress\" in [listen]. Did you mean address? Known here: address, body_idle_timeout_ms, certificate, drain_s, head_timeout_ms, keep_alive_timeout_ms, key, max_body_bytes, max_connections, max_head_bytes, proxy_protocol, threads, tls, trusted_proxies.",
         )],
     );
     assert!(
@@ -90,6 +90,51 @@ fn a_listener_of_operations_is_not_for_strangers() {
     {
         assert!(at(own, "").is_ok(), "{own}");
     }
+}
+
+#[test]
+fn tls_is_where_somebody_ends_it_or_nothing_starts() {
+    let about_files = "tls = \"files\" takes certificate and key, as many of one as of the other, in the same order; nothing else takes any.";
+    refused(
+        "[listen]\ntls = \"files\"\ncertificate = [\"/a.pem\", \"/b.pem\"]\nkey = \"/a.key\"\n",
+        &[(2, 7, &format!("tls = \"files\" with 2 certificates and 1 keys. {about_files}"))],
+    );
+    refused(
+        "[listen]\ntls = \"files\"\n",
+        &[(2, 7, &format!("tls = \"files\" with 0 certificates and 0 keys. {about_files}"))],
+    );
+    refused(
+        "[listen]\ncertificate = \"/a.pem\"\nkey = \"/a.key\"\n",
+        &[(1, 1, &format!("tls = \"front\" with 1 certificates and 1 keys. {about_files}"))],
+    );
+    refused(
+        "[listen]\ntls = \"off\"\n",
+        &[(
+            1,
+            1,
+            "tls = \"off\" with address = 0.0.0.0:8080 would show every session to the network. Write \"files\" with a certificate, \"front\" where a proxy ends TLS, or listen on 127.0.0.1.",
+        )],
+    );
+    refused(
+        "[listen]\ntls = \"off\"\naddress = \"127.0.0.1:8080\"\n",
+        &[(
+            1,
+            1,
+            "tls = \"off\" with [hosts] scheme = \"https\": nobody ends TLS. Write \"front\" where a proxy ends it, or \"files\" with a certificate.",
+        )],
+    );
+    refused(
+        "[listen]\nproxy_protocol = \"v2\"\n",
+        &[(
+            2,
+            18,
+            "nobody may send a PROXY header. Write the networks of those proxies into trusted_proxies: only they are let in.",
+        )],
+    );
+    refused(
+        "[listen]\ncertificate = \"a.pem\"\n",
+        &[(2, 15, "certificate is malformed. Write the file's whole path: /etc/tenantry/tls.pem.")],
+    );
 }
 
 #[test]

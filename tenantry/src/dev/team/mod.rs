@@ -170,7 +170,9 @@ async fn answers(upstream: &Upstream) -> bool {
     let asking = async {
         match upstream {
             Upstream::Unix(path) => UnixStream::connect(path).await.is_ok(),
-            Upstream::Http { host, port } => TcpStream::connect((host.trim_matches(['[', ']']), *port)).await.is_ok(),
+            Upstream::Http { host, port } | Upstream::Https { host, port } => {
+                TcpStream::connect((host.trim_matches(['[', ']']), *port)).await.is_ok()
+            }
         }
     };
     timeout(ASK_WITHIN, asking).await.unwrap_or(false)
@@ -181,5 +183,6 @@ pub(super) fn place(upstream: &Upstream) -> String {
     match upstream {
         Upstream::Unix(path) => format!("unix:{}", path.display()),
         Upstream::Http { host, port } => format!("http://{host}:{port}"),
+        Upstream::Https { host, port } => format!("https://{host}:{port}"),
     }
 }
