@@ -6,6 +6,7 @@
 pub mod address;
 pub mod allow_list;
 pub mod canonical;
+pub mod certificate;
 pub mod chunked;
 pub mod clock;
 pub mod csv;

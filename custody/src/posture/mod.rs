@@ -29,6 +29,7 @@ mod control;
 mod controls;
 mod criteria;
 mod engine;
+mod entry;
 pub mod http;
 mod matrix;
 pub mod operator;

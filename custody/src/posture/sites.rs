@@ -1,6 +1,7 @@
 //! Requests to the running system: by loopback, with the Host that a browser would send.
 
 use std::borrow::Cow;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -8,13 +9,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use jiff::SignedDuration as Span;
 use serde_json::Value;
+use tenantry_core::certificate::not_after;
+use tenantry_core::clock::Timestamp;
 use tenantry_core::random::Entropy;
 use tenantry_core::secret::SecretString;
 use tenantry_platform::config::Config;
 use tokio::net::{TcpSocket, TcpStream};
 use url::Url;
 
+use super::entry::{Entry, Stream};
 use super::probe::Inconclusive;
 
 /// Until the whole answer is there.
@@ -29,6 +34,8 @@ pub struct Sites {
     pub connect: SocketAddr,
     /// Whom to be: an address of this process's checks alone, so that they use up nobody's limits.
     from: Option<Ipv4Addr>,
+    /// What a connection begins with.
+    entry: Entry,
     /// `https` or `http`: as browsers see it.
     pub scheme: String,
     /// The central host.
@@ -61,6 +68,7 @@ impl Sites {
         Self {
             connect: loopback(config.listen.address),
             from: None,
+            entry: Entry::of(&config.listen),
             scheme: scheme(&config.hosts.origin(&config.hosts.central())),
             console: host(&config.hosts.central()),
             api: host(&config.hosts.api()),
@@ -121,30 +129,63 @@ impl Sites {
             request = request.header(name, *value);
         }
         let request = request.body(Full::new(body.into())).map_err(|error| Inconclusive(error.to_string()))?;
-        tokio::time::timeout(TIMEOUT, exchange(self.from, self.connect, request))
+        tokio::time::timeout(TIMEOUT, self.exchange(host, request))
             .await
             .map_err(|_| Inconclusive(format!("{} did not answer within {} s", self.connect, TIMEOUT.as_secs())))?
     }
 }
 
-async fn exchange(
-    from: Option<Ipv4Addr>,
-    to: SocketAddr,
-    request: Request<Full<Bytes>>,
-) -> Result<Answer, Inconclusive> {
-    let away = |error: &dyn std::fmt::Display| Inconclusive(format!("{to} cannot be asked: {error}"));
-    let stream = connect(from, to).await.map_err(|error| away(&error))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
-    let driving = tokio::spawn(connection);
-    let answer = sender.send_request(request).await.map_err(|error| away(&error))?;
-    let (head, body) = answer.into_parts();
-    let body = Limited::new(body, BODY_MOST).collect().await.map_err(|error| away(&error))?.to_bytes();
-    driving.abort();
-    Ok(Answer { status: head.status, headers: head.headers, body })
+impl Sites {
+    async fn exchange(&self, host: &str, request: Request<Full<Bytes>>) -> Result<Answer, Inconclusive> {
+        let away = |error: &dyn std::fmt::Display| Inconclusive(format!("{} cannot be asked: {error}", self.connect));
+        let stream = self.open(host).await.map_err(|error| away(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| away(&error))?;
+        let driving = tokio::spawn(connection);
+        let answer = sender.send_request(request).await.map_err(|error| away(&error))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, BODY_MOST).collect().await.map_err(|error| away(&error))?.to_bytes();
+        driving.abort();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    /// A connection over which a host can be asked.
+    async fn open(&self, host: &str) -> io::Result<Stream> {
+        let socket = connect(self.from, self.connect).await?;
+        self.entry.pass(socket, name_of(host)).await
+    }
 }
 
-async fn connect(from: Option<Ipv4Addr>, to: SocketAddr) -> std::io::Result<TcpStream> {
+/// A certificate that ends sooner should have been replaced: most are after two thirds of their 90 days.
+const ENDS_SOON: Span = Span::from_hours(14 * 24);
+
+impl Sites {
+    /// What is wrong with TLS that ends here; `None` where a proxy ends it.
+    pub(super) async fn tls_faults(&self, now: Timestamp) -> Result<Option<Vec<String>>, Inconclusive> {
+        if !self.entry.is_secured() {
+            return Ok(None);
+        }
+        let asked = async {
+            let old = self.entry.speaks_old_versions(connect(self.from, self.connect).await?).await?;
+            let shown = self.open(&self.console).await?;
+            let ends = shown.certificate().and_then(not_after);
+            let is_late = ends.is_none_or(|ends| ends < now + ENDS_SOON);
+            let late = || format!("the certificate of {} ends within 14 days, or nobody can tell", self.console);
+            let old = old.then(|| "a client of TLS 1.1 is answered".to_owned());
+            Ok(Some(old.into_iter().chain(is_late.then(late)).collect()))
+        };
+        let away = |error: io::Error| Inconclusive(format!("{} cannot be asked: {error}", self.connect));
+        let within = tokio::time::timeout(TIMEOUT, asked).await;
+        within.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(away)
+    }
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+async fn connect(from: Option<Ipv4Addr>, to: SocketAddr) -> io::Result<TcpStream> {
     let Some(from) = from else { return TcpStream::connect(to).await };
     let socket = TcpSocket::new_v4()?;
     socket.bind((from, 0).into())?;

@@ -13,6 +13,8 @@ mod broken_site;
 mod engine;
 #[path = "tests/matrix.rs"]
 mod matrix;
+#[path = "tests/secured.rs"]
+mod secured;
 #[path = "tests/site.rs"]
 mod site;
 #[path = "tests/site_people.rs"]

@@ -205,7 +205,8 @@ fn nonce(answer: &Answer) -> Result<String, &'static str> {
 /// Two years, as EN-4 promises and browsers ask before they preload.
 const HSTS_LEAST_S: u64 = 2 * 365 * 24 * 3_600;
 
-/// Reads headers: each kind of answer sends browsers to https for two years.
+/// Reads headers: each kind of answer sends browsers to https for two years. Where TLS ends here, no old version of it is
+/// spoken, and the certificate does not end soon.
 pub(super) async fn https_only(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let sites = probe.sites()?;
     if sites.scheme != "https" {
@@ -220,11 +221,14 @@ pub(super) async fn https_only(probe: Arc<Probe>) -> Result<Verdict, Inconclusiv
         ("a route of the app", sites.fetch(sites.routes_host(), "/").await?),
     ];
     let weak = answers.iter().filter(|(_, answer)| !answer.header("strict-transport-security").is_some_and(is_strict));
-    let found: Vec<String> =
+    let mut found: Vec<String> =
         weak.map(|(what, _)| format!("{what} does not keep browsers to https for two years")).collect();
+    let of_tls = sites.tls_faults(probe.ground.now()).await?;
+    let said = if of_tls.is_some() { "; TLS 1.1 is refused, and the certificate is good for 14 days" } else { "" };
+    found.extend(of_tls.into_iter().flatten());
     Ok(Verdict::unless(
         &found,
-        format!("{} kinds of answers keep browsers to https for two years, subdomains too", answers.len()),
+        format!("{} kinds of answers keep browsers to https for two years, subdomains too{said}", answers.len()),
     ))
 }
 

@@ -17,7 +17,8 @@ use tenantry_core::ids::TenantId;
 use tenantry_core::keyformat::ApiKey;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::kit::TestDb;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use url::form_urlencoded;
 
 use super::site_team::Key;
@@ -173,7 +174,11 @@ pub(super) async fn serve(db: &TestDb) -> (Arc<Site>, SocketAddr) {
     (site, at)
 }
 
-async fn connection(site: Arc<Site>, stream: TcpStream, peer: IpAddr) {
+pub(super) async fn connection(
+    site: Arc<Site>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: IpAddr,
+) {
     let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
         let (site, (head, body)) = (Arc::clone(&site), request.into_parts());
         async move {
