@@ -12,6 +12,8 @@
 //!   `/admin`. [`Table::may_be_read`] tells which other patterns such a path could reach.
 
 mod method;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod property;
 mod table;
 #[cfg(test)]
 mod tests;

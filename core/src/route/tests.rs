@@ -159,6 +159,14 @@ proptest! {
     }
 
     #[test]
+    fn a_route_is_found_exactly_where_a_pattern_matches(
+        path in "(/|a|b|A|%61|%2f|%|\\.|;|\u{e9}){0,8}",
+        lines in prop::collection::vec("(/|a|b|\\{x\\}|\\*){0,7}", 0..8),
+    ) {
+        property::holds(&format!("{path}\n{}", lines.join("\n")));
+    }
+
+    #[test]
     fn nothing_panics(text in ".*", path in ".*") {
         let parsed = text.parse::<Pattern>();
         let table = table(&["/a/{x}", "/*", "/B/"]);
