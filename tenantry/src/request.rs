@@ -26,7 +26,7 @@ use hyper::body::Incoming;
 use tenantry_core::path::CleanPath;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{
-    AppRoute, Body, Found, Inbound, Luggage, Passage, Peer, Pool, admit, cors, forward, front, held, origin,
+    AppRoute, Body, Found, Handshake, Inbound, Luggage, Passage, Peer, Pool, admit, cors, forward, front, held, origin,
 };
 use tenantry_edge::limits::{Charges, too_many};
 use tenantry_platform::config::BodySchema;
@@ -37,7 +37,7 @@ use crate::app::App;
 use crate::operations;
 use crate::routes::Routers;
 use answer::Visit;
-use stay::{Holder, Wish, check_origin};
+use stay::{Holder, Standing, check_origin};
 
 /// Whether the process lives does not depend on the database.
 const HEALTH: &str = "/-/health/";
@@ -162,7 +162,8 @@ impl Thread {
         if !request.uri().path().starts_with(HEALTH) {
             visit.catch_up(app).await?;
         }
-        let wish = if is_asked { None } else { Wish::read(app, &request)? };
+        let handshake = if is_asked { None } else { Handshake::read(&request)? };
+        let generation = app.ground.feed.generation();
         let uri = request.uri().clone();
         let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
@@ -181,7 +182,7 @@ impl Thread {
             Found::Ambiguous | Found::Nothing => return Err(Problem::not_found()),
         };
         visit.take_route(route);
-        let is_upgrade = wish.is_some() || (is_asked && origin::is_upgrade(request.headers()));
+        let is_upgrade = handshake.is_some() || (is_asked && origin::is_upgrade(request.headers()));
         let let_in = self.let_in(visit, route, &request, is_upgrade).await?;
         visit.spend(app, visit.charges(app, visit.principal.as_deref())).await?;
         if is_asked {
@@ -205,7 +206,8 @@ impl Thread {
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
         visit.is_passed = true;
-        let upgrade = wish.map(|wish| wish.grant(&self.app, visit, holder)).transpose()?;
+        let upgrade = handshake.map(|handshake| stay::grant(app, visit, handshake)).transpose()?;
+        let still_may = Standing::of(&self.app, visit, &request, generation, holder);
         let luggage = Luggage {
             way: visit.way(),
             site: visit.reach(app),
@@ -214,6 +216,7 @@ impl Thread {
             consumed,
             nonce: nonce.as_ref(),
             upgrade,
+            still_may,
         };
         let asked = Instant::now();
         let answer = forward(passage, request, &self.pool, luggage).await;

@@ -251,7 +251,8 @@ async fn take_over(
         );
     }
     let served = Arc::new(ArcSwap::from_pointee(Served::new(&app)));
-    let (given, theirs): (Vec<_>, Vec<_>) = listeners.into_iter().partition(|listener| is_public(listener, &config.listen));
+    let (given, theirs): (Vec<_>, Vec<_>) =
+        listeners.into_iter().partition(|listener| is_public(listener, &config.listen));
     let operations = match config.operations.listen {
         Some(address) => {
             let listen = operations::listen(&config.listen, address, &theirs)?;

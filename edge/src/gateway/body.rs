@@ -43,12 +43,18 @@ impl Body {
 
     /// Ties the body to the turn of its request on the connection.
     pub(super) fn ending(mut self, turn: TurnEnd) -> Self {
+        if let Content::Relay(relay) = &mut self.content {
+            relay.bind(&turn.0);
+        }
         self._turn = Some(turn);
         self
     }
 
     /// Tells `pace` what the client is given.
     pub(super) fn paced(mut self, pace: Pace) -> Self {
+        if let Content::Relay(relay) = &mut self.content {
+            relay.bind(pace.turns());
+        }
         self.pace = Some(pace);
         self
     }

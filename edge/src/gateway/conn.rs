@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -108,21 +108,29 @@ where
         }
     });
     let mut connection = terms.http.serve_connection(TokioIo::new(wire), service);
-    let outcome = tokio::select! {
-        biased;
-        outcome = &mut connection => outcome,
-        _ = first_then_stop(&turns, &mut stop) => {
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+    let served = async {
+        tokio::select! {
+            biased;
+            outcome = &mut connection => outcome,
+            () = first_then_stop(&turns, &mut stop) => {
+                Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
         }
     };
+    let outcome = tokio::select! {
+        biased;
+        outcome = served => Some(outcome),
+        () = poll_fn(|cx| turns.poll_cut_off(cx)) => None,
+    };
     let wire = connection.into_parts().io.into_inner();
-    match switched.take() {
-        Some((tunnel, turn)) if outcome.is_ok() => {
+    match (switched.take(), outcome) {
+        (Some((tunnel, turn)), Some(Ok(()))) => {
             let (socket, ahead) = wire.into_socket();
             tunnel.run(socket, ahead, stop, turn).await;
         }
-        _ => say_farewell(wire, outcome, &terms).await,
+        (_, Some(outcome)) => say_farewell(wire, outcome, &terms).await,
+        (_, None) => wire.reset(),
     }
 }
 

@@ -6,6 +6,7 @@ use tenantry_platform::metrics::UpstreamFault;
 use tenantry_platform::problem::{Kind, Problem};
 
 use super::refusal::Refused;
+use super::tunnel::Ended;
 use super::websocket::Unasked;
 
 /// Why there is no answer of the app.
@@ -33,6 +34,8 @@ pub(super) enum Fault {
     Client(hyper::Error),
     #[error("the client's body did not arrive in time")]
     SlowClient,
+    #[error("whoever asked may not hear the answer any more: {}", .0.as_str())]
+    Lost(Ended),
 }
 
 impl Fault {
@@ -44,16 +47,17 @@ impl Fault {
         }
     }
 
-    /// The word that it is counted under.
-    pub(super) const fn word(&self) -> UpstreamFault {
-        match self {
+    /// The word that it is counted under. None: nobody is to blame for it.
+    pub(super) const fn word(&self) -> Option<UpstreamFault> {
+        Some(match self {
             Self::Unreachable(_) => UpstreamFault::Unreachable,
             Self::ConnectTimedOut => UpstreamFault::ConnectTimeout,
             Self::HeadTimedOut => UpstreamFault::Timeout,
             Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => UpstreamFault::Broken,
             Self::Busy => UpstreamFault::Busy,
             Self::TooLarge(_) | Self::Client(_) | Self::SlowClient => UpstreamFault::Client,
-        }
+            Self::Lost(_) => return None,
+        })
     }
 
     /// The answer to the client; the fault itself stays in our log.
@@ -76,6 +80,17 @@ impl Fault {
                 Refused::problem,
             ),
             Self::SlowClient => Refused::SlowBody.problem(),
+            Self::Lost(Ended::Revoked) => Problem::new(
+                Kind::Unauthorized,
+                "What you called with was taken away while the app was working on this. What you sent may have been acted on.",
+            )
+            .code("revoked_meanwhile"),
+            Self::Lost(_) => Problem::new(
+                Kind::Unavailable,
+                "Something has changed about you, and what could not be found out in time. Try again; what you sent may have been acted on.",
+            )
+            .code("node_behind")
+            .retry_after(1),
             Self::Unreachable(_) | Self::Broken(_) | Self::AmbiguousLength | Self::Switched | Self::Unasked(_) => {
                 Problem::new(
                     Kind::Upstream,

@@ -17,14 +17,14 @@ use super::headers::Site;
 use super::held::Inbound;
 use super::passage::Passage;
 use super::pool::Pool;
-use super::relay::Upload;
+use super::relay::{Relay, Upload};
 use super::tunnel::{StillMay, Tunnel};
 use super::upgrades::Ticket;
 use super::upstream::{Switch, exchange, switch};
+use super::vigil::Vigil;
 use super::websocket::Handshake;
 
 /// What travels with a request besides itself.
-#[derive(Debug)]
 pub struct Luggage<'a> {
     pub way: Way<'a>,
     pub site: Site,
@@ -36,27 +36,28 @@ pub struct Luggage<'a> {
     pub nonce: Option<&'a Nonce>,
     /// The WebSocket that the request asks for.
     pub upgrade: Option<Upgrade>,
+    /// Asked for as long as the answer goes on, or the WebSocket is open.
+    pub still_may: StillMay,
+}
+
+impl std::fmt::Debug for Luggage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Luggage").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
 }
 
 /// A WebSocket that may be opened.
+#[derive(Debug)]
 pub struct Upgrade {
     pub handshake: Handshake,
     /// Its place among the open ones.
     pub ticket: Ticket,
-    /// Asked for as long as it is open.
-    pub still_may: StillMay,
-}
-
-impl std::fmt::Debug for Upgrade {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upgrade").field("handshake", &self.handshake).finish_non_exhaustive()
-    }
 }
 
 /// Sends the request to the app and returns its answer, both by the contract.
 ///
 /// # Errors
-/// 502, 503 or 504 about the app, 400, 408 or 413 about the client's body.
+/// 502, 503 or 504 about the app, 400, 408 or 413 about the client's body, 401 when whoever asks may not any more.
 pub async fn forward(
     passage: Passage<'_>,
     request: Request<Inbound>,
@@ -69,19 +70,23 @@ pub async fn forward(
     let (request, body) = outgoing(&passage, request, &luggage, policy.as_ref())?;
     let patience = route.route.response_timeout;
     let failed = |fault: Fault| {
-        pool.metrics.upstream_errors.of(fault.word()).add_one();
+        if let Some(word) = fault.word() {
+            pool.metrics.upstream_errors.of(word).add_one();
+        }
         fault.into_problem()
     };
+    let (still_may, request_id) = (luggage.still_may, luggage.request_id);
     let mut answer = match luggage.upgrade.take() {
-        Some(upgrade) => open(pool, request, patience, upgrade).await,
+        Some(upgrade) => open(pool, request, patience, upgrade, (still_may, request_id)).await,
         None => {
             let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(failed)?;
             let request = request.map(|()| upload);
-            exchange(pool, request, patience, progress.as_deref()).await.map(|answer| answer.map(Body::from))
+            let answer = exchange(pool, request, patience, progress.as_deref(), &still_may).await;
+            answer.map(|answer| watched(answer, still_may, request_id))
         }
     }
     .map_err(failed)?;
-    finish(&passage, &mut answer, &luggage, policy.as_ref());
+    finish(&passage, &mut answer, (luggage.site, request_id), policy.as_ref());
     cors::mark(&route.route.cors, origin.as_ref(), answer.headers_mut());
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         Handshake::grant(answer.headers_mut());
@@ -94,15 +99,21 @@ async fn open(
     pool: &Rc<Pool>,
     mut request: Request<()>,
     patience: Duration,
-    upgrade: Upgrade,
+    Upgrade { handshake, ticket }: Upgrade,
+    (still_may, request_id): (StillMay, &HeaderValue),
 ) -> Result<Response<Body>, Fault> {
-    let Upgrade { handshake, ticket, still_may } = upgrade;
     handshake.ask(request.headers_mut());
     let request = request.map(|()| Upload::none());
     Ok(match switch(pool, request, &handshake, patience).await? {
-        Switch::Declined(answer) => answer.map(Body::from),
+        Switch::Declined(answer) => watched(answer, still_may, request_id),
         Switch::Agreed(answer, app) => answer.map(|()| Body::switching(Tunnel::new(app, still_may, ticket))),
     })
+}
+
+/// The app's answer, for as long as whoever asked may hear it.
+fn watched(mut answer: Response<Relay>, still_may: StillMay, request_id: &HeaderValue) -> Response<Body> {
+    answer.body_mut().watch(|| Vigil::new(still_may, request_id.clone()));
+    answer.map(Body::from)
 }
 
 /// The policy of a page of this route, with this request's nonce where it has one.
@@ -156,7 +167,12 @@ fn origin_form(uri: Uri) -> Uri {
 }
 
 /// The answer as the browser gets it.
-fn finish(passage: &Passage<'_>, answer: &mut Response<Body>, luggage: &Luggage<'_>, policy: Option<&HeaderValue>) {
+fn finish(
+    passage: &Passage<'_>,
+    answer: &mut Response<Body>,
+    (site, request_id): (Site, &HeaderValue),
+    policy: Option<&HeaderValue>,
+) {
     let (route, status) = (passage.route(), answer.status());
     let headers = answer.headers_mut();
     let trailers = contract::announced_by_app(headers);
@@ -170,5 +186,5 @@ fn finish(passage: &Passage<'_>, answer: &mut Response<Body>, luggage: &Luggage<
         contract::forbid_store(headers);
     }
     route.policy.apply(status, headers, policy);
-    route.headers.apply(headers, luggage.site, luggage.request_id);
+    route.headers.apply(headers, site, request_id);
 }

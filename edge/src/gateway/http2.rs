@@ -34,6 +34,7 @@ use super::entry::Entered;
 use super::inbound::BodyPatience;
 use super::refusal::Refused;
 use super::stream::Stream;
+use super::turn::Turns;
 use super::wire::Patience;
 
 /// Requests at a time over one connection: what browsers use, and what RFC 9113, section 6.5.2, asks for at least.
@@ -188,17 +189,26 @@ struct Open {
 
 /// Whether an answer waits for its client, and with which of its pieces.
 #[derive(Clone, Default)]
-pub(super) struct Pace(Rc<Cell<(bool, u32)>>);
+pub(super) struct Pace {
+    waits: Rc<Cell<(bool, u32)>>,
+    /// The stream is cut off by them, as a connection of HTTP/1 is.
+    turns: Rc<Turns>,
+}
 
 impl Pace {
     /// The client is given a piece, and takes its time.
     pub(super) fn give(&self) {
-        self.0.set((true, self.0.get().1.wrapping_add(1)));
+        self.waits.set((true, self.waits.get().1.wrapping_add(1)));
     }
 
     /// The next piece was asked for.
     pub(super) fn ask(&self) {
-        self.0.set((false, self.0.get().1));
+        self.waits.set((false, self.waits.get().1));
+    }
+
+    /// What cuts the stream off in the middle of its answer.
+    pub(super) const fn turns(&self) -> &Rc<Turns> {
+        &self.turns
     }
 }
 
@@ -237,7 +247,7 @@ impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     }
 }
 
-/// A stream that is reset when its client takes nothing of its answer for long.
+/// A stream that is reset when its client takes nothing of its answer for long, or may not hear the rest.
 struct Watched<F> {
     stream: Pin<Box<F>>,
     pace: Pace,
@@ -250,10 +260,10 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if this.stream.as_mut().poll(cx).is_ready() {
+        if this.stream.as_mut().poll(cx).is_ready() || this.pace.turns.poll_cut_off(cx).is_ready() {
             return Poll::Ready(());
         }
-        match this.pace.0.get() {
+        match this.pace.waits.get() {
             (true, piece) => this.alarm.poll(cx, piece, this.open.patience),
             (false, _) => {
                 this.alarm.calm();

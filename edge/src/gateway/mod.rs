@@ -4,8 +4,9 @@
 //! `proxy`'s word and TLS by `certificates`. `conn` serves HTTP/1 behind `wire` and `gate`, the byte check, and `http2`
 //! serves HTTP/2 by the same rules; `front`, `routes`, `origin` and `cors` answer the first questions; `passage` is
 //! the proof that a request may be forwarded; `forward` sends it by the `contract`, over `pool` and
-//! `upstream`; `relay` streams both bodies, `held` keeps one until it was looked at; `headers` are said by every answer. `websocket` judges the one
-//! protocol that a request may switch to, `upgrades` counts who has switched, `tunnel` carries the bytes.
+//! `upstream`; `relay` streams both bodies, `held` keeps one until it was looked at, and `vigil` cuts an answer off whose
+//! receiver may not hear the rest; `headers` are said by every answer. `websocket` judges the one protocol that a request
+//! may switch to, `upgrades` counts who has switched, `tunnel` carries the bytes.
 //!
 //! What must always hold:
 //! - A byte that two readers could read in two ways reaches neither the server nor the app.
@@ -43,6 +44,7 @@ mod tunnel;
 mod turn;
 mod upgrades;
 mod upstream;
+mod vigil;
 mod websocket;
 mod wire;
 

@@ -21,6 +21,9 @@ use super::fault::Fault;
 use super::held::Inbound;
 use super::inbound::Broken;
 use super::pool::Lease;
+use super::tunnel::ASK_EVERY;
+use super::turn::Turns;
+use super::vigil::Vigil;
 
 /// The app stopped in the middle of its answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,17 +34,39 @@ struct Stalled(Duration);
 pub struct Relay {
     body: Incoming,
     lease: Option<Lease>,
-    alarm: Alarm<()>,
+    alarm: Alarm<Stage>,
     patience: Duration,
+    vigil: Vigil,
+}
+
+/// What the next piece is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// A moment, after which whoever asked is asked about.
+    Moment,
+    /// As long as the app may be silent.
+    Silence,
 }
 
 impl Relay {
     pub(super) fn new(body: Incoming, lease: Lease, patience: Duration) -> Self {
-        let mut relay = Self { body, lease: Some(lease), alarm: Alarm::new(), patience };
+        let mut relay = Self { body, lease: Some(lease), alarm: Alarm::new(), patience, vigil: Vigil::none() };
         if relay.body.is_end_stream() {
             relay.release();
         }
         relay
+    }
+
+    /// Watches over the answer, unless it is through already.
+    pub(super) fn watch(&mut self, vigil: impl FnOnce() -> Vigil) {
+        if self.lease.is_some() {
+            self.vigil = vigil();
+        }
+    }
+
+    /// Says which connection the answer goes out on.
+    pub(super) fn bind(&mut self, turns: &Rc<Turns>) {
+        self.vigil.bind(turns);
     }
 
     fn release(&mut self) {
@@ -60,6 +85,8 @@ impl Relay {
             Some(Ok(frame)) => {
                 if self.body.is_end_stream() {
                     self.release();
+                } else if self.vigil.is_waiting() {
+                    self.vigil.begin();
                 }
                 Some(Ok(without(frame, strip_answer_trailers)))
             }
@@ -71,7 +98,11 @@ impl Relay {
     }
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        ready!(self.alarm.poll(cx, (), self.patience));
+        if self.vigil.is_waiting() && self.patience > ASK_EVERY {
+            ready!(self.alarm.poll(cx, Stage::Moment, ASK_EVERY));
+            self.vigil.begin();
+        }
+        ready!(self.alarm.poll(cx, Stage::Silence, self.patience));
         self.lease = None;
         Poll::Ready(Some(Err(Stalled(self.patience).into())))
     }

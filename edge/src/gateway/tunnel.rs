@@ -241,7 +241,8 @@ async fn watch_over(still_may: &StillMay, record: &Record) -> Ended {
     }
 }
 
-async fn lost(still_may: &StillMay) -> Ended {
+/// Ends when whoever opened it may not any more.
+pub(super) async fn lost(still_may: &StillMay) -> Ended {
     let mut tick = interval(ASK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
@@ -17,6 +17,10 @@ pub(super) struct Turns {
     next: RefCell<Option<Waker>>,
     /// Who waits for the first request.
     began: RefCell<Option<Waker>>,
+    /// The answer must not go on.
+    is_cut_off: Cell<bool>,
+    /// The connection's own task.
+    connection: RefCell<Option<Waker>>,
 }
 
 impl Turns {
@@ -56,6 +60,26 @@ impl Turns {
         if !next.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *next = Some(waker.clone());
         }
+    }
+
+    /// Ends the connection in the middle of its answer.
+    pub(super) fn cut_off(&self) {
+        self.is_cut_off.set(true);
+        if let Some(waker) = self.connection.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+
+    /// Ready when the connection must end.
+    pub(super) fn poll_cut_off(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.is_cut_off.get() {
+            return Poll::Ready(());
+        }
+        let mut connection = self.connection.borrow_mut();
+        if !connection.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            *connection = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     fn end(&self) {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::fault::Fault;
 use super::pool::{Lease, Pool};
 use super::relay::{Progress, Relay, Upload};
+use super::tunnel::{ASK_EVERY, StillMay, lost};
 use super::websocket::Handshake;
 
 /// Sends a request and returns the head of the answer, its body still flowing.
@@ -22,20 +23,22 @@ pub(super) async fn exchange(
     request: Request<Upload>,
     patience: Duration,
     progress: Option<&Progress>,
+    still_may: &StillMay,
 ) -> Result<Response<Relay>, Fault> {
     let lease = pool.lease().await?;
     if !lease.is_reused() {
-        return send(pool, lease, request, patience, progress).await.map_err(|lost| lost.fault);
+        return send(pool, lease, request, patience, (progress, still_may)).await.map_err(|lost| lost.fault);
     }
     let spare = is_repeatable(&request).then(|| repeat(&request));
-    let lost = match send(pool, lease, request, patience, progress).await {
+    let lost = match send(pool, lease, request, patience, (progress, still_may)).await {
         Ok(answer) => return Ok(answer),
         Err(lost) => lost,
     };
     match lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door())) {
         Some(request) => {
             pool.metrics.upstream_retries.add_one();
-            send(pool, pool.connect().await?, request, patience, progress).await.map_err(|lost| lost.fault)
+            let lease = pool.connect().await?;
+            send(pool, lease, request, patience, (progress, still_may)).await.map_err(|lost| lost.fault)
         }
         None => Err(lost.fault),
     }
@@ -87,13 +90,13 @@ async fn send(
     mut lease: Lease,
     request: Request<Upload>,
     patience: Duration,
-    progress: Option<&Progress>,
+    (progress, still_may): (Option<&Progress>, &StillMay),
 ) -> Result<Response<Relay>, Lost> {
     let answer = lease.sender().try_send_request(request);
     let answer = tokio::select! {
         biased;
         answer = answer => answer,
-        () = out_of_patience(patience, progress) => return Err(Fault::HeadTimedOut.into()),
+        fault = too_late(patience, progress, still_may) => return Err(fault.into()),
     };
     match answer {
         Ok(answer) => accept(answer, lease, pool.dial.settings.body_idle_timeout).map_err(Lost::from),
@@ -105,9 +108,21 @@ async fn send(
     }
 }
 
+/// Ends when nobody waits for the answer any more: the app has kept silent for too long, or whoever asked may not hear
+/// it. An answer that is there within a moment costs one timer and no question.
+async fn too_late(patience: Duration, progress: Option<&Progress>, still_may: &StillMay) -> Fault {
+    let begun = Instant::now();
+    if patience > ASK_EVERY {
+        sleep_until(begun + ASK_EVERY).await;
+    }
+    tokio::select! {
+        () = out_of_patience(begun + patience, patience, progress) => Fault::HeadTimedOut,
+        ended = lost(still_may) => Fault::Lost(ended),
+    }
+}
+
 /// Ends when the app has kept silent for `patience` since the request last moved.
-async fn out_of_patience(patience: Duration, progress: Option<&Progress>) {
-    let mut due = Instant::now() + patience;
+async fn out_of_patience(mut due: Instant, patience: Duration, progress: Option<&Progress>) {
     loop {
         sleep_until(due).await;
         match progress.map(|progress| progress.moved() + patience) {

@@ -17,7 +17,7 @@ use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::contract::{Consumed, Way};
 use tenantry_edge::gateway::{
     Body, Dial, Found, Gateway, Handshake, Inbound, Luggage, Outcome, Peer, Place, Pool, RouteTable, Site, Stay,
-    Upgrade, Upgrades, admit, forward, front, start,
+    StillMay, Upgrade, Upgrades, admit, forward, front, start,
 };
 use tenantry_platform::config::{Config, Dev};
 use tenantry_platform::metrics::Metrics;
@@ -122,6 +122,7 @@ async fn pass(
         consumed: Consumed::Nothing,
         nonce: nonce.as_ref(),
         upgrade: handshake.map(upgrade).transpose()?,
+        still_may: still_may(),
     };
     forward(passage, Inbound::of(request), pool, luggage).await
 }
@@ -129,7 +130,11 @@ async fn pass(
 /// Open for as long as the test lets it be.
 fn upgrade(handshake: Handshake) -> Result<Upgrade, Problem> {
     let ticket = Upgrades::default().admit(None, [192, 0, 2, 7].into())?;
-    Ok(Upgrade { handshake, ticket, still_may: Box::new(|| Box::pin(std::future::ready(Stay::Yes))) })
+    Ok(Upgrade { handshake, ticket })
+}
+
+fn still_may() -> StillMay {
+    Box::new(|| Box::pin(std::future::ready(Stay::Yes)))
 }
 
 /// An app on a port of its own: each connection is handled by `serve` on its own thread.

@@ -150,10 +150,6 @@ impl Visit {
         of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().tenant.clone()).map(Arc::new))
     }
 
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
     pub(super) fn own(&self) -> Own<'_> {
         Own { is_https: self.is_https, host: self.host() }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Request;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use subtle::ConstantTimeEq as _;
 use tenantry_core::management_key::PREFIX;
@@ -124,9 +124,13 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     if given.next().is_some() {
         return Err(unclear());
     }
-    let text = value.to_str().map_err(|_| unclear())?;
-    let (scheme, token) = text.split_once(' ').ok_or_else(unclear)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(token.trim())) } else { Err(unclear()) }
+    token(value).map(Some).ok_or_else(unclear)
+}
+
+/// The token of one `Bearer` value.
+pub(super) fn token(value: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// What is known of a credential that a program shows.

@@ -1,7 +1,7 @@
-//! What an upgraded connection depends on, for as long as it is open [KEY-3].
+//! What an answer or an upgraded connection depends on, for as long as it goes on [KEY-3 ID-11 AC-12].
 //!
-//! A request is judged once; a WebSocket would outlive the session, the key or the tenant that it was opened
-//! with. So it is asked again and again whether anything that it depends on has changed. Once something has, it
+//! A request is judged once; a WebSocket, an event stream or a long download would outlive the session, the key or the
+//! tenant that it was opened with. So it is asked again and again whether anything that it depends on has changed. Once something has, it
 //! is judged anew, by what it would meet now, and closed unless it would be let in.
 //!
 //! What must always hold:
@@ -16,10 +16,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
-use http::Request;
-use hyper::body::Incoming;
-use secrecy::{ExposeSecret as _, SecretString};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, Uri};
 use tenantry_core::clock::Timestamp;
 use tenantry_core::path::CleanPath;
 use tenantry_edge::gateway::{ASK_EVERY, Found, Handshake, Outcome, Place, Stay, StillMay, Upgrade, admit, origin};
@@ -36,7 +34,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::answer::Visit;
-use super::guard::{Guarded, bearer};
+use super::guard::{Guarded, token};
 use crate::app::App;
 
 /// For the look-ups after a change that names somebody: with the time between two questions, a second.
@@ -115,48 +113,21 @@ impl Holder {
     }
 }
 
-/// A wish for a WebSocket, heard before anything was looked up.
-pub(super) struct Wish {
-    handshake: Handshake,
-    /// Of the feed, when the judging began: a change during it counts.
-    generation: u64,
-    /// As it was shown, for when it is judged anew.
-    token: Option<SecretString>,
+/// Grants a WebSocket: a place among the open ones.
+pub(super) fn grant(app: &App, visit: &Visit, handshake: Handshake) -> Result<Upgrade, Problem> {
+    let ticket = app.upgrades.admit(visit.tenant().as_ref().map(|tenant| tenant.id), visit.ip)?;
+    Ok(Upgrade { handshake, ticket })
 }
 
-impl Wish {
-    /// The wish of a request, if it has one.
-    pub(super) fn read(app: &App, request: &Request<Incoming>) -> Result<Option<Self>, Problem> {
-        let Some(handshake) = Handshake::read(request)? else { return Ok(None) };
-        let token = bearer(request.headers())?.map(|token| token.to_owned().into());
-        Ok(Some(Self { handshake, generation: app.ground.feed.generation(), token }))
-    }
-
-    /// Grants it: a place among the open ones, and the question that is asked while it is open.
-    pub(super) fn grant(self, app: &Arc<App>, visit: &Visit, holder: Option<Holder>) -> Result<Upgrade, Problem> {
-        let tenant = visit.tenant();
-        let ticket = app.upgrades.admit(tenant.as_ref().map(|tenant| tenant.id), visit.ip)?;
-        let place = visit.place(holder.as_ref().map(|holder| &**holder.principal()));
-        let standing = Rc::new(Standing {
-            app: Arc::clone(app),
-            place,
-            ip: visit.ip,
-            path: visit.path().to_owned(),
-            token: self.token,
-            now: RefCell::new(Known { generation: self.generation, holder, tenant }),
-        });
-        let still_may: StillMay = Box::new(move || Box::pin(Rc::clone(&standing).still_may()));
-        Ok(Upgrade { handshake: self.handshake, ticket, still_may })
-    }
-}
-
-/// An open connection's right to be there.
-struct Standing {
+/// The right to hear the rest of an answer, or to talk on.
+pub(super) struct Standing {
     app: Arc<App>,
     place: Place,
     ip: IpAddr,
-    path: String,
-    token: Option<SecretString>,
+    method: Method,
+    uri: Uri,
+    /// The credential of a program as it was shown, for when it is judged anew.
+    shown: Option<HeaderValue>,
     now: RefCell<Known>,
 }
 
@@ -168,6 +139,27 @@ struct Known {
 }
 
 impl Standing {
+    /// Of a request that was let in. `generation` was read before it was judged: a change during that counts.
+    pub(super) fn of<B>(
+        app: &Arc<App>,
+        visit: &Visit,
+        request: &Request<B>,
+        generation: u64,
+        holder: Option<Holder>,
+    ) -> StillMay {
+        let is_shown = matches!(holder, Some(Holder::Key(_) | Holder::Token(_)));
+        let standing = Rc::new(Self {
+            app: Arc::clone(app),
+            place: visit.place(holder.as_ref().map(|holder| &**holder.principal())),
+            ip: visit.ip,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            shown: request.headers().get(AUTHORIZATION).filter(|_| is_shown).cloned(),
+            now: RefCell::new(Known { generation, holder, tenant: visit.tenant() }),
+        });
+        Box::new(move || Box::pin(Rc::clone(&standing).still_may()))
+    }
+
     async fn still_may(self: Rc<Self>) -> Stay {
         while let Some(doubt) = self.doubt() {
             let within = if doubt == Doubt::Named { NAMED_WITHIN } else { ALL_WITHIN };
@@ -235,8 +227,8 @@ impl Standing {
             Some(Holder::Token(_)) => Some(self.token(turn).await?),
             None => None,
         };
-        let path = CleanPath::parse(&self.path).map_err(|_| Problem::not_found())?;
-        let Found::Route(route) = self.app.table.find(&Method::GET, &path) else { return Err(Problem::not_found()) };
+        let path = CleanPath::parse(self.uri.path()).map_err(|_| Problem::not_found())?;
+        let Found::Route(route) = self.app.table.find(&self.method, &path) else { return Err(Problem::not_found()) };
         if let Some(holder) = &holder {
             admit(route, Outcome::Verified(Arc::clone(holder.principal())), self.place)?;
         }
@@ -277,7 +269,7 @@ impl Standing {
 
     /// The credential as it was shown.
     fn shown(&self) -> &str {
-        self.token.as_ref().map(|token| token.expose_secret()).unwrap_or_default()
+        self.shown.as_ref().and_then(token).unwrap_or_default()
     }
 
     async fn session(&self, session: Arc<StaffSession>, turn: &Turn) -> Result<Holder, Problem> {

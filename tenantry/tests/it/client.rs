@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tenantry_edge::limits::{Tariff, Whom};
 use tenantry_platform::config::TierId;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Error as Fault;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -220,6 +220,17 @@ impl Call<'_> {
 }
 
 impl Slow {
+    /// Its next bytes; nothing at its end.
+    pub(crate) async fn more(&mut self) -> usize {
+        let mut piece = [0; 1024];
+        self.0.read(&mut piece).await.unwrap_or_default()
+    }
+
+    /// Waits until the connection is broken off, and takes nothing in meanwhile.
+    pub(crate) async fn breaks(&self) {
+        self.0.ready(Interest::ERROR).await.unwrap();
+    }
+
     /// What comes until the connection ends.
     pub(crate) async fn rest(mut self) -> String {
         let mut bytes = Vec::new();

@@ -1,10 +1,13 @@
 //! An app that answers with what it saw, and says whatever headers the request asks it to say.
 
+use std::convert::Infallible;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::request::Parts;
@@ -22,6 +25,10 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 const ANSWER_WITH: &str = "answer-with";
 /// `answer-status: 304`
 const ANSWER_STATUS: &str = "answer-status";
+/// `answer-stream: quiet` makes an answer that does not end by itself: see [`Flow`].
+const ANSWER_STREAM: &str = "answer-stream";
+/// Between two events.
+const EVENT_EVERY: Duration = Duration::from_millis(20);
 /// Larger than any body of a test.
 const BODY_MOST: usize = 1 << 20;
 
@@ -39,6 +46,9 @@ async fn echo(mut request: Request) -> Response {
         let granted = [(CONNECTION, "upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accepted.as_str())];
         return (StatusCode::SWITCHING_PROTOCOLS, granted).into_response();
     }
+    if let Some(flow) = Flow::asked(request.headers()) {
+        return flow.answer().await;
+    }
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_MOST).await.unwrap();
     let saw = saw(&parts, &body);
@@ -47,6 +57,53 @@ async fn echo(mut request: Request) -> Response {
         say(answer.headers_mut(), line.to_str().unwrap());
     }
     answer
+}
+
+/// An answer without an end.
+#[derive(Clone, Copy, Debug)]
+enum Flow {
+    /// One event, and then silence.
+    Quiet,
+    /// An event now and then.
+    Events,
+    /// As many bytes as are taken.
+    Flood,
+    /// Not even a head.
+    Late,
+}
+
+impl Flow {
+    fn asked(headers: &HeaderMap) -> Option<Self> {
+        match headers.get(ANSWER_STREAM)?.to_str().ok()? {
+            "quiet" => Some(Self::Quiet),
+            "events" => Some(Self::Events),
+            "flood" => Some(Self::Flood),
+            "late" => Some(Self::Late),
+            _ => None,
+        }
+    }
+
+    async fn answer(self) -> Response {
+        if matches!(self, Self::Late) {
+            std::future::pending::<()>().await;
+        }
+        let pieces =
+            futures_util::stream::unfold(
+                0_usize,
+                move |count| async move { Some((self.next(count).await, count + 1)) },
+            );
+        ([(CONTENT_TYPE, "text/event-stream")], axum::body::Body::from_stream(pieces)).into_response()
+    }
+
+    async fn next(self, count: usize) -> Result<Bytes, Infallible> {
+        match self {
+            Self::Flood => return Ok(Bytes::from_static(&[b'x'; 65_536])),
+            _ if count == 0 => {}
+            Self::Events => tokio::time::sleep(EVENT_EVERY).await,
+            Self::Quiet | Self::Late => std::future::pending().await,
+        }
+        Ok(Bytes::from_static(b"data: here\n\n"))
+    }
 }
 
 fn saw(parts: &Parts, body: &[u8]) -> String {

@@ -50,6 +50,7 @@ mod sessions;
 mod signing;
 mod soak;
 mod statements;
+mod streams;
 mod sweep;
 mod tour;
 mod usage;
