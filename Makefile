@@ -4,6 +4,7 @@
 # make lighthouse  holds every page against Lighthouse's accessibility: some minutes
 # make soak        three nodes, faults, and a checker of their decisions: SOAK_S=600 seconds, SOAK_SEED=1
 # make soak-planted  the same with faults planted in Tenantry, each of which it has to find
+# make revocations revokes 10,000 keys on three nodes, and draws how long that took: some minutes
 # make bench       prints what decisions, scoped reads, hashes and sign-ins cost on this machine, and measures the gateway
 #                  beside nginx and HAProxy, and as it grows: docs/benchmarks/
 #
@@ -14,7 +15,7 @@ SOAK_S ?= 600
 SOAK_SEED ?= 1
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: run test check lighthouse soak soak-planted bench bench-gateway bench-growth fmt clippy deny docs
+.PHONY: run test check lighthouse soak soak-planted revocations bench bench-gateway bench-growth fmt clippy deny docs
 
 run:
 	@sh scripts/install run
@@ -38,6 +39,15 @@ soak:
 soak-planted:
 	@sh scripts/install test
 	python3 soak/planted.py run
+
+# How many: make revocations REVOCATIONS=500
+REVOCATIONS := 10000
+revocations:
+	@sh scripts/install test
+	cargo build --release --locked --bin tenantry
+	TENANTRY_NODE="$(abspath $(TARGET))/release/tenantry" TENANTRY_REVOCATIONS=$(REVOCATIONS) TENANTRY_REVOCATIONS_AT_ONCE=8 \
+		TENANTRY_REVOCATIONS_TO="$(CURDIR)/docs" \
+		cargo test --locked -p tenantry --test it -- --nocapture what_is_sent_after_a_revocation_has_answered
 
 bench:
 	@sh scripts/install test

@@ -26,7 +26,8 @@ use hyper::body::Incoming;
 use tenantry_core::path::CleanPath;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{
-    AppRoute, Body, Found, Handshake, Inbound, Luggage, Passage, Peer, Pool, admit, cors, forward, front, held, origin,
+    AppRoute, Body, Found, Handshake, Inbound, Luggage, Passage, Peer, Pool, StillMay, Upgrade, admit, cors, forward,
+    front, held, origin,
 };
 use tenantry_edge::limits::{Charges, too_many};
 use tenantry_platform::config::BodySchema;
@@ -203,26 +204,39 @@ impl Thread {
             return Ok(page);
         }
         visit.trust(app)?;
+        let upgrade = handshake.map(|handshake| stay::grant(app, visit, handshake)).transpose()?;
+        let still_may = Standing::of(&self.app, visit, &request, generation, holder);
+        let beside = Beside { identity, consumed, upgrade, still_may };
+        self.send(visit, passage, request, beside).await
+    }
+
+    /// Step 8: to the app, and its answer.
+    async fn send(
+        &self,
+        visit: &mut Visit,
+        passage: Passage<'_>,
+        request: Request<Inbound>,
+        Beside { identity, consumed, upgrade, still_may }: Beside,
+    ) -> Result<Response<Body>, Problem> {
+        let (app, route) = (&*self.app, passage.route());
         let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
         visit.note_passage(app, route);
         visit.is_passed = true;
-        let upgrade = handshake.map(|handshake| stay::grant(app, visit, handshake)).transpose()?;
-        let still_may = Standing::of(&self.app, visit, &request, generation, holder);
-        let luggage = Luggage {
-            way: visit.way(),
-            site: visit.reach(app),
-            identity,
-            request_id: &visit.request_id,
-            consumed,
-            nonce: nonce.as_ref(),
-            upgrade,
-            still_may,
-        };
+        let (way, site, request_id) = (visit.way(), visit.reach(app), &visit.request_id);
+        let luggage = Luggage { way, site, identity, request_id, consumed, nonce: nonce.as_ref(), upgrade, still_may };
         let asked = Instant::now();
         let answer = forward(passage, request, &self.pool, luggage).await;
         visit.waited = Some(asked.elapsed());
         answer
     }
+}
+
+/// What is found out about a request before it is sent, and travels beside it.
+struct Beside {
+    identity: HeaderValue,
+    consumed: Consumed,
+    upgrade: Option<Upgrade>,
+    still_may: StillMay,
 }
 
 /// Who was let in to a route, and by what.

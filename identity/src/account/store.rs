@@ -17,7 +17,7 @@ sql! {
     AsDoor OnlyControl VOID_LINKS = "select doors.void_links($1, $2)";
     AsDoor OnlyControl SPEND_MAIL = "select doors.spend_mail($1, $2, $3, $4, $5)";
     AsDoor OnlyControl MOVE_EMAIL = "select doors.move_email($1)";
-    AsDoor OnlyControl DELETE_PERSON = "select doors.delete_person()";
+    AsDoor OnlyControl DELETE_PERSON taking = "select doors.delete_person()";
     AsPerson OnlyControl FIND = "
         select name, email, operator from persons where person_id = $1 and status in ('active', 'pending')";
     AsPerson OnlyControl HOLD = "
@@ -25,7 +25,7 @@ sql! {
         where person_id = $1 and status in ('active', 'pending') for no key update";
     AsPerson OnlyControl PROVE = "
         update persons set status = 'active', verified_at = $2 where person_id = $1 and status = 'pending'";
-    AsPerson OnlyControl SET_EMAIL = "update persons set email = $2, email_lower = $3, verified_at = $4 where person_id = $1";
+    AsPerson OnlyControl SET_EMAIL taking = "update persons set email = $2, email_lower = $3, verified_at = $4 where person_id = $1";
     AsDoor OnlyControl OWNED_ALONE = "select slug, name from doors.owned_alone()";
 }
 

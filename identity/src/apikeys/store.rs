@@ -40,15 +40,15 @@ tenantry_platform::sql! {
     AsTenant Modes HOLD = concat!(
         "select ", columns!(), " from api_keys where tenant_id = $1 and id = $2 for no key update");
     AsTenant Modes NAMES = "select id, name from api_keys where tenant_id = $1 and id = any ($2)";
-    AsTenant Modes REVOKE = concat!(
+    AsTenant Modes REVOKE taking = concat!(
         "update api_keys set revoked_at = $3, version = version + 1
          where tenant_id = $1 and id = $2 and revoked_at is null returning ", columns!());
     // Of two at once, the second finds it replaced already.
-    AsTenant Modes REPLACE = concat!(
+    AsTenant Modes REPLACE taking = concat!(
         "update api_keys set replaced_by = $3, expires_at = least(coalesce(expires_at, $4), $4), version = version + 1
          where tenant_id = $1 and id = $2 and replaced_by is null and revoked_at is null
            and (expires_at is null or expires_at > $5) returning ", columns!());
-    AsTenant Modes UPDATE = concat!(
+    AsTenant Modes UPDATE taking = concat!(
         "update api_keys set name = $3, allowed_networks = $4, version = version + 1
          where tenant_id = $1 and id = $2 and version = $5 and revoked_at is null returning ", columns!());
     AsTenant Modes WARN = concat!(
@@ -58,7 +58,7 @@ tenantry_platform::sql! {
     AsDoor OnlyControl ENDING = "select mode, tenant_id, id, days from doors.keys_ending($1, $2, $3, $4)";
     AsDoor OnlyControl CONTACTS = "select person_id, email, role, is_owner from doors.contacts_of_key($1)";
     AsDoor OnlyControl MAKERS = "select person_id, name, is_member from doors.makers_of_keys($1)";
-    AsTenant Modes DELETE = concat!(
+    AsTenant Modes DELETE taking = concat!(
         "delete from api_keys where tenant_id = $1 and id = $2
            and (revoked_at is not null or expires_at <= $3) returning ", columns!());
     // Says nothing of `revoked_at`: with it the planner may take the index of the live keys, without the digest.

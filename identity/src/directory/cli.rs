@@ -1,10 +1,10 @@
 //! What `tenantry management-keys` does, over a connection of the login that migrates: no serving login may.
 
 use tenantry_core::clock::Timestamp;
-use tenantry_core::ids::{self, KeyId};
+use tenantry_core::ids::KeyId;
 use tenantry_core::management_key::ManagementKey;
 use tenantry_core::secret::SecretString;
-use tenantry_platform::feed::ChangeKind;
+use tenantry_platform::feed::{Change, ChangeKind, Reach, end_as_owner};
 use tenantry_platform::ground::Ground;
 use tokio_postgres::{Client, Error, Transaction};
 
@@ -87,8 +87,7 @@ pub async fn create(client: &mut Client, ground: &Ground, name: &str, scopes: &[
     )
     .await?;
     // Who asked for it before it was there is remembered as unknown.
-    announce(&tx, ground, id).await?;
-    tx.commit().await?;
+    end_as_owner(tx, ground, change(id)).await?;
     Ok(Created { id, plaintext: drawn.into_plaintext() })
 }
 
@@ -111,17 +110,19 @@ pub async fn list(client: &mut Client) -> Result<Vec<Kept>, Error> {
     Ok(kept.collect())
 }
 
-/// Revokes a key. Running nodes refuse it as soon as they read the feed. `false`: there is none with this id.
+/// Revokes a key. No node accepts it when this returns, or the answer says until when one may. None: there is none with
+/// this id.
 ///
 /// # Errors
 /// What the database says.
-pub async fn revoke(client: &mut Client, ground: &Ground, id: KeyId) -> Result<bool, Error> {
+pub async fn revoke(client: &mut Client, ground: &Ground, id: KeyId) -> Result<Option<Reach>, Error> {
     let tx = as_owner(client).await?;
-    let is_there =
+    let is_there: bool =
         tx.query_one("select doors.revoke_management_key($1, $2)", &[&id.uuid(), &ground.now()]).await?.get(0);
-    announce(&tx, ground, id).await?;
-    tx.commit().await?;
-    Ok(is_there)
+    if !is_there {
+        return Ok(None);
+    }
+    end_as_owner(tx, ground, change(id)).await.map(Some)
 }
 
 async fn as_owner(client: &mut Client) -> Result<Transaction<'_>, Error> {
@@ -130,7 +131,6 @@ async fn as_owner(client: &mut Client) -> Result<Transaction<'_>, Error> {
     Ok(tx)
 }
 
-async fn announce(tx: &Transaction<'_>, ground: &Ground, id: KeyId) -> Result<(), Error> {
-    let (change, kind) = (ids::uuid7(&ground.clock, &ground.entropy), ChangeKind::Key.as_str());
-    tx.execute("select doors.announce($1, $2, $3, $4)", &[&change, &kind, &id.uuid(), &ground.now()]).await.map(drop)
+const fn change(id: KeyId) -> Change {
+    Change { kind: ChangeKind::Key, subject: id.uuid() }
 }

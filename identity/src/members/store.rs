@@ -20,10 +20,10 @@ tenantry_platform::sql! {
     AsTenant OnlyControl LOCK = "
         select person_id, role, owner, version from memberships where tenant_id = $1 and person_id = any($2)
         order by person_id for update";
-    AsTenant OnlyControl CHANGE = "
+    AsTenant OnlyControl CHANGE taking = "
         update memberships set role = $3, owner = $4, version = version + 1 where tenant_id = $1 and person_id = $2";
-    AsTenant OnlyControl REMOVE = "delete from memberships where tenant_id = $1 and person_id = $2";
-    AsTenant OnlyControl LEAVE = "delete from memberships where tenant_id = $1 and person_id = $2 returning role";
+    AsTenant OnlyControl REMOVE taking = "delete from memberships where tenant_id = $1 and person_id = $2";
+    AsTenant OnlyControl LEAVE taking = "delete from memberships where tenant_id = $1 and person_id = $2 returning role";
     AsDoor OnlyControl PERSON_BY_EMAIL = "select person_id from doors.person_by_email($1)";
     AsPerson OnlyControl PROVEN = "
         select email_lower from persons

@@ -28,11 +28,11 @@ tenantry_platform::sql! {
         values ($1, $2, $3, $4, $5, $6, $6)
         on conflict (tenant_id, lower(name)) do nothing
         returning id, name, description, permissions, version, created_at, updated_at";
-    AsTenant OnlyControl UPDATE = "
+    AsTenant OnlyControl UPDATE taking = "
         update roles set description = $3, permissions = $4, version = version + 1, updated_at = $5
         where tenant_id = $1 and id = $2
         returning id, name, description, permissions, version, created_at, updated_at";
-    AsTenant OnlyControl DELETE = "delete from roles where tenant_id = $1 and id = $2";
+    AsTenant OnlyControl DELETE taking = "delete from roles where tenant_id = $1 and id = $2";
     AsTenant OnlyControl MEMBERS = "select count(*) from memberships where tenant_id = $1 and role = $2";
     // Also those whose time is over: they can be sent again as they are.
     AsTenant OnlyControl INVITED = "

@@ -37,21 +37,21 @@ sql! {
     AsPerson OnlyControl MARK_USED = "
         update sessions set successor_used_at = $4
         where person_id = $1 and id = $2 and counter = $3 and successor_used_at is null";
-    AsPerson OnlyControl END_ROOT = "
+    AsPerson OnlyControl END_ROOT taking = "
         update sessions set ended_at = $3, end_reason = $4
         where person_id = $1 and id = $2 and root_id = id and ended_at is null returning true";
-    AsPerson OnlyControl END_TREE = "
+    AsPerson OnlyControl END_TREE taking = "
         update sessions set ended_at = $3, end_reason = $4
-        where person_id = $1 and root_id = $2 and ended_at is null";
-    AsPerson OnlyControl END_ALL = "
+        where person_id = $1 and root_id = $2 and ended_at is null returning true";
+    AsPerson OnlyControl END_ALL taking = "
         update sessions set ended_at = $2, end_reason = $3
         where person_id = $1 and ended_at is null and expires_at > $2";
-    AsPerson OnlyControl END_OF_TENANT = "
+    AsPerson OnlyControl END_OF_TENANT taking = "
         update sessions set ended_at = $3, end_reason = $4 where person_id = $1 and tenant_id = $2 and ended_at is null";
-    AsPerson OnlyControl END_OTHERS = "
+    AsPerson OnlyControl END_OTHERS taking = "
         update sessions set ended_at = $3, end_reason = $4
         where person_id = $1 and root_id <> $2 and ended_at is null and expires_at > $3 returning id, root_id";
-    AsPerson OnlyControl END_BEYOND = "
+    AsPerson OnlyControl END_BEYOND taking = "
         with beyond as (
             select root_id from sessions where person_id = $1 and ended_at is null and expires_at > $3
             group by root_id order by max(last_seen_at) desc, root_id desc offset $2)
@@ -246,9 +246,9 @@ pub(super) async fn end_tree(
     at: Timestamp,
     reason: &str,
 ) -> Result<bool, DbFault> {
-    let ended = tx.query_opt(&END_ROOT, &[&root.uuid(), &at, &reason]).await?.is_some();
-    tx.execute(&END_TREE, &[&root.uuid(), &at, &reason]).await?;
-    Ok(ended)
+    let is_ended = tx.query_opt(&END_ROOT, &[&root.uuid(), &at, &reason]).await?.is_some();
+    let below = tx.query(&END_TREE, &[&root.uuid(), &at, &reason]).await?;
+    Ok(is_ended || !below.is_empty())
 }
 
 pub(super) async fn end_all(tx: &mut TenantTx<Control>, at: Timestamp, reason: &str) -> Result<(), DbFault> {

@@ -56,7 +56,7 @@ pub async fn deactivate(
     match Reason::parse(&sent.reason) {
         Ok(reason) if is_confirmed => {
             match users::deactivate(&identity.ground, permit.acting().clone(), id, &reason).await {
-                Ok(()) => Ok(see_other(&format!("{HERE}?q={id}&done=deactivated"))),
+                Ok(_) => Ok(see_other(&format!("{HERE}?q={id}&done=deactivated"))),
                 Err(problem) if problem.code == LAST_OWNER => {
                     let asked = Asked { status: StatusCode::CONFLICT, ..Asked::default() };
                     draw(&identity, &caller, &permit, &found, asked).await

@@ -1,13 +1,13 @@
 //! What `tenantry tenants` and `tenantry operators` do: the acts of whoever has the machine.
 //!
-//! They run beside the serving processes, which hear of a change from the feed within its poll.
+//! They run beside the serving processes. What takes something away answers when none of those believes it any more.
 
 use tenantry_core::email::EmailAddress;
-use tenantry_core::ids::{self, TenantId};
+use tenantry_core::ids::TenantId;
 use tenantry_core::slug::Slug;
 use tenantry_platform::config::{Limits, Plans, Roles};
 use tenantry_platform::db::{Context, Operator};
-use tenantry_platform::feed::ChangeKind;
+use tenantry_platform::feed::{Change, ChangeKind, Reach, end_as_owner};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Actor, Administer, Origin, Permit, TenantRef};
 use tenantry_platform::problem::Problem;
@@ -26,11 +26,11 @@ const LOG_MOST: i32 = 200;
 ///
 /// # Errors
 /// 404 for an unknown slug, 409 when the tenant is not served anyway.
-pub async fn suspend(ground: &Ground, slug: &Slug, reason: &Reason) -> Result<TenantRef, Problem> {
+pub async fn suspend(ground: &Ground, slug: &Slug, reason: &Reason) -> Result<(TenantRef, Reach), Problem> {
     let mut tx = administering(Some(find(ground, slug).await?), "tenants suspend").begin(ground);
     let tenant = status::suspend(&mut tx, ground, reason).await?;
-    tx.commit_and_fence(ground).await?;
-    Ok(tenant)
+    let reach = tx.commit_and_fence(ground).await?;
+    Ok((tenant, reach))
 }
 
 /// `tenantry tenants reactivate SLUG`
@@ -83,7 +83,7 @@ pub async fn list(ground: &Ground, roles: &Roles, search: Search) -> Result<(Vec
 }
 
 /// `tenantry operators grant|revoke EMAIL`, over a connection of the login that migrates: no serving login may.
-/// `false`: nobody has this address. The door leaves a row in the platform's log: platform staff are no tenant's, and no
+/// None: nobody has this address. The door leaves a row in the platform's log: platform staff are no tenant's, and no
 /// workspace learns who they are.
 ///
 /// # Errors
@@ -93,21 +93,14 @@ pub async fn set_operator(
     ground: &Ground,
     address: &EmailAddress,
     is_operator: bool,
-) -> Result<bool, tokio_postgres::Error> {
+) -> Result<Option<Reach>, tokio_postgres::Error> {
     let tx = client.transaction().await?;
     tx.batch_execute("set local role tenantry_owner").await?;
     let found = tx.query_opt("select person_id from doors.person_by_email($1)", &[&address.lookup()]).await?;
-    let Some(person) = found.map(|row| row.get::<_, Uuid>(0)) else { return Ok(false) };
-    let set = tx.query_one("select doors.set_operator($1, $2)", &[&address.lookup(), &is_operator]).await?.get(0);
-    let change = ids::uuid7(&ground.clock, &ground.entropy);
+    let Some(person) = found.map(|row| row.get::<_, Uuid>(0)) else { return Ok(None) };
+    tx.execute("select doors.set_operator($1, $2)", &[&address.lookup(), &is_operator]).await?;
     // Sessions hold what a person may do: they are read again.
-    tx.execute(
-        "select doors.announce($1, $2, $3, $4)",
-        &[&change, &ChangeKind::Person.as_str(), &person, &ground.now()],
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(set)
+    end_as_owner(tx, ground, Change { kind: ChangeKind::Person, subject: person }).await.map(Some)
 }
 
 /// `tenantry operators log`: acts that are no single tenant's, newest first, as many as one page has.

@@ -22,7 +22,7 @@ tenantry_platform::sql! {
     AsTenant OnlyControl VERSIONED = "select slug, name, status, plan, limits, version from tenants where tenant_id = $1";
     AsTenant OnlyControl LOCKED = "
         select slug, name, status, plan, limits, version from tenants where tenant_id = $1 for update";
-    AsTenant OnlyControl RENAME = "
+    AsTenant OnlyControl RENAME taking = "
         update tenants set name = $2, version = version + 1 where tenant_id = $1 returning version";
     AsDoor OnlyControl CLAIM = "select doors.claim_slug($1, $2)";
     AsTenant OnlyOperator NAMED = "select slug, name, status, plan, limits from tenants where tenant_id = $1";
@@ -30,16 +30,16 @@ tenantry_platform::sql! {
         select at, action, actor_kind, metadata->>'reason' as reason from audit
         where tenant_id = $1 and action = any ('{tenant.created,tenant.suspended,tenant.reactivated}')
         order by id desc limit 50";
-    AsTenant OnlyOperator SUSPEND = "
+    AsTenant OnlyOperator SUSPEND taking = "
         update tenants set status_before = status, status = 'suspended', status_reason = $2, status_at = $3
         where tenant_id = $1 and status in ('active', 'past_due') returning slug, name, status, plan, limits";
-    AsTenant OnlyOperator REACTIVATE = "
+    AsTenant OnlyOperator REACTIVATE taking = "
         update tenants set status = coalesce(status_before, 'active'), status_before = null, status_reason = null,
             status_at = $2
         where tenant_id = $1 and status = 'suspended' returning slug, name, status, plan, limits";
     AsTenant OnlyOperator HELD = "
         select slug, name, status, plan, limits from tenants where tenant_id = $1 for no key update";
-    AsTenant OnlyOperator SET_TERMS = "
+    AsTenant OnlyOperator SET_TERMS taking = "
         update tenants set plan = $2, limits = $3, version = version + 1 where tenant_id = $1";
     AsTenant OnlyControl SEATED = "select plan from tenants where tenant_id = $1 for no key update";
     AsDoor OnlyOperator PLATFORM_LOG = "

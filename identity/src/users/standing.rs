@@ -4,7 +4,7 @@ use serde_json::json;
 use tenantry_core::email::EmailAddress;
 use tenantry_core::ids::PersonId;
 use tenantry_platform::db::{Context, Control, TenantTx};
-use tenantry_platform::feed::{Change, ChangeKind};
+use tenantry_platform::feed::{Change, ChangeKind, Reach};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Acting, Actor, Administer, Origin, Permit};
 use tenantry_platform::problem::{Kind, OnConstraint as _, Problem};
@@ -18,11 +18,11 @@ use crate::sessions::{Told, end_everything, tell_everywhere};
 use crate::tenants::Reason;
 
 /// Signs a person out everywhere and lets them in nowhere, until [`reactivate`]. Their memberships stay. No node
-/// believes a session of theirs when this returns.
+/// believes a session of theirs when this returns, or the answer says until when one may.
 ///
 /// # Errors
 /// 404 without such a person, 409 when they are not active, or are the last owner of a workspace.
-pub async fn deactivate(ground: &Ground, by: Acting, person: PersonId, reason: &Reason) -> Result<(), Problem> {
+pub async fn deactivate(ground: &Ground, by: Acting, person: PersonId, reason: &Reason) -> Result<Reach, Problem> {
     let mut tx = administering(by, person).begin(ground);
     let (before, after) = ("active", "deactivated");
     change(&mut tx, (before, after)).await?;
@@ -33,8 +33,7 @@ pub async fn deactivate(ground: &Ground, by: Acting, person: PersonId, reason: &
     let told = Told { act, kind: &events::USER_DEACTIVATED, data: json!({ "id": person }) };
     tell_everywhere(ground, &mut tx, &told).await?;
     end_everything(&mut tx, ground, person, "deactivated").await?;
-    tx.commit_and_fence(ground).await?;
-    Ok(())
+    Ok(tx.commit_and_fence(ground).await?)
 }
 
 /// Lets a deactivated person sign in again.

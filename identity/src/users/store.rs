@@ -22,7 +22,7 @@ sql! {
     AsDoor OnlyControl CLAIM_EMAIL = "select doors.claim_email($1, $2)";
     AsDoor OnlyControl VOID_LINKS = "select doors.void_links(array['reset', 'email', 'email_undo'], $1)";
     AsPerson OnlyControl STANDING = "select status, email, name from persons where person_id = $1 for no key update";
-    AsPerson OnlyControl SET_STANDING = "update persons set status = $2 where person_id = $1";
+    AsPerson OnlyControl SET_STANDING taking = "update persons set status = $2 where person_id = $1";
     AsPerson OnlyControl INSERT_PERSON = "
         insert into persons (person_id, email, email_lower, name, status, created_at, verified_at)
         values ($1, $2, $3, $4, $5, $6, $7)";

@@ -298,7 +298,7 @@ async fn stand(house: &House, is_active: bool, email: &str) -> Result<(), Proble
     if is_active {
         return users::reactivate(ground, by, person).await;
     }
-    users::deactivate(ground, by, person, &Reason::parse("lost laptop").expect("a reason")).await
+    users::deactivate(ground, by, person, &Reason::parse("lost laptop").expect("a reason")).await.map(drop)
 }
 
 /// [ID-11]

@@ -42,6 +42,7 @@ const FILES: &[(&str, &str)] = &[
     ("0025_csp_rest", include_str!("migrations/0025_csp_rest.sql")),
     ("0026_events", include_str!("migrations/0026_events.sql")),
     ("0027_numbers", include_str!("migrations/0027_numbers.sql")),
+    ("0028_copies", include_str!("migrations/0028_copies.sql")),
     ("0030_limits_store", include_str!("migrations/0030_limits_store.sql")),
     ("0031_plans", include_str!("migrations/0031_plans.sql")),
     ("0035_many", include_str!("migrations/0035_many.sql")),

@@ -2,6 +2,8 @@
 
 use std::marker::PhantomData;
 
+use tokio_postgres::Row;
+
 use super::plane::Group;
 
 /// Whose rows a statement touches, and so what the transaction binds as `$1`.
@@ -52,6 +54,7 @@ scopes! {
 #[derive(Debug)]
 pub struct Sql<S, G> {
     text: &'static str,
+    is_taking: bool,
     of: PhantomData<fn() -> (S, G)>,
 }
 
@@ -59,7 +62,25 @@ impl<S: Scope, G: Group> Sql<S, G> {
     /// Used by the [`sql!`](crate::sql) macro, which registers what it makes.
     #[doc(hidden)]
     pub const fn registered(text: &'static str) -> Self {
-        Self { text, of: PhantomData }
+        Self { text, is_taking: false, of: PhantomData }
+    }
+
+    /// The same statement as one that takes something away that caches believe: its transaction commits only through
+    /// the fence (KEY-3, ID-11, AC-12).
+    #[must_use]
+    pub const fn taking(mut self) -> Self {
+        self.is_taking = true;
+        self
+    }
+
+    /// Whether it takes something away that caches believe.
+    pub const fn is_taking(&self) -> bool {
+        self.is_taking
+    }
+
+    /// Whether it took something away, by what it answered: with `returning` and no row it changed nothing.
+    pub(super) fn has_taken(&self, rows: &[Row]) -> bool {
+        self.is_taking && !(rows.is_empty() && self.text.contains("returning"))
     }
 
     /// The statement.
@@ -81,6 +102,8 @@ pub struct Registered {
     pub planes: &'static [(&'static str, &'static str)],
     /// The statement.
     pub text: &'static str,
+    /// Whether it takes something away that caches believe.
+    pub is_taking: bool,
 }
 
 inventory::collect!(Registered);
@@ -90,12 +113,14 @@ pub fn registered() -> impl Iterator<Item = &'static Registered> {
     inventory::iter::<Registered>.into_iter()
 }
 
-/// Declares statements and registers them: `sql! { AsTenant Modes NAME = "select …"; }`.
+/// Declares statements and registers them: `sql! { AsTenant Modes NAME = "select …"; }`. One that takes something away
+/// that caches believe says so: `NAME taking = "update …"`.
 #[macro_export]
 macro_rules! sql {
-    ($($(#[$doc:meta])* $scope:ident $group:ident $name:ident = $text:expr;)+) => {$(
+    ($($(#[$doc:meta])* $scope:ident $group:ident $name:ident $($taking:ident)? = $text:expr;)+) => {$(
         $(#[$doc])*
-        static $name: $crate::db::Sql<$crate::db::$scope, $crate::db::$group> = $crate::db::Sql::registered($text);
+        static $name: $crate::db::Sql<$crate::db::$scope, $crate::db::$group> =
+            $crate::db::Sql::registered($text)$(.$taking())?;
         $crate::db::inventory::submit! {
             $crate::db::Registered {
                 name: stringify!($name),
@@ -103,6 +128,7 @@ macro_rules! sql {
                 scope: <$crate::db::$scope as $crate::db::Scope>::NAME,
                 planes: <$crate::db::$group as $crate::db::Group>::PLANES,
                 text: $text,
+                is_taking: !concat!($(stringify!($taking))?).is_empty(),
             }
         }
     )+};

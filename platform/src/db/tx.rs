@@ -54,6 +54,8 @@ pub struct TenantTx<M: Plane> {
     changes: Vec<Change>,
     /// The transaction's number, once it has announced a change.
     number: Option<String>,
+    /// Something that caches believe was taken away.
+    has_taken: bool,
     new_subjects: Vec<uuid::Uuid>,
     state: State,
 }
@@ -78,6 +80,7 @@ impl<M: Plane> TenantTx<M> {
             acting,
             changes: Vec::new(),
             number: None,
+            has_taken: false,
             new_subjects: Vec::new(),
             state: State::Idle,
         }
@@ -95,8 +98,8 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// What was announced so far, and the transaction's number, by which other nodes know it.
-    pub(crate) fn take_changes(&mut self) -> (Vec<Change>, Option<String>) {
-        (std::mem::take(&mut self.changes), self.number.take())
+    pub(crate) fn announced(&self) -> (Vec<Change>, Option<String>) {
+        (self.changes.clone(), self.number.clone())
     }
 
     /// Subjects whose keys this transaction made: not to be trusted beyond it before it commits.
@@ -131,7 +134,9 @@ impl<M: Plane> TenantTx<M> {
         M: In<G>,
     {
         let first = bind::<S>(self.context)?;
-        self.run(sql.text(), &bound(first.as_ref(), args)).await
+        let rows = self.run(sql.text(), &bound(first.as_ref(), args)).await?;
+        self.has_taken |= sql.has_taken(&rows);
+        Ok(rows)
     }
 
     /// Runs a statement that answers one row, or none.
@@ -167,8 +172,32 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// Commits. Without a statement there is nothing to commit, and nothing is sent.
+    ///
+    /// # Errors
+    /// Also where something was taken away or announced: that ends with
+    /// [`commit_and_fence`](TenantTx::commit_and_fence), and is rolled back here.
     pub async fn commit(mut self) -> Result<(), DbFault> {
+        if self.has_taken || !self.changes.is_empty() {
+            return self.refuse_to_end("what takes something away ends with commit_and_fence").await;
+        }
         self.end("commit").await
+    }
+
+    /// Commits what was announced.
+    ///
+    /// # Errors
+    /// Also where something was taken away and nothing announced: no cache would hear of it.
+    pub(crate) async fn commit_announced(mut self) -> Result<(), DbFault> {
+        if self.has_taken && self.changes.is_empty() {
+            return self.refuse_to_end("what takes something away announces it").await;
+        }
+        self.end("commit").await
+    }
+
+    /// A defect of ours, which must not become an open door: nothing is changed.
+    async fn refuse_to_end(&mut self, why: &str) -> Result<(), DbFault> {
+        self.end("rollback").await?;
+        Err(DbFault::Refused(why.to_owned()))
     }
 
     /// Gives the transaction up and its connection back.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tenantry_core::clock::Timestamp;
+use tokio_postgres::{Error, Transaction};
 use uuid::Uuid;
 
 use super::lease::LEASE;
@@ -35,6 +36,19 @@ pub struct Reach {
     pub may_accept_until: Option<Timestamp>,
 }
 
+/// For the terminal.
+impl std::fmt::Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.may_accept_until {
+            None => f.write_str("It holds on every node."),
+            Some(until) => write!(
+                f,
+                "It holds on every node but one that was not heard of: that may serve from memory until {until}, if its database is down ([database] outage_grace_s)."
+            ),
+        }
+    }
+}
+
 /// A node as the fence sees it.
 struct Seen {
     id: Uuid,
@@ -54,17 +68,13 @@ impl<M: Plane + In<Everywhere>> TenantTx<M> {
 
     /// Commits, then answers when no node believes what was revoked: each has applied the change, or its lease is
     /// over, which takes a second at most.
-    pub async fn commit_and_fence(mut self, ground: &Ground) -> Result<Reach, DbFault> {
-        let (changes, number) = self.take_changes();
-        self.commit().await?;
+    pub async fn commit_and_fence(self, ground: &Ground) -> Result<Reach, DbFault> {
+        let (changes, number) = self.announced();
+        self.commit_announced().await?;
         let committed = ground.clock.uptime();
         changes.iter().for_each(|change| ground.feed.apply(change));
         match number {
-            Some(number) => {
-                let reach = wait(ground, &number, committed).await;
-                note(ground, committed, &reach);
-                Ok(reach)
-            }
+            Some(number) => Ok(wait(ground, &number, committed).await),
             None => Ok(Reach { applied: 1, lapsed: 0, may_accept_until: None }),
         }
     }
@@ -76,13 +86,38 @@ fn note(ground: &Ground, committed: Duration, reach: &Reach) {
         Reach { lapsed: 0, .. } => Reached::Applied,
         Reach { .. } => Reached::Lapsed,
     };
-    ground.metrics.fence.observe(ground.clock.uptime().saturating_sub(committed));
+    let took = ground.clock.uptime().saturating_sub(committed);
+    ground.feed.0.times.note(took);
+    ground.metrics.fence.observe(took);
     ground.metrics.revocations.of(reached).add_one();
+}
+
+/// The same end for a command's transaction, which no permit opens: it is the login's that migrates. Announces the
+/// change, commits, and answers when no node believes any more what was before.
+///
+/// # Errors
+/// What the database says.
+pub async fn end_as_owner(tx: Transaction<'_>, ground: &Ground, change: Change) -> Result<Reach, Error> {
+    let id = tenantry_core::ids::uuid7(&ground.clock, &ground.entropy);
+    let row = tx.query_one(ANNOUNCE.text(), &[&id, &change.kind.as_str(), &change.subject, &ground.now()]).await?;
+    tx.commit().await?;
+    let committed = ground.clock.uptime();
+    ground.feed.apply(&change);
+    Ok(wait(ground, row.get(0), committed).await)
 }
 
 /// Every renewal that did not see the change was sent before its commit. So a lease after the commit nobody is left,
 /// known or not, but those who serve without a database.
 async fn wait(ground: &Ground, number: &str, committed: Duration) -> Reach {
+    let reach = wait_for_all(ground, number, committed).await;
+    note(ground, committed, &reach);
+    if let Some(until) = reach.may_accept_until {
+        tracing::warn!(%until, lapsed = reach.lapsed, "a node that was not heard of may accept until then what was taken away");
+    }
+    reach
+}
+
+async fn wait_for_all(ground: &Ground, number: &str, committed: Duration) -> Reach {
     let mut pause = FIRST_PAUSE;
     loop {
         let began = ground.clock.uptime();

@@ -58,12 +58,18 @@ impl Line {
         Ok(line)
     }
 
-    /// Whether a call arrives here. Through a pooler of transactions it does not; the feed is then polled alone.
-    pub(super) async fn is_called(&self) -> bool {
+    /// Whether a call of somebody else arrives here. Through a pooler of transactions it does not, and the feed is then
+    /// polled alone; one of this connection's own would arrive there too.
+    pub(super) async fn is_called(&self, config: &Config) -> bool {
         let called = async {
-            let said = self.client.batch_execute("notify tenantry_change").await;
+            let Ok((caller, connection)) = config.connect(NoTls).await else { return false };
+            let calling = async { caller.batch_execute("notify tenantry_change").await.is_ok() };
+            let is_said = tokio::select! {
+                is_said = calling => is_said,
+                _ = connection => false,
+            };
             self.woken.notified().await;
-            said.is_ok()
+            is_said
         };
         tokio::time::timeout(PROOF_WITHIN, called).await.unwrap_or(false)
     }

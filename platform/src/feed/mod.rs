@@ -13,13 +13,16 @@
 //!   `[database] outage_grace_s` says. A time-out is no such knowledge.
 //! - A cache entry carries the generation in which its filling began. One that began before a revocation of
 //!   anything it depends on is void, however late it arrives.
-//! - A node whom the database does not know, or knows otherwise, believes nothing that it cached: it is another copy.
+//! - A node whom the database does not know, or knows otherwise, believes nothing that it cached: it is another copy. One
+//!   that is older is noted in it before anything of it is believed ([`copies`]).
 
+pub mod copies;
 mod fence;
 mod lease;
 mod line;
 mod node;
 mod others;
+mod took;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,11 +32,13 @@ use dashmap::DashMap;
 use tenantry_core::clock::{Clock, Timestamp};
 use uuid::Uuid;
 
-pub use fence::Reach;
+pub use fence::{Reach, end_as_owner};
 pub use lease::LEASE;
 use lease::Lease;
 pub use node::Terms;
 use others::Others;
+use took::Times;
+pub use took::Took;
 
 /// How often other processes' changes are read, and the lease is renewed. NOTIFY only wakes earlier.
 pub const POLL: Duration = Duration::from_millis(250);
@@ -129,6 +134,7 @@ struct State {
     listeners: parking_lot::RwLock<Vec<Listener>>,
     lease: Lease,
     others: Others,
+    times: Times,
 }
 
 impl std::fmt::Debug for Feed {
@@ -208,6 +214,11 @@ impl Feed {
     /// How long the feed was not read, and how long the lease still lasts: for whoever watches.
     pub fn standing(&self, clock: &Clock) -> (Duration, Duration) {
         self.0.lease.standing(clock.uptime())
+    }
+
+    /// How long what this process took away took until every node had heard of it. None: nothing was, yet.
+    pub fn took(&self) -> Option<Took> {
+        self.0.times.took()
     }
 
     /// A lease without an end: for tests that are about something else, on a machine that is busy with all of them.

@@ -33,6 +33,7 @@ crate::sql! {
     AsDoor OnlyControl LEAVE = "select doors.leave_nodes($1)";
     AsDoor OnlyControl FORGET = "select doors.forget_node($1, $2)";
     AsDoor OnlyControl CHANGES = "select xid::text, id, kind, subject, horizon::text, seen::text from doors.changes_seen($1::text::xid8, $2)";
+    AsDoor OnlyControl NOTE_COPY = "select doors.note_copy($1, $2, $3, $4)";
     AsDoor OnlyControl OTHERS = "select node_id, beat, grace_s from doors.nodes_at('0'::xid8)";
 }
 
@@ -51,9 +52,9 @@ pub struct Terms {
 enum Lost {
     /// No connection, or the statement failed.
     Away(NoLine),
-    /// The database does not know this node, or knows an older beat than it has: it is another copy, or the node was
+    /// The database does not know this node, or knows another beat than it has: it is another copy, or the node was
     /// silent for so long that it was forgotten.
-    Elsewhere,
+    Elsewhere(Option<i64>),
 }
 
 impl From<DbFault> for Lost {
@@ -73,14 +74,24 @@ struct Standing {
     position: Position,
 }
 
+/// What a node remembers of the database that it knew before.
+struct Before {
+    /// What gives away that this is another copy.
+    sign: Option<String>,
+    /// The last snapshot of it.
+    seen: String,
+}
+
 pub(super) struct Node<'g> {
     feed: &'g Feed,
     ground: &'g Ground,
     terms: &'g Terms,
     line: Option<Line>,
     standing: Option<Standing>,
+    before: Option<Before>,
     last_sent: Option<Duration>,
     looked_at: Duration,
+    is_proven: bool,
     is_away: bool,
 }
 
@@ -99,14 +110,24 @@ impl Feed {
 
 impl<'g> Node<'g> {
     fn new(feed: &'g Feed, ground: &'g Ground, terms: &'g Terms) -> Self {
-        let (line, standing, last_sent) = (None, None, None);
-        Self { feed, ground, terms, line, standing, last_sent, looked_at: Duration::ZERO, is_away: false }
+        let (line, standing, before, last_sent) = (None, None, None, None);
+        Self {
+            feed,
+            ground,
+            terms,
+            line,
+            standing,
+            before,
+            last_sent,
+            looked_at: Duration::ZERO,
+            is_proven: false,
+            is_away: false,
+        }
     }
 
     async fn run(&mut self) {
         loop {
-            let turned = timeout(TURN_WITHIN, self.turn()).await.unwrap_or_else(|_| Err(Lost::Away(NoLine::silent())));
-            match turned {
+            match self.connect_and_turn().await {
                 Ok(is_done) => {
                     self.note_heard();
                     if !is_done {
@@ -117,6 +138,14 @@ impl<'g> Node<'g> {
             }
             self.rest().await;
         }
+    }
+
+    /// The proof that calls arrive has its own time: it is made once, and a renewal does not wait for it.
+    async fn connect_and_turn(&mut self) -> Result<bool, Lost> {
+        let silent = |_| Lost::Away(NoLine::silent());
+        timeout(TURN_WITHIN, self.connect()).await.map_err(silent)??;
+        self.prove().await;
+        timeout(TURN_WITHIN, self.turn()).await.map_err(silent)?
     }
 
     /// Until the next turn is due, or a change calls.
@@ -135,7 +164,6 @@ impl<'g> Node<'g> {
 
     /// One renewal. Answers whether nothing is left to be told: what was just applied is told at once.
     async fn turn(&mut self) -> Result<bool, Lost> {
-        self.connect().await?;
         if self.standing.is_none() {
             self.join().await?;
         }
@@ -155,21 +183,26 @@ impl<'g> Node<'g> {
 
     async fn connect(&mut self) -> Result<(), Lost> {
         if self.line.is_none() {
-            let line = Line::open(&self.terms.listen).await.map_err(Lost::Away)?;
-            if !line.is_called().await && !self.is_away {
-                tracing::warn!(
-                    "LISTEN does not work on TENANTRY_LISTEN_URL: is a pooler between? Revocations are polled every {} ms instead",
-                    POLL.as_millis()
-                );
-            }
-            self.line = Some(line);
+            self.line = Some(Line::open(&self.terms.listen).await.map_err(Lost::Away)?);
         }
         Ok(())
     }
 
+    /// Says so, once, where nobody's calls arrive.
+    async fn prove(&mut self) {
+        let Some(line) = self.line.as_ref().filter(|_| !self.is_proven) else { return };
+        if !line.is_called(&self.terms.listen).await {
+            tracing::warn!(
+                "LISTEN does not work on TENANTRY_LISTEN_URL: is a pooler between? Revocations are polled every {} ms instead",
+                POLL.as_millis()
+            );
+        }
+        self.is_proven = true;
+    }
+
     /// Becomes a node of this database. What was cached before belongs to nobody's lease and is void.
     async fn join(&mut self) -> Result<(), Lost> {
-        let line = self.line.as_ref().ok_or(Lost::Elsewhere)?;
+        let line = self.line.as_ref().ok_or(Lost::Elsewhere(None))?;
         let id = uuid7(&self.ground.clock, &self.ground.entropy);
         let grace = i32::try_from(self.terms.outage_grace.as_secs()).unwrap_or(i32::MAX);
         let now = self.ground.now();
@@ -180,7 +213,9 @@ impl<'g> Node<'g> {
         .await?;
         // Nothing is applied yet: the reading only finds where the feed stands.
         let rows = line.call(&CHANGES, &[(&u64::MAX.to_string(), Type::TEXT), (&0_i32, Type::INT4)]).await?;
-        let row = rows.first().ok_or(Lost::Elsewhere)?;
+        let row = rows.first().ok_or(Lost::Elsewhere(None))?;
+        self.tell_copy(line, &seen(row)).await?;
+        self.before = None;
         self.feed.void_all();
         self.feed.0.others.become_node(id);
         let position = Position { after: horizon(row), applied: HashSet::new() };
@@ -191,7 +226,7 @@ impl<'g> Node<'g> {
     /// Writes the beat and reads what is new, in one flush. Answers how many changes were applied; `None`: nothing was,
     /// and the beat was not written either.
     async fn renew(&mut self) -> Result<Option<usize>, Lost> {
-        let (Some(line), Some(standing)) = (&self.line, &mut self.standing) else { return Err(Lost::Elsewhere) };
+        let (Some(line), Some(standing)) = (&self.line, &mut self.standing) else { return Err(Lost::Elsewhere(None)) };
         standing.unanswered += 1;
         let after = standing.position.after.to_string();
         let beat: [_; 3] =
@@ -199,7 +234,7 @@ impl<'g> Node<'g> {
         let since: [_; 2] = [(&after as _, Type::TEXT), (&MOST as _, Type::INT4)];
         let (renewed, changes) = futures_util::join!(line.call(&RENEW, &beat), line.call(&CHANGES, &since));
         let (renewed, changes) = (renewed?, changes?);
-        let row = renewed.first().ok_or(Lost::Elsewhere)?;
+        let row = renewed.first().ok_or(Lost::Elsewhere(None))?;
         let (is_renewed, stands_at): (bool, i64) = (row.get(0), row.get(1));
         if !is_renewed && (standing.beat..=standing.beat + standing.unanswered).contains(&stands_at) {
             // A renewal of before arrived, and its answer did not. By this beat the next one is written.
@@ -207,10 +242,10 @@ impl<'g> Node<'g> {
             return Ok(None);
         }
         if !is_renewed {
-            return Err(Lost::Elsewhere);
+            return Err(Lost::Elsewhere(Some(stands_at)));
         }
         (standing.beat, standing.unanswered) = (stands_at, 0);
-        let first = changes.first().ok_or(Lost::Elsewhere)?;
+        let first = changes.first().ok_or(Lost::Elsewhere(None))?;
         standing.seen = seen(first);
         Ok(Some(standing.position.apply(self.feed, horizon(first), &changes)))
     }
@@ -239,7 +274,7 @@ impl<'g> Node<'g> {
         self.line = None;
         let NoLine { fault, is_down } = match lost {
             Lost::Away(away) => away,
-            Lost::Elsewhere => return self.begin_anew(),
+            Lost::Elsewhere(stands_at) => return self.begin_anew(stands_at),
         };
         let grace = if is_down { self.terms.outage_grace } else { Duration::ZERO };
         if let Some(sent) = self.last_sent {
@@ -250,15 +285,36 @@ impl<'g> Node<'g> {
         }
     }
 
-    fn begin_anew(&mut self) {
-        let was_known = self.standing.take().is_some();
+    /// Nothing that was cached is believed. What is remembered is compared with what is found next.
+    fn begin_anew(&mut self, stands_at: Option<i64>) {
         self.feed.0.lease.end();
         self.feed.void_all();
-        if was_known {
-            tracing::error!(
-                "the database does not know this node any more: it is an older copy, or the node was away for long. Nothing that was cached is believed"
-            );
-        }
+        let Some(standing) = self.standing.take() else { return };
+        let silent = self.last_sent.map_or(Duration::MAX, |sent| self.ground.clock.uptime().saturating_sub(sent));
+        // Nobody forgets a node before this.
+        let is_recent = silent < LEASE + self.terms.outage_grace + FORGET_AFTER;
+        let sign = stands_at.map(|at| format!("its beat was {}, and the database says {at}", standing.beat));
+        let sign = sign.or_else(|| is_recent.then(|| "the database has never heard of it".to_owned()));
+        self.before = Some(Before { sign, seen: standing.seen });
+        tracing::warn!("the database does not know this node as it is: nothing that was cached is believed");
+    }
+
+    /// Says so where this is an older copy of the database, before anything of it is believed: what was taken away after
+    /// the copy was made is there again.
+    async fn tell_copy(&self, line: &Line, seen: &str) -> Result<(), DbFault> {
+        let Some(before) = &self.before else { return Ok(()) };
+        let is_younger = next_number(seen) < next_number(&before.seen);
+        let younger = || is_younger.then(|| "its transactions have lower numbers".to_owned());
+        let Some(sign) = before.sign.clone().or_else(younger) else { return Ok(()) };
+        tracing::error!(sign, "the database is an older copy: what was revoked after it was made may work again");
+        let (id, now) = (uuid7(&self.ground.clock, &self.ground.entropy), self.ground.now());
+        let note: [_; 4] = [
+            (&id as _, Type::UUID),
+            (&now as _, Type::TIMESTAMPTZ),
+            (&self.terms.name as _, Type::TEXT),
+            (&sign as _, Type::TEXT),
+        ];
+        line.call(&NOTE_COPY, &note).await.map(drop)
     }
 
     async fn leave(&self) {
@@ -313,6 +369,11 @@ fn horizon(row: &Row) -> u64 {
 
 fn seen(row: &Row) -> String {
     row.get(5)
+}
+
+/// The first number that a snapshot, `xmin:xmax:…`, has not seen given out.
+fn next_number(snapshot: &str) -> Option<u64> {
+    xid(snapshot.split(':').nth(1))
 }
 
 /// `xid8` as PostgreSQL writes it.

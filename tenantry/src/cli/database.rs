@@ -8,10 +8,12 @@ use tenantry_core::clock::Clock;
 use tenantry_core::random::Entropy;
 use tenantry_platform::config::{Config, Environment, guard_table};
 use tenantry_platform::db::{self, WhileServing, logins};
+use tenantry_platform::feed::copies;
 use tenantry_platform::numbers;
 use tenantry_platform::record::hex;
 use tokio_postgres::{Client, NoTls};
 
+use super::connect::{Installation, Where};
 use super::{Outcome, say, wait};
 use crate::Fault;
 
@@ -30,12 +32,16 @@ pub(super) enum DatabaseCommand {
     ///
     /// Apps that keep tables of their own are told by 422 that their cursors are over, and begin anew.
     Renumber,
+    /// After a fail-over to an older copy, or a restore: say that you have looked at what was revoked since, which that copy
+    /// may let pass again (TENANTRY_MIGRATE_URL). Its control is red until then.
+    AcknowledgeCopy(Where),
 }
 
 pub(super) fn run(command: DatabaseCommand) -> Outcome {
     match command {
         DatabaseCommand::Plan { database, host } => plan(&database, &host),
         DatabaseCommand::Renumber => renumber(),
+        DatabaseCommand::AcknowledgeCopy(place) => acknowledge_copy(&place),
     }
 }
 
@@ -110,6 +116,21 @@ fn renumber() -> Outcome {
     say(&match rows {
         0 => "All numbers are this cluster's.".to_owned(),
         rows => format!("{rows} rows have numbers of this cluster now. Start `tenantry serve`."),
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn acknowledge_copy(place: &Where) -> Outcome {
+    let notes = wait(async {
+        let installation = Installation::open(place).await?;
+        let client = installation.owner().await?;
+        copies::acknowledge(&client, installation.ground.now()).await.map_err(Fault::from)
+    })??;
+    say(match notes {
+        0 => "No node has found the database to be an older copy.",
+        _ => {
+            "It is acknowledged, and noted in `tenantry operators log`. The control `database-copy` passes from its next run on."
+        }
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -29,7 +29,7 @@ pub(super) enum ManagementKeysCommand {
         #[command(flatten)]
         place: Where,
     },
-    /// End a key (TENANTRY_MIGRATE_URL). Running nodes refuse it within a second.
+    /// End a key (TENANTRY_MIGRATE_URL). It says when every node has heard of it.
     Revoke {
         /// Its id, as the list shows it.
         id: KeyId,
@@ -98,10 +98,9 @@ fn line(key: &Kept) -> String {
 
 async fn revoke(id: KeyId, place: &Where) -> Outcome {
     let (installation, mut client) = reach(place).await?;
-    if !cli::revoke(&mut client, &installation.ground, id).await? {
-        return Err(format!("there is no management key {id}. `tenantry management-keys list` names them").into());
-    }
-    say("It is revoked. Running nodes refuse it within a second.");
+    let reach = cli::revoke(&mut client, &installation.ground, id).await?;
+    let none = || format!("there is no management key {id}. `tenantry management-keys list` names them");
+    say(&format!("It is revoked. {}", reach.ok_or_else(none)?));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -49,8 +49,8 @@ async fn deactivate(email: &str, reason: &str, place: &Where) -> Outcome {
     let (address, reason) = (EmailAddress::parse(email)?, Reason::parse(reason)?);
     let ground = Installation::open(place).await?.ground;
     let person = users::named(&ground, &address).await?;
-    users::deactivate(&ground, acting("people deactivate"), person, &reason).await?;
-    say("They are deactivated. Running nodes refuse their sessions within a second.");
+    let reach = users::deactivate(&ground, acting("people deactivate"), person, &reason).await?;
+    say(&format!("They are deactivated. {reach}"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -159,8 +159,9 @@ async fn list(query: String, place: &Where) -> Outcome {
 
 async fn suspend(slug: &str, reason: &str, place: &Where) -> Outcome {
     let reason = Reason::parse(reason)?;
-    let tenant = tenants::cli::suspend(&Installation::open(place).await?.ground, &parse(slug)?, &reason).await?;
-    say(&format!("{} is suspended. Running nodes refuse it within a second.", tenant.slug));
+    let ground = Installation::open(place).await?.ground;
+    let (tenant, reach) = tenants::cli::suspend(&ground, &parse(slug)?, &reason).await?;
+    say(&format!("{} is suspended. {reach}", tenant.slug));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -241,11 +242,12 @@ async fn set_operator(email: &str, place: &Where, is_operator: bool) -> Outcome 
     let installation = Installation::open(place).await?;
     let mut client = installation.owner().await?;
     let found = tenants::cli::set_operator(&mut client, &installation.ground, &address, is_operator).await?;
-    if !found {
+    let Some(reach) = found else {
         let way =
             "They have to sign up first, or accept an invitation; or `tenantry tenants create` makes them a workspace";
         return Err(format!("nobody has the address {email}. {way}.").into());
-    }
-    say(if is_operator { "They are platform staff now." } else { "They are no longer platform staff." });
+    };
+    let said = if is_operator { "They are platform staff now." } else { "They are no longer platform staff." };
+    say(&format!("{said} {reach}"));
     Ok(ExitCode::SUCCESS)
 }

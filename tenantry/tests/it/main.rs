@@ -34,6 +34,7 @@ mod logs;
 mod members;
 mod months;
 mod networks;
+mod nodes;
 mod openapi;
 mod operations;
 mod operator;

@@ -1,5 +1,7 @@
 //! Every statement that the binary can send, judged by PostgreSQL's parser and prepared by PostgreSQL (AC-5, AC-6).
 
+use std::collections::BTreeSet;
+
 use tenantry_platform::db::registered;
 use tenantry_platform::kit::TestDb;
 
@@ -56,8 +58,7 @@ fn every_registered_statement_is_scoped() {
 async fn every_registered_statement_prepares_in_each_of_its_planes() {
     let db = TestDb::new().await;
     let mut faults = Vec::new();
-    let logins: std::collections::BTreeSet<&str> =
-        registered().flat_map(|s| s.planes.iter().map(|(_, login)| *login)).collect();
+    let logins: BTreeSet<&str> = registered().flat_map(|s| s.planes.iter().map(|(_, login)| *login)).collect();
     for login in logins {
         let client = db.login(login).await;
         for statement in registered().filter(|s| s.planes.iter().any(|(_, of)| *of == login)) {
@@ -67,4 +68,59 @@ async fn every_registered_statement_prepares_in_each_of_its_planes() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What nodes believe from memory.
+const BELIEVED: [&str; 6] = ["api_keys", "memberships", "persons", "roles", "sessions", "tenants"];
+
+/// Statements that change what is believed and take nothing away, each with the reason.
+const GIVING: [(&str, &str); 11] = [
+    ("custody/src/audit/store.rs DROP_MONTH", "rows of the audit log; its door's owner owns every table"),
+    ("custody/src/audit/store.rs MONTHS", "reads; the same owner"),
+    ("identity/src/account/store.rs PROVE", "a pending person gets in"),
+    ("identity/src/apikeys/store.rs USED", "when a key was used last"),
+    ("identity/src/apikeys/store.rs WARN", "that somebody was told of a key's end"),
+    ("identity/src/sessions/store.rs MARK_USED", "that a session's new token has arrived"),
+    ("identity/src/sessions/store.rs ROTATE", "a living session gets its next token"),
+    ("identity/src/sessions/store.rs SWEEP", "what ended long ago"),
+    ("platform/src/months.rs DROP_EVENTS", "events; the owner of every table"),
+    ("platform/src/months.rs MAKE", "partitions; the owner of every table"),
+    ("platform/src/months.rs MISSING", "reads; the owner of every table"),
+];
+
+/// A statement that changes what nodes believe takes something away, and its transaction then commits through the fence
+/// alone; or it stands in the list above (KEY-3, ID-11, AC-12).
+#[tokio::test]
+async fn whatever_takes_something_away_says_so() {
+    let writing = doors_that_write(&TestDb::new().await).await;
+    let mut faults = Vec::new();
+    let mut unused: BTreeSet<&str> = GIVING.iter().map(|(name, _)| *name).collect();
+    for statement in registered().filter(|statement| changes_believed(statement.text, &writing)) {
+        let name = format!("{} {}", statement.file, statement.name);
+        let is_listed = GIVING.iter().any(|(listed, _)| *listed == name);
+        unused.remove(name.as_str());
+        if statement.is_taking == is_listed {
+            faults.push(name);
+        }
+    }
+    assert!(faults.is_empty(), "neither taking nor listed, or both:\n{}", faults.join("\n"));
+    assert!(unused.is_empty(), "listed, and not there: {unused:?}");
+}
+
+fn changes_believed(text: &str, doors: &BTreeSet<String>) -> bool {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_written = |table| ["update", "delete from"].iter().any(|verb| text.contains(&format!("{verb} {table} ")));
+    BELIEVED.iter().any(is_written) || doors.iter().any(|door| text.contains(&format!("doors.{door}(")))
+}
+
+/// The doors whose owners may change or delete what is believed, by the catalogue.
+async fn doors_that_write(db: &TestDb) -> BTreeSet<String> {
+    let sql = "
+        select p.proname::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = 'doors' and exists (
+            select from pg_class c join pg_namespace s on s.oid = c.relnamespace
+            where s.nspname in ('control', 'live', 'test') and c.relname = any ($1)
+              and (has_table_privilege(p.proowner, c.oid, 'update') or has_table_privilege(p.proowner, c.oid, 'delete')))";
+    let tables: Vec<&str> = BELIEVED.to_vec();
+    db.administrator().await.query(sql, &[&tables]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }

@@ -142,7 +142,7 @@ async fn when_everything_is_void_at_once_those_who_may_stay_do() {
         first(&mut socket).await;
         open.push((key, socket));
     }
-    app.feed_is_read(acme.id()).await;
+    app.feed_is_read().await;
     let mut administrator = app.db.administrator().await;
     let busy = administrator.transaction().await.unwrap();
     busy.batch_execute("lock table live.api_keys in access exclusive mode").await.unwrap();

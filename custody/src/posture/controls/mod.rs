@@ -53,6 +53,9 @@ controls! {
     "first-party-tokens" ["KEY-6", "ID-8"], Access, "control.first_party_tokens", "control.first_party_tokens_check", ["CC6.1", "CC6.6"],
         sessions::first_party_tokens;
     "key-revocation" ["KEY-3"], Access, "control.key_revocation", "control.key_revocation_check", ["CC6.2", "CC6.3"], revocation::key_revocation;
+    "revocation-latency" ["KEY-3"], Access, "control.revocation_latency", "control.revocation_latency_check", ["CC6.2", "CC6.3"],
+        revocation::latency;
+    "database-copy" ["KEY-3"], Access, "control.database_copy", "control.database_copy_check", ["CC6.2", "CC7.4"], revocation::database_copy;
     "key-expiry" ["KEY-3"], Access, "control.key_expiry", "control.key_expiry_check", ["CC6.2", "CC6.3"], revocation::key_expiry;
     "key-scopes" ["KEY-1"], Access, "control.key_scopes", "control.key_scopes_check", ["CC6.3"], revocation::key_scopes;
     "stopped-tenants" ["AC-12"], Access, "control.stopped_tenants", "control.stopped_tenants_check", ["CC6.2", "CC7.4"], revocation::stopped_tenants;

@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use tenantry_core::ids;
 use tenantry_core::route::Method as RouteMethod;
 use tenantry_platform::config::{Guard, Route};
+use tenantry_platform::db::{Context, Control};
+use tenantry_platform::feed::copies::{self, Noticed};
+use tenantry_platform::feed::{Change, ChangeKind};
+use tenantry_platform::permit::{Actor, Attest, Origin, Permit};
 
 use crate::posture::canary::{PATH, State, Which};
 use crate::posture::control::Verdict;
@@ -15,6 +20,10 @@ use crate::posture::sites::Answer;
 
 /// The promise of KEY-3.
 const PROMISED: Duration = Duration::from_secs(1);
+/// Revocations of nothing, each time that it is measured.
+const TRIES: usize = 3;
+/// From so many on, one in a hundred says something.
+const MANY: usize = 100;
 /// A call of the API that the canary's one scope does not open, and the word that it lacks.
 const TOO_FAR: (&str, &str) = ("/-/api/v1/keys", "keys:read");
 /// Inputs that no schema allows.
@@ -42,6 +51,50 @@ pub(super) async fn key_revocation(probe: Arc<Probe>) -> Result<Verdict, Inconcl
             let accepted = at.map_or_else(|| revoked_at.elapsed(), |at| at.duration_since(revoked_at));
             Verdict::fail(format!("still accepted {} ms after it was revoked", accepted.as_millis()))
         }
+    })
+}
+
+/// Takes a key away that nobody has, as every verb does, and measures until every node has heard of it. What this process
+/// revoked before counts, too, once there is enough of it for a hundredth to say something.
+pub(super) async fn latency(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let (mut tries, mut nodes) = (Vec::with_capacity(TRIES), 0);
+    for _ in 0..TRIES {
+        let begun = Instant::now();
+        nodes = take_nothing_away(&probe).await?;
+        tries.push(begun.elapsed());
+    }
+    tries.sort_unstable();
+    // The longest is no measure: a node that ended a moment ago is waited for once.
+    let now = tries[TRIES / 2];
+    let Some(all) = probe.ground.feed.took() else { return Err(Inconclusive("nothing was measured".to_owned())) };
+    let found = format!(
+        "{nodes} nodes had heard of a revocation after {} ms; of {} of this process 99 in 100 took {} ms at most, the longest {} ms",
+        now.as_millis(),
+        all.count,
+        all.p99.as_millis(),
+        all.longest.as_millis()
+    );
+    let is_kept = now <= PROMISED && (all.count < MANY || all.p99 <= PROMISED);
+    Ok(if is_kept { Verdict::pass(found) } else { Verdict::fail(found) })
+}
+
+/// Answers how many nodes have heard of it.
+async fn take_nothing_away(probe: &Probe) -> Result<u32, Inconclusive> {
+    let ground = &probe.ground;
+    let actor = Actor::system("posture", "revocation-latency");
+    let mut tx = Permit::<Attest, Control>::system(Context::default(), actor, Origin::default()).begin(ground);
+    let subject = ids::uuid7(&ground.clock, &ground.entropy);
+    tx.announce(ground, Change { kind: ChangeKind::Key, subject }).await?;
+    Ok(tx.commit_and_fence(ground).await?.applied)
+}
+
+/// Asks whether a node has found the database to be an older copy: what was revoked after it was made may work again.
+pub(super) async fn database_copy(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    Ok(match copies::noticed(&probe.ground).await? {
+        None => Verdict::pass("no node has found the database to be an older copy of what it had seen"),
+        Some(Noticed { nodes, since }) => Verdict::fail(format!(
+            "{nodes} nodes found the database to be an older copy, first at {since}. Revoke again what was revoked since that copy was made, then `tenantry database acknowledge-copy`"
+        )),
     })
 }
 

@@ -85,6 +85,19 @@ async fn rls_coverage_sees_every_way_of_opening_the_second_wall() {
     .await;
 }
 
+/// A node that is there and says nothing keeps every revocation waiting for its lease.
+#[tokio::test]
+async fn a_revocation_that_takes_longer_than_a_second_is_measured() {
+    let silent = "insert into control.nodes values (gen_random_uuid(), 'silent', now(), 0, pg_current_snapshot(), 0)";
+    broken_and_mended("revocation-latency", &[(silent, "delete from control.nodes")]).await;
+}
+
+#[tokio::test]
+async fn an_older_copy_is_red_until_somebody_has_looked() {
+    let noted = "insert into control.copies values (gen_random_uuid(), now(), 'a node', 'its beat was 7', null)";
+    broken_and_mended("database-copy", &[(noted, "update control.copies set acknowledged_at = now()")]).await;
+}
+
 #[tokio::test]
 async fn a_table_that_changed_hands_is_seen() {
     let db = TestDb::new().await;
@@ -309,11 +322,12 @@ async fn the_checks_leave_no_row_behind() {
         super::run(&probe, control.id).await;
     }
     let after = rows(&outside).await;
-    // The canary of the root key is planted where there was none.
+    // The canary of the root key is planted where there was none, and what nodes were told is swept after a day.
     let grown: Vec<_> = after
         .iter()
         .filter(|(table, count)| before.get(*table) != Some(count))
         .map(|(table, _)| table.as_str())
+        .filter(|table| *table != "control.change")
         .collect();
     assert_eq!(grown, ["control.canary"]);
 }

@@ -34,7 +34,8 @@ impl<'a, M: Plane> Step<'a, M> {
     /// What `$1` is follows from the permit, as in a transaction of its own.
     ///
     /// # Errors
-    /// Where the permit names nobody whom the statement is about.
+    /// Where the permit names nobody whom the statement is about, or the statement takes something away: what a step
+    /// answered is not looked at.
     pub fn new<P: SystemPermission, S: Scope, G: Group>(
         permit: &Permit<P, M>,
         sql: &'static Sql<S, G>,
@@ -44,6 +45,9 @@ impl<'a, M: Plane> Step<'a, M> {
         M: In<G>,
     {
         let context = permit.context();
+        if sql.is_taking() {
+            return Err(DbFault::Refused("a step takes nothing away".to_owned()));
+        }
         Ok(Self { context, text: sql.text(), first: bind::<S>(context)?, args: args.to_vec(), of: PhantomData })
     }
 
