@@ -54,7 +54,14 @@ def page(found, wanted, names, counts):
         got = ratio(found, mine, theirs, what)
         if got is not None:
             lines.append(f"| {words}, to {theirs.replace('-auth', ' with auth_request').replace('-tls', ' with TLS')} | ≤ {most} | {got:.2f} | {'holds' if got <= most else '**missed**'} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + profile_rows(found)) + "\n"
+
+
+def profile_rows(found):
+    if "profile" not in found:
+        return []
+    lines = ["", "## Where Tenantry's own instructions go", "", "Of callgrind: what each function executes itself, the first thirty.", "", "| % | function |", "| --- | --- |"]
+    return lines + [f"| {share:.1f} | `{name.replace('|', chr(92) + '|')}` |" for share, name in found["profile"]["functions"]]
 
 
 def tls_rows(found):

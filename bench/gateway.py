@@ -422,7 +422,8 @@ class Callgrind(Bench):
 
     async def run(self):
         await self.open()
-        return {name: {"user_instructions": self.instructions(self.programs[name])} for name in NAMES}
+        found = {name: {"user_instructions": self.instructions(self.programs[name])} for name in NAMES}
+        return found | {"profile": {"functions": self.profile}}
 
     def instructions(self, program):
         self.wrk(program, 5)
@@ -437,11 +438,23 @@ class Callgrind(Bench):
             dumps = sorted(self.place.glob(f"callgrind.{pid}*"), key=lambda path: path.stat().st_mtime)
             texts = [path.read_text(encoding="utf-8", errors="replace") for path in dumps]
             total += max((int(number) for text in texts for number in re.findall(r"^(?:summary|totals): (\d+)", text, re.M)), default=0)
-            if self.wanted.keep_profile and program.name == "tenantry":
-                shutil.copy(dumps[-1], self.wanted.keep_profile)
+            if program.name == "tenantry":
+                self.profile = profile(dumps[-1])
             subprocess.run(["callgrind_control", "-z", str(pid)], check=True, stdout=subprocess.DEVNULL)
         say(f"callgrind {program.name}: {total / requests:,.0f} instructions a request of {requests}")
         return total / requests
+
+
+def profile(dump):
+    """The functions that execute the most instructions themselves: share and name."""
+    said = subprocess.run(["callgrind_annotate", "--threshold=100", dump], stdout=subprocess.PIPE, check=True).stdout.decode(errors="replace")
+    rows = re.findall(r"^ *[0-9,]+ \( *([0-9.]+)%\)  \S*?:(.+?)(?: \[[^\[]*\])?$", said, re.M)
+    shares = {}
+    for share, name in rows:
+        # One function has a line for each file that was inlined into it.
+        name = re.sub(r"'\d+$", "", name)
+        shares[name] = shares.get(name, 0.0) + float(share)
+    return sorted(((share, name) for name, share in shares.items()), reverse=True)[:30]
 
 
 def counts_instructions():
@@ -472,7 +485,6 @@ def main():
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--out", default=str(HERE.parent / "docs" / "benchmarks"))
     parser.add_argument("--callgrind", action="store_true")
-    parser.add_argument("--keep-profile")
     parser.add_argument("--only", nargs="*")
     wanted = parser.parse_args()
     wanted.tenantry, wanted.steady = os.path.abspath(wanted.tenantry), os.path.abspath(wanted.steady)

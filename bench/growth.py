@@ -32,7 +32,8 @@ def grow(database, tenants, keys):
     have = int(database.sql("select count(*) from control.tenants", "served"))
     if tenants > have:
         database.sql(
-            f"""with grown as (insert into control.tenants (tenant_id, slug, name, status_at, created_at)
+            f"""set session_replication_role = replica;
+            with grown as (insert into control.tenants (tenant_id, slug, name, status_at, created_at)
                 select gen_random_uuid(), 'grown-' || n, 'Grown ' || n, now(), now() from generate_series({have}, {tenants - 1}) n
                 returning slug, tenant_id)
             insert into control.slugs (slug, tenant_id, claimed, reserved_until) select slug, tenant_id, true, 'infinity' from grown""",
@@ -41,10 +42,12 @@ def grow(database, tenants, keys):
     have = int(database.sql("select count(*) from live.api_keys", "served"))
     if keys > have:
         database.sql(
-            f"""with known as (select tenant_id, row_number() over () - 1 as n, count(*) over () as all from control.tenants)
+            f"""set session_replication_role = replica;
+            with known as (select tenant_id, row_number() over () - 1 as n from control.tenants)
             insert into live.api_keys (tenant_id, id, name, digest, start, scopes, created_at)
             select t.tenant_id, gen_random_uuid(), 'Grown', sha256(gen_random_uuid()::text::bytea), substr(md5(k::text), 1, 8), '{{orders:read}}', now()
-            from generate_series({have}, {keys - 1}) k join known t on t.n = k % t.all""",
+            from generate_series({have}, {keys - 1}) k
+            join known t on t.n = k % (select count(*) from control.tenants)""",
             "served",
         )
     database.sql("analyze control.tenants, live.api_keys", "served")

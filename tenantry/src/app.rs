@@ -88,7 +88,13 @@ impl App {
     ///
     /// # Errors
     /// The work panicked, which is logged where it happened.
-    pub async fn cross<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
-        self.runtime.spawn(work).await.map_err(Problem::internal)
+    pub fn cross<T, W>(&self, work: W) -> impl Future<Output = Result<T, Problem>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
+        // Spawned here, so that whoever waits holds its place and not the work itself.
+        let task = self.runtime.spawn(work);
+        async move { task.await.map_err(Problem::internal) }
     }
 }

@@ -219,7 +219,7 @@ impl Thread {
         Beside { identity, consumed, upgrade, still_may }: Beside,
     ) -> Result<Response<Body>, Problem> {
         let (app, route) = (&*self.app, passage.route());
-        let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(&visit.nonce));
+        let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(visit.nonce(app)));
         visit.note_passage(app, route);
         visit.is_passed = true;
         let (way, site, request_id) = (visit.way(), visit.reach(app), &visit.request_id);

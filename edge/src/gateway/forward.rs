@@ -77,7 +77,7 @@ pub async fn forward(
     };
     let (still_may, request_id) = (luggage.still_may, luggage.request_id);
     let mut answer = match luggage.upgrade.take() {
-        Some(upgrade) => open(pool, request, patience, upgrade, (still_may, request_id)).await,
+        Some(upgrade) => Box::pin(open(pool, request, patience, upgrade, (still_may, request_id))).await,
         None => {
             let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(failed)?;
             let request = request.map(|()| upload);

@@ -11,6 +11,10 @@ const WAITING_MOST: usize = 16_384;
 /// How long the end of the process waits for a stalled reader.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(2);
 
+/// After a write the thread rests, so that a busy gateway wakes it a few hundred times a second and not for each line:
+/// waking a thread costs a request more than anything else in its line. Nothing is written later than this.
+const REST: Duration = Duration::from_millis(5);
+
 enum Message {
     Line(Vec<u8>),
     /// Everything before this is written: tell.
@@ -69,6 +73,7 @@ fn write_all(waiting: &Receiver<Message>, out: impl Write, losses: &AtomicU64) {
         }
         // What could not be written stays in the buffer: a full disk may have room again.
         let _ = out.flush();
+        std::thread::sleep(REST);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of one request, and step 9: what every answer says.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +42,8 @@ pub(super) struct Visit {
     pub request_id: HeaderValue,
     pub ip: IpAddr,
     pub site: Option<Site>,
-    pub nonce: Arc<str>,
+    /// Made when a page asks for it: most requests are none.
+    nonce: OnceCell<Arc<str>>,
     pub principal: Option<Arc<Principal>>,
     /// Whoever showed a good credential, also where it did not let them pass.
     pub shown: Option<Arc<Principal>>,
@@ -97,7 +99,7 @@ impl Visit {
             ),
             ip: app.trusted.client_ip(socket, forwarded),
             site: None,
-            nonce: Nonce::fresh(&app.ground.entropy).as_str().into(),
+            nonce: OnceCell::new(),
             principal: None,
             shown: None,
             verdict: None,
@@ -148,6 +150,11 @@ impl Visit {
     pub(super) fn tenant(&self) -> Option<Arc<TenantRef>> {
         let of_host = self.site.as_ref().and_then(|site| site.tenant.clone());
         of_host.or_else(|| self.principal.as_ref().and_then(|principal| principal.parts().tenant.clone()).map(Arc::new))
+    }
+
+    /// The word of this answer's policy, the same however often it is asked for.
+    pub(super) fn nonce(&self, app: &App) -> &Arc<str> {
+        self.nonce.get_or_init(|| Nonce::fresh(&app.ground.entropy).as_str().into())
     }
 
     pub(super) fn own(&self) -> Own<'_> {
@@ -254,7 +261,7 @@ impl Visit {
             ip: self.ip,
             surface: site.surface,
             public_origin: Arc::clone(&site.origin),
-            nonce: Arc::clone(&self.nonce),
+            nonce: Arc::clone(self.nonce(app)),
             tenant: self.tenant(),
             principal: self.principal.clone(),
             workspaces,
@@ -443,7 +450,7 @@ impl Visit {
 
     fn page_visit(&self, app: &App) -> page::Visit {
         page::Visit {
-            nonce: Nonce::given(&self.nonce),
+            nonce: Nonce::given(self.nonce(app)),
             request_id: self.request_id.to_str().unwrap_or_default().to_owned(),
             now: app.ground.now(),
             brand: Arc::clone(&app.identity.options.brand),
@@ -476,7 +483,7 @@ impl Visit {
     fn secure(&self, app: &App, headers: &mut HeaderMap) {
         app.table.own_headers().apply(headers, self.reach(app), &self.request_id);
         let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let policy = if is_page { page::policy(&Nonce::given(&self.nonce), &[]) } else { INERT.to_owned() };
+        let policy = if is_page { page::policy(&Nonce::given(self.nonce(app)), &[]) } else { INERT.to_owned() };
         if let Ok(policy) = HeaderValue::try_from(policy) {
             // A page that posts to another origin brings a policy that names it.
             headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);

@@ -27,8 +27,18 @@ use super::stay::Holder;
 use crate::app::App;
 use crate::routes::{Access, OwnRoute, Routers};
 
-/// Answers a request to a path of our own.
+/// Answers a request to a path of our own. In a box, as whatever is rare: the future of each request has room for all that
+/// it might become.
 pub(super) async fn answer(
+    app: &App,
+    routers: &Routers,
+    visit: &mut Visit,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Problem> {
+    Box::pin(respond(app, routers, visit, request)).await
+}
+
+async fn respond(
     app: &App,
     routers: &Routers,
     visit: &mut Visit,
