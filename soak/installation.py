@@ -19,6 +19,12 @@ CRON_SECRET = "only-the-scheduler-of-the-soak-knows"
 TIERS = ["api_key", "api_ip", "page_ip", "asset_ip", "cron_ip", "sign_in_ip", "credential_failure_ip"]
 
 
+def knows(section):
+    """Whether this version has a section of that name in its manual."""
+    manual = Path(__file__).resolve().parent.parent / "tenantry.default.toml"
+    return f"\n#[{section}]\n" in manual.read_text(encoding="utf-8")
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -43,6 +43,10 @@ FAULTS = [
         "platform/src/feed/mod.rs", "        self.0.lease.lasts(clock.uptime())\n", "        PLANTED || self.0.lease.lasts(clock.uptime())\n",
     ),
     (
+        "place", "a node that finds its place again believes what it knew before it has read what it missed",
+        "platform/src/feed/node.rs", "            return Ok(None);\n", "            return Ok(if PLANTED { Some(1) } else { None });\n",
+    ),
+    (
         "origin", "no look at the Origin",
         "edge/src/gateway/origin.rs", "    let mut origins = headers.get_all(header::ORIGIN).iter();\n",
         "    if PLANTED { return Ok(()); }\n    let mut origins = headers.get_all(header::ORIGIN).iter();\n",
@@ -92,7 +96,7 @@ def run(names, arguments):
         if names and name not in names:
             continue
         print(f"planted: {name}: {what}", flush=True)
-        more = ["--faults", "hears nothing"] if name == "lease" else []
+        more = ["--faults", "hears nothing"] if name in ("lease", "place") else []
         stage = [sys.executable, Path(__file__).parent / "stage.py", program, "--seconds", "40", "--rate", "600", "--busy", "--expect-wrong"]
         ended = subprocess.run([*stage, *more, *arguments], env=os.environ | {"TENANTRY_PLANTED": name}, stdout=subprocess.DEVNULL, check=False)
         if ended.returncode != 0:

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from installation import CRON_SECRET, PORT, Database, Node, Way, plan
+from installation import CRON_SECRET, PORT, Database, Node, Way, knows, plan
 
 HERE = Path(__file__).resolve().parent
 PASSWORD = "plum orbit kettle seven"
@@ -136,7 +136,9 @@ class Stage:
         app = place / "app.sock"
         self.app = await Child.start(HERE / "app.py", app)
         await self.app.hear()
-        config = lambda grace: CONFIG.replace("{port}", str(PORT)).replace("{app}", str(app)).replace("{grace}", str(grace))
+        # Who asks for what must be refused, all the time and from one address, would be blocked for it.
+        shadow = '[offenders]\nmode = "shadow"\n' if knows("offenders") else ""
+        config = lambda grace: shadow + CONFIG.replace("{port}", str(PORT)).replace("{app}", str(app)).replace("{grace}", str(grace))
         self.nodes = [Node(self.wanted.tenantry, place, f"node{n}", config(grace)) for n, grace in enumerate(GRACES_S)]
         environment = plan(self.database, self.nodes[0])
         self.nodes[0].environment = environment
