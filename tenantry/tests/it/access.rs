@@ -56,6 +56,7 @@ impl<'a> Cast<'a> {
             ("full-key", acme.full_key().await),
             ("test-key", acme.full_test_key().await),
             ("list-key", app.management_key(&[Scope::Users]).await),
+            ("token", owners_token(app, &acme).await),
         ];
         let misplaced =
             vec![("foreign-key", globex.full_key().await, "acme"), ("other-mode", acme.full_key().await, "acme--test")];
@@ -111,6 +112,12 @@ async fn signed_in_at<'a>(tenant: &Tenant<'a>) -> Browser<'a> {
     let mut browser = tenant.owner().await;
     browser.hand_off(tenant.slug()).await.expect(303);
     browser
+}
+
+/// What the owner's session is exchanged for.
+async fn owners_token<'a>(app: &'a TestApp, tenant: &Tenant<'a>) -> Key<'a> {
+    let issued = signed_in_at(tenant).await.fetch("POST", tenant.slug(), "/-/token").await.expect(200).json();
+    app.shown(issued["access_token"].as_str().unwrap())
 }
 
 /// The guard judges before any handler reads a form: an empty one tells what it says, and does nothing.
@@ -233,24 +240,27 @@ fn judge(cast: &Cast<'_>, route: &OwnRoute, answers: &Answers) {
             let served = answers.iter().filter(|(who, _)| !who.ends_with("-key") && !who.starts_with("halted"));
             assert!(served.into_iter().all(|(_, answer)| answer.status != 401), "{title}");
         }
-        Access::SignedIn => all(&["nobody", "full-key"], 401),
+        Access::SignedIn => all(&["nobody", "full-key", "token"], 401),
         Access::Workspace(_) => {
-            all(&["nobody", "bare-key", "full-key", "test-key", "foreign-key", "other-mode", "halted-key"], 401);
+            all(
+                &["nobody", "bare-key", "full-key", "test-key", "foreign-key", "other-mode", "halted-key", "token"],
+                401,
+            );
             all(&["stranger", "operator"], 404);
             all(&["halted-owner"], 403);
         }
         Access::Operator => {
-            all(&["nobody", "full-key", "test-key", "halted-key"], 401);
+            all(&["nobody", "full-key", "test-key", "halted-key", "token"], 401);
             all(&roles, 404);
             all(&["stranger", "halted-owner"], 404);
         }
         Access::Management(scope) => {
-            all(&["nobody", "stranger", "operator", "bare-key", "full-key", "foreign-key", "test-key"], 401);
+            all(&["nobody", "stranger", "operator", "bare-key", "full-key", "foreign-key", "test-key", "token"], 401);
             all(&roles, 401);
             all(&["list-key"], if scope == Scope::Users.as_str() { 200 } else { 403 });
         }
         Access::Key(scope) => {
-            all(&["nobody", "stranger", "operator", "list-key"], 401);
+            all(&["nobody", "stranger", "operator", "list-key", "token"], 401);
             all(&roles, 401);
             all(&["bare-key"], if scope.is_some() { 403 } else { 200 });
             all(&["foreign-key", "other-mode"], 404);
@@ -306,6 +316,7 @@ fn judge_app(cast: &Cast<'_>, route: &Route, answers: &Answers) {
         };
         assert_eq!(answer.status, expected, "{title} by {who}");
     }
+    assert_eq!(status(answers, "token") == 401, !route.guards.contains(Guard::Jwt), "{title}");
     let expected = if route.guards.contains(Guard::Key) { (200, 404, 404) } else { (401, 401, 401) };
     let of = |who: &str| status(answers, who);
     let found = (of("full-key"), of("foreign-key"), of("other-mode"));

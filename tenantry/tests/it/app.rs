@@ -26,6 +26,7 @@ use tenantry_platform::kit::TestDb;
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::permit::{Actor, ManageKeys, Origin, Permit, PersonRef};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::client::{self, Answer, Browser, Call};
 use crate::echo;
@@ -167,6 +168,11 @@ impl TestApp {
         let (mut administrator, ground) = (self.db.administrator().await, &self.db.ground);
         let made = directory::cli::create(&mut administrator, ground, "Sync", scopes).await.unwrap();
         Key { app: self, id: made.id, plaintext: made.plaintext.expose_secret().to_owned() }
+    }
+
+    /// Whatever is shown in the place of a key.
+    pub(crate) fn shown(&self, plaintext: &str) -> Key<'_> {
+        Key { app: self, id: KeyId::from_uuid(Uuid::nil()), plaintext: plaintext.to_owned() }
     }
 
     /// Everything that the gateway saw is in the log when this returns.

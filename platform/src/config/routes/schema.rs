@@ -22,6 +22,8 @@ const MOST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const SCHEMA_BYTES_MAX: u64 = 1024 * 1024;
 /// What one pattern may take when it is compiled, and while it runs.
 const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+/// In a larger body the first place that does not fit ends the look: to find all of them costs more than the body.
+const SMALL_BYTES: usize = 16 * 1024;
 /// Places named at a time; with these mended, the next are found.
 const MISFITS_MOST: usize = 8;
 /// A sentence about a place; one of a list of a thousand words is cut.
@@ -83,8 +85,10 @@ impl BodySchema {
     /// [`BodyFault`], for whoever sent it.
     pub fn check(&self, body: &[u8]) -> Result<(), BodyFault> {
         let value: Value = strict_json::from_slice(body).map_err(|error| BodyFault::NotJson(error.to_string()))?;
-        let misfits = self.validator.iter_errors(&value).take(MISFITS_MOST);
-        let misfits: Vec<_> = misfits.map(|error| (error.instance_path().to_string(), sentence(&error))).collect();
+        let misfits: Vec<_> = match body.len() <= SMALL_BYTES {
+            true => self.validator.iter_errors(&value).take(MISFITS_MOST).map(|error| misfit(&error)).collect(),
+            false => self.validator.validate(&value).err().map(|error| misfit(&error)).into_iter().collect(),
+        };
         if misfits.is_empty() { Ok(()) } else { Err(BodyFault::Misfit(misfits)) }
     }
 }
@@ -101,9 +105,9 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// What is wrong, without the value: it may be a secret, and it may be long.
-fn sentence(error: &ValidationError<'_>) -> String {
-    cut(error.masked_with("This").to_string())
+/// The place and what is wrong there, without the value: it may be a secret, and it may be long.
+fn misfit(error: &ValidationError<'_>) -> (String, String) {
+    (error.instance_path().to_string(), cut(error.masked_with("This").to_string()))
 }
 
 /// What is wrong and how to mend it.

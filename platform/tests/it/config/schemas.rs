@@ -99,6 +99,9 @@ fn a_schema_reads_files_beside_it_and_names_each_place() {
     let many = format!("[{}]", vec!["{}"; 50].join(","));
     let Err(BodyFault::Misfit(places)) = schema.check(many.as_bytes()) else { panic!() };
     assert_eq!(places.len(), 8, "no answer grows with what is wrong");
+    let large = format!("[{}]", vec!["{}"; 10_000].join(","));
+    let Err(BodyFault::Misfit(places)) = schema.check(large.as_bytes()) else { panic!() };
+    assert_eq!(places.iter().map(|(place, _)| place.as_str()).collect::<Vec<_>>(), ["/0"]);
 }
 
 #[test]
