@@ -39,18 +39,34 @@ def end_with_us():
 class Database:
     """A PostgreSQL of the soak's own, reached by a socket alone."""
 
-    def __init__(self, place):
+    def __init__(self, place, name="", primary=None):
+        """A new one, or one that follows `primary` until it is promoted."""
         self.bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1])
-        self.data, self.sockets, self.account = place / "data", place / "sockets", None
+        self.data, self.sockets, self.account = place / f"data{name}", place / f"sockets{name}", None
         for directory in (self.data, self.sockets):
             directory.mkdir(mode=0o700)
         if os.geteuid() == 0:
             self.account = pwd.getpwnam("postgres")
             for directory in (self.data, self.sockets):
                 os.chown(directory, self.account.pw_uid, self.account.pw_gid)
-        self.run("initdb", "-D", self.data, "-U", "admin", "--auth=trust", "-E", "UTF8", "--no-sync")
+        if primary:
+            self.run("pg_basebackup", "-D", self.data, "-h", primary.sockets, "-U", "admin", "-X", "stream", "-c", "fast", "-R", "--no-sync")
+        else:
+            self.run("initdb", "-D", self.data, "-U", "admin", "--auth=trust", "-E", "UTF8", "--no-sync")
         with open(self.data / "postgresql.auto.conf", "a", encoding="utf-8") as file:
             file.write(f"listen_addresses = ''\nunix_socket_directories = '{self.sockets}'\nmax_connections = 200\n")
+
+    def awaits_its_follower(self):
+        """From when this returns, what it acknowledges is at its follower, too."""
+        self.sql("alter system set synchronous_standby_names = '*'")
+        self.sql("select pg_reload_conf()")
+        while self.sql("select count(*) from pg_stat_replication where sync_state = 'sync'").strip() != "1":
+            time.sleep(0.05)
+
+    def promote(self):
+        self.sql("select pg_promote()")
+        self.sql("alter system reset synchronous_standby_names")
+        self.sql("select pg_reload_conf()")
 
     def run(self, program, *arguments):
         command = [str(self.bin / program)] + [str(argument) for argument in arguments]

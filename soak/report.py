@@ -9,7 +9,8 @@ INTRO = """# The soak
 no code with Tenantry and speaks only HTTP. It makes, revokes, rotates and binds keys, suspends workspaces, removes people
 and changes their roles, and asks all the while who is let in; after each answer it knows what must come of the next
 request. A request that was on its way while something changed may go either way; one that was sent after the answer
-that said so may not. Meanwhile nodes stand still and die, PostgreSQL restarts and crashes, and the app is dead or slow.
+that said so may not. Meanwhile nodes stand still, die, and hear nothing of PostgreSQL; PostgreSQL is slow, restarts, crashes
+and fails over to a follower; the app is dead or slow.
 
 **Wrong** is: whoever must be refused is let in; whoever must be let in is refused; the app is told another caller; a
 refusal for another reason than the true one; no answer, or 502, 503, 504, while nothing is broken. Within a fault and the

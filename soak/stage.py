@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from installation import CRON_SECRET, PORT, Database, Node, Way, knows, plan
+from installation import CRON_SECRET, PORT, SOCKET, Database, Node, Way, knows, plan
 
 HERE = Path(__file__).resolve().parent
 PASSWORD = "plum orbit kettle seven"
@@ -220,6 +220,23 @@ class Stage:
         await asyncio.to_thread(self.database.start)
         await asyncio.sleep(AFTER_DATABASE_S)
 
+    def follow(self):
+        """Before it fails over, which begins nothing that a node could notice."""
+        self.follower = Database(self.place, f"-{len(self.done)}", self.database)
+        self.follower.start()
+        self.database.awaits_its_follower()
+
+    async def fail_over(self):
+        before = self.database
+        await asyncio.to_thread(before.stop, signal.SIGQUIT)
+        await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+        await asyncio.to_thread(self.follower.promote)
+        self.database = self.follower
+        for node in self.nodes:
+            node.way.target = self.database.sockets / SOCKET
+        await asyncio.to_thread(shutil.rmtree, before.data)
+        await asyncio.sleep(AFTER_DATABASE_S)
+
     async def cut_connections(self):
         cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename like 'tenantry%'"
         for _ in range(self.chance.randint(1, 4)):
@@ -249,6 +266,7 @@ class Stage:
             "PostgreSQL is slow": self.slow_database,
             "PostgreSQL is restarted": self.restart_database,
             "PostgreSQL crashes": self.crash_database,
+            "PostgreSQL fails over to a follower": self.fail_over,
             "connections to PostgreSQL are cut": self.cut_connections,
             "the app is dead": self.end_app,
             "the app is slow": self.slow_app,
@@ -264,6 +282,8 @@ class Stage:
             await asyncio.sleep(self.chance.uniform(2.0, 8.0))
             if time.monotonic() - began > self.wanted.seconds - 12.0:
                 return
+            if kinds[name] == self.fail_over:
+                await asyncio.to_thread(self.follow)
             at = time.monotonic() - began
             await checker.tell(f"begin {name}")
             await kinds[name]()
@@ -299,9 +319,9 @@ class Stage:
             if getattr(node, "process", None) and node.process.poll() is None:
                 node.process.kill()
                 node.process.wait()
-        database = getattr(self, "database", None)
-        if database and getattr(database, "process", None) and database.process.poll() is None:
-            database.stop(signal.SIGQUIT)
+        for database in (getattr(self, "database", None), getattr(self, "follower", None)):
+            if database and getattr(database, "process", None) and database.process.poll() is None:
+                database.stop(signal.SIGQUIT)
 
 
 def arguments():
