@@ -285,8 +285,7 @@ class Bench:
             self.made = populate(self.database, *self.size())
         node.environment = self.environment
         node.start()
-        await node.ready() if not tls else await asyncio.sleep(3)
-        self.programs[name] = Program(node.port, [], self.place, name)
+        self.programs[name] = Program(node.port, [], self.place, name).listens()
         self.programs[name].processes.append(node.process)
         return node
 
