@@ -1,5 +1,6 @@
 //! The kit of the tests: a database of one's own in milliseconds, a clock that stands, chance that repeats.
 
+pub mod collector;
 pub mod redis;
 
 use std::sync::Arc;

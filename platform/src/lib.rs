@@ -25,4 +25,5 @@ pub mod problem;
 pub mod record;
 pub mod signing;
 pub mod sweep;
+pub mod telemetry;
 pub mod usage;

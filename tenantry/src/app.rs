@@ -16,6 +16,7 @@ use tenantry_platform::config::{Config, Guard};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::mail::Mailbox;
 use tenantry_platform::problem::Problem;
+use tenantry_platform::telemetry::Telemetry;
 use tokio::runtime::Handle;
 
 use crate::dev::TeamView;
@@ -48,6 +49,8 @@ pub struct App {
     pub operations_apart: bool,
     /// Our names.
     pub names: HostNames,
+    /// Who watches from outside.
+    pub telemetry: Telemetry,
     /// Peers whose word about the client is believed.
     pub trusted: TrustedProxies,
     /// Open WebSockets, and whose.

@@ -63,6 +63,7 @@ fn measure(app: &App) {
     metrics.feed_lag.set(lag);
     metrics.lease.set(lease);
     metrics.tunnels.set(app.upgrades.len());
+    app.telemetry.measure(metrics);
     app.ground.db.measure(metrics);
     app.identity.hasher.measure(metrics);
 }

@@ -33,6 +33,7 @@ use tenantry_edge::limits::{Charges, too_many};
 use tenantry_platform::config::BodySchema;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::telemetry::Trace;
 
 use crate::app::App;
 use crate::operations;
@@ -223,10 +224,22 @@ impl Thread {
         visit.note_passage(app, route);
         visit.is_passed = true;
         let (way, site, request_id) = (visit.way(), visit.reach(app), &visit.request_id);
-        let luggage = Luggage { way, site, identity, request_id, consumed, nonce: nonce.as_ref(), upgrade, still_may };
+        let (is_from_trusted, trace) = (visit.is_from_trusted, visit.trace.as_ref().map(Trace::header));
+        let luggage = Luggage {
+            way,
+            site,
+            identity,
+            request_id,
+            consumed,
+            is_from_trusted,
+            trace,
+            nonce: nonce.as_ref(),
+            upgrade,
+            still_may,
+        };
         let asked = Instant::now();
         let answer = forward(passage, request, &self.pool, luggage).await;
-        visit.waited = Some(asked.elapsed());
+        visit.asked = Some((asked.duration_since(visit.started), asked.elapsed()));
         answer
     }
 }

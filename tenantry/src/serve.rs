@@ -31,6 +31,7 @@ use tenantry_platform::mail;
 use tenantry_platform::months;
 use tenantry_platform::numbers;
 use tenantry_platform::postgres::rls_advisory;
+use tenantry_platform::telemetry::Telemetry;
 use tenantry_platform::usage;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -79,6 +80,8 @@ pub struct Parts {
     pub redis_url: Option<SecretString>,
     /// The program that serves, which a control starts with faulty files: `tenantry` itself, where it is.
     pub program: Option<PathBuf>,
+    /// Who watches from outside.
+    pub telemetry: Telemetry,
     /// Only in `tenantry dev`.
     pub dev: Option<DevTools>,
 }
@@ -86,7 +89,8 @@ pub struct Parts {
 /// Runs until SIGINT or SIGTERM, or until a successor serves. SIGHUP reads certificates anew, SIGUSR2 hands over.
 pub fn run(path: &Path) -> Outcome {
     let (config, secrets) = Config::load_to_serve(path, &Environment::of_process())?;
-    let _logging = log::install(config.log, Style::Json, Clock::system())?;
+    let (telemetry, exporter) = Telemetry::start(&config.telemetry, &secrets.telemetry)?;
+    let logging = log::install(config.log, Style::Json, Clock::system(), telemetry.clone())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
@@ -102,6 +106,7 @@ pub fn run(path: &Path) -> Outcome {
             cron: secrets.cron.clone(),
             redis_url: secrets.redis_url.clone(),
             program: cli::program(),
+            telemetry,
             dev: None,
         };
         let server = take_over(config, ground, parts, listeners).await?;
@@ -115,6 +120,7 @@ pub fn run(path: &Path) -> Outcome {
         Ok::<(), Fault>(())
     })?;
     runtime.shutdown_timeout(Duration::from_secs(2));
+    drop((exporter, logging));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -333,6 +339,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
         table: RouteTable::new(config, &ground.metrics)?,
         counts: Counts::new(&ground.metrics, &own, &config.limits),
         own,
+        telemetry: parts.telemetry.clone(),
         operations_apart: config.operations.listen.is_some() && parts.dev.is_none(),
         names,
         trusted: TrustedProxies::new(config.listen.trusted_proxies.clone()),

@@ -11,6 +11,7 @@ use tenantry_platform::config::Config;
 use tenantry_platform::db::{DbFault, ToSql, Urls};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::log;
+use tenantry_platform::telemetry;
 use tokio_postgres::{Client, NoTls, Row, SimpleQueryMessage};
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ pub struct Probe {
     pub(super) program: Option<PathBuf>,
     /// What this process logs with.
     pub(super) rehearse: Rehearse,
+    /// What this process would tell whoever watches from outside.
+    pub(super) tell: Rehearse,
     logins: Urls,
     /// The canaries' keys, kept so that a process makes one of each at most.
     pub(super) canaries: Canaries,
@@ -98,8 +101,9 @@ impl Probe {
     pub fn new(ground: Ground, config: Arc<Config>, logins: Urls, sites: Option<Sites>) -> Self {
         let sites = sites.map(|sites| sites.seen_from_elsewhere(&ground.entropy));
         let rehearse: Rehearse = |clock, act| log::rehearse(clock, act);
+        let tell: Rehearse = |clock, act| telemetry::rehearse(clock, act);
         let (canaries, kept) = (Canaries::default(), Mutex::default());
-        Self { ground, config, sites, program: None, rehearse, logins, canaries, kept }
+        Self { ground, config, sites, program: None, rehearse, tell, logins, canaries, kept }
     }
 
     /// With the program that serves: it is started with faulty files.
@@ -112,6 +116,12 @@ impl Probe {
     #[must_use]
     pub fn logging_with(self, rehearse: Rehearse) -> Self {
         Self { rehearse, ..self }
+    }
+
+    /// With what a process tells that is not this one.
+    #[must_use]
+    pub fn telling_with(self, tell: Rehearse) -> Self {
+        Self { tell, ..self }
     }
 
     /// Makes a trial that leaves rows or reserves names: once an hour while it holds, and each time while it does not.

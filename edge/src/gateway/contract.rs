@@ -62,6 +62,12 @@ fn is_not_the_clients(name: &str) -> bool {
     }
 }
 
+/// The same for whoever is no trusted proxy: which trace a request belongs to is not theirs to say either (W3C Trace
+/// Context).
+fn is_not_a_strangers(name: &str) -> bool {
+    matches!(name, "traceparent" | "tracestate") || is_not_the_clients(name)
+}
+
 /// Headers that an app may not say to a browser: ours, those that reach beyond the app, and a way around us.
 fn is_not_the_apps(name: &str) -> bool {
     match name {
@@ -162,9 +168,9 @@ impl Way<'_> {
 }
 
 /// Removes what the app must not believe or must not see.
-pub fn strip_request(headers: &mut HeaderMap, consumed: &Consumed) {
+pub fn strip_request(headers: &mut HeaderMap, consumed: &Consumed, is_from_trusted: bool) {
     remove_named_in_connection(headers);
-    remove_names(headers, is_not_the_clients);
+    remove_names(headers, if is_from_trusted { is_not_the_clients } else { is_not_a_strangers });
     match consumed {
         Consumed::Nothing => {}
         Consumed::Authorization => drop(headers.remove(header::AUTHORIZATION)),

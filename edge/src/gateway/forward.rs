@@ -8,6 +8,7 @@ use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response, StatusCode};
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::Problem;
+use tenantry_platform::telemetry::TRACEPARENT;
 
 use super::body::Body;
 use super::contract::{self, CSP_NONCE, Consumed, IDENTITY, REQUEST_ID, Way};
@@ -32,6 +33,10 @@ pub struct Luggage<'a> {
     pub identity: HeaderValue,
     pub request_id: &'a HeaderValue,
     pub consumed: Consumed,
+    /// Whether the peer's word about the request is believed: a trusted proxy.
+    pub is_from_trusted: bool,
+    /// Our own `traceparent`, where requests are traced.
+    pub trace: Option<HeaderValue>,
     /// Fresh, where [`AppRoute::wants_nonce`](super::AppRoute::wants_nonce).
     pub nonce: Option<&'a Nonce>,
     /// The WebSocket that the request asks for.
@@ -67,7 +72,7 @@ pub async fn forward(
     let route = passage.route();
     let policy = page_policy(&passage, luggage.nonce);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let (request, body) = outgoing(&passage, request, &luggage, policy.as_ref())?;
+    let (request, body) = outgoing(&passage, request, &mut luggage, policy.as_ref())?;
     let patience = route.route.response_timeout;
     let failed = |fault: Fault| {
         if let Some(word) = fault.word() {
@@ -130,15 +135,18 @@ fn page_policy(passage: &Passage<'_>, nonce: Option<&Nonce>) -> Option<HeaderVal
 fn outgoing(
     passage: &Passage<'_>,
     request: Request<Inbound>,
-    luggage: &Luggage<'_>,
+    luggage: &mut Luggage<'_>,
     policy: Option<&HeaderValue>,
 ) -> Result<(Request<()>, Inbound), Problem> {
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
     let trailers = contract::announced_by_client(&headers);
-    contract::strip_request(&mut headers, &luggage.consumed);
+    contract::strip_request(&mut headers, &luggage.consumed, luggage.is_from_trusted);
     cors::forget_cookies(&passage.route().route.cors, &mut headers);
     headers.extend(trailers.map(|names| (header::TRAILER, names)));
+    if let Some(trace) = luggage.trace.take() {
+        headers.insert(TRACEPARENT, trace);
+    }
     contract::describe_way(&mut headers, luggage.way).map_err(Problem::internal)?;
     headers.insert(IDENTITY, luggage.identity.clone());
     headers.insert(REQUEST_ID, luggage.request_id.clone());

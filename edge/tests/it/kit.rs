@@ -120,6 +120,8 @@ async fn pass(
         identity: HeaderValue::from_static("signed"),
         request_id: id,
         consumed: Consumed::Nothing,
+        is_from_trusted: false,
+        trace: None,
         nonce: nonce.as_ref(),
         upgrade: handshake.map(upgrade).transpose()?,
         still_may: still_may(),

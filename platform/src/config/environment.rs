@@ -13,6 +13,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sentry_types::Dsn;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,7 @@ use super::Config;
 use super::fault::{Fault, Faults, Place, nearest};
 use super::routes::Guard;
 use crate::db::Urls;
+use crate::telemetry;
 
 /// A secret is a line, not a document.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -128,6 +130,8 @@ pub struct Secrets {
     pub cron: Vec<SecretString>,
     /// Where limits are shared with other nodes; none: each counts for itself.
     pub redis_url: Option<SecretString>,
+    /// Where errors go, and what the collector wants to know.
+    pub telemetry: telemetry::Secrets,
 }
 
 /// A login's connection each; none of them owns anything. `Debug` hides the passwords.
@@ -203,6 +207,7 @@ fn gather(environment: &Environment, wants: Option<&Wants<'_>>) -> (Option<Secre
     let previous_root_key = gather.key("TENANTRY_PREVIOUS_ROOT_KEY");
     let cron = gather.cron(wants.is_some_and(|wants| wants.has_cron));
     let redis_url = gather.redis(wants.is_some_and(|wants| wants.has_redis));
+    let telemetry = gather.telemetry();
     let complete = logins.zip(root_key).zip(smtp_url);
     let secrets = complete.map(|((logins, root_key), smtp_url)| Secrets {
         logins,
@@ -211,6 +216,7 @@ fn gather(environment: &Environment, wants: Option<&Wants<'_>>) -> (Option<Secre
         smtp_url,
         cron,
         redis_url,
+        telemetry,
     });
     (secrets, gather.faults)
 }
@@ -345,6 +351,16 @@ impl Gather<'_> {
             self.faults.push(fault(NAME, "this is no URL of Redis or Valkey", FIX));
         }
         url
+    }
+
+    fn telemetry(&mut self) -> telemetry::Secrets {
+        const NAME: &str = "TENANTRY_SENTRY_DSN";
+        let (sentry_dsn, otlp_authorization) = (self.secret(NAME), self.secret("TENANTRY_OTLP_AUTHORIZATION"));
+        if sentry_dsn.as_ref().is_some_and(|dsn| dsn.expose_secret().parse::<Dsn>().is_err()) {
+            let fix = "Write https://KEY@HOST/PROJECT, as the settings of the project show it.";
+            self.faults.push(fault(NAME, "this is no DSN", fix));
+        }
+        telemetry::Secrets { sentry_dsn, otlp_authorization }
     }
 
     fn cron(&mut self, is_used: bool) -> Vec<SecretString> {

@@ -47,7 +47,7 @@ pub use service::{
     Audit, DatabasePools, Events, HeaderPreset, Headers, LogLevel, Mail, ReferrerPolicy, RootKeyCommand, SecurityTxt,
 };
 pub use upstream::{CertificateFiles, ForwardAuth, Listen, Tls, Upstream, UpstreamPool};
-pub use watch::Operations;
+pub use watch::{Operations, Telemetry};
 
 use crate::page::Brand;
 use document::{At, Reading};
@@ -88,6 +88,7 @@ pub struct Config {
     pub audit: Audit,
     pub events: Events,
     pub operations: Operations,
+    pub telemetry: Telemetry,
     pub log: LogLevel,
     pub headers: Headers,
 }
@@ -229,6 +230,7 @@ impl Config {
             audit: root.section("audit", Audit::read),
             events: root.section("events", Events::read),
             operations: root.section("operations", Operations::read),
+            telemetry: root.section("telemetry", Telemetry::read),
             log: root.section("log", service::read_log),
             headers: root.section("headers", Headers::read),
             plans: root.section("plans", |section| Plans::read(section, &limits)),

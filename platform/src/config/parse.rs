@@ -97,6 +97,15 @@ pub(super) fn network(text: &str) -> Parsed<IpNet> {
     Ok(network)
 }
 
+/// Where a collector listens. What it wants to know of us is a secret, and stands in no address.
+pub(super) fn collector(text: &str) -> Parsed<Url> {
+    let url = Url::parse(text).ok().filter(|url| {
+        let is_plain = url.username().is_empty() && url.query().is_none() && url.fragment().is_none();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain
+    });
+    expect(url, "write http://host:4318 or https://host, without user, query and /v1/traces")
+}
+
 pub(super) fn upstream(text: &str) -> Parsed<Upstream> {
     if let Some(path) = text.strip_prefix("unix:") {
         let path = expect(

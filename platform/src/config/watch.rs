@@ -1,6 +1,8 @@
-//! `[operations]`: where those who run Tenantry watch it.
+//! `[operations]` and `[telemetry]`: where those who run Tenantry watch it, and what it tells them by itself.
 
 use std::net::{IpAddr, SocketAddr};
+
+use url::Url;
 
 use super::parse;
 use super::section::Section;
@@ -10,6 +12,24 @@ use super::section::Section;
 pub struct Operations {
     /// A listener of its own for metrics, health and the pages of platform staff, which the public one then has no more.
     pub listen: Option<SocketAddr>,
+}
+
+/// `[telemetry]`. Where errors go is a secret: its address holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The collector of traces and logs, without `/v1/…`; `None`: nothing leaves.
+    pub otlp: Option<Url>,
+    /// Of a hundred requests that come without a decision, how many are traced.
+    pub trace_percent: u8,
+}
+
+impl Telemetry {
+    pub(super) fn read(section: &Section<'_, '_>) -> Self {
+        Self {
+            otlp: section.maybe("otlp", parse::collector),
+            trace_percent: section.number("trace_percent", 10, 0..=100),
+        }
+    }
 }
 
 impl Operations {

@@ -26,6 +26,8 @@ pub struct Access<'a> {
     pub tenant: Option<TenantId>,
     /// `session`, `api_key`, `anonymous`, …
     pub actor: &'static str,
+    /// The trace that it belongs to, where requests are traced.
+    pub trace_id: Option<&'a str>,
     /// Of a WebSocket, at its end.
     pub tunnel: Option<Tunnel>,
 }
@@ -58,6 +60,7 @@ impl Access<'_> {
             duration_us,
             tenant,
             actor = self.actor,
+            trace_id = self.trace_id,
             received = self.tunnel.map(|tunnel| tunnel.received),
             sent = self.tunnel.map(|tunnel| tunnel.sent),
             ended = self.tunnel.map(|tunnel| tunnel.ended),

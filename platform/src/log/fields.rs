@@ -13,10 +13,10 @@ const CAUSES_MOST: usize = 8;
 
 /// Names with their values as JSON.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
-    pub(super) message: String,
-    pub(super) request_id: Option<String>,
-    pub(super) values: Vec<(&'static str, String)>,
+pub(crate) struct Fields {
+    pub(crate) message: String,
+    pub(crate) request_id: Option<String>,
+    pub(crate) values: Vec<(&'static str, String)>,
 }
 
 impl Fields {

@@ -10,12 +10,14 @@ use tracing_subscriber::registry::LookupSpan;
 use super::Style;
 use super::fields::Fields;
 use super::line::{Line, Span};
+use crate::telemetry::Telemetry;
 
 /// Masks every event and gives its line to `write`.
 pub struct Masked<W> {
     style: Style,
     clock: Clock,
     write: W,
+    telemetry: Telemetry,
 }
 
 impl<W> std::fmt::Debug for Masked<W> {
@@ -27,7 +29,13 @@ impl<W> std::fmt::Debug for Masked<W> {
 impl<W: Fn(Vec<u8>)> Masked<W> {
     /// Lines of a style. `write` must not wait.
     pub const fn new(style: Style, clock: Clock, write: W) -> Self {
-        Self { style, clock, write }
+        Self { style, clock, write, telemetry: Telemetry::NONE }
+    }
+
+    /// Also to whoever watches from outside.
+    #[must_use]
+    pub fn also_to(self, telemetry: Telemetry) -> Self {
+        Self { telemetry, ..self }
     }
 }
 
@@ -62,6 +70,7 @@ where
         }
         let metadata = event.metadata();
         let line = Line { at: self.clock.now(), level: *metadata.level(), target: metadata.target(), fields, spans };
+        self.telemetry.note_line(&line);
         (self.write)(line.render(self.style));
     }
 }

@@ -7,19 +7,19 @@ use super::Style;
 use super::fields::{Fields, quoted};
 
 /// An event on its way out.
-pub(super) struct Line {
-    pub(super) at: Timestamp,
-    pub(super) level: Level,
-    pub(super) target: &'static str,
-    pub(super) fields: Fields,
+pub(crate) struct Line {
+    pub(crate) at: Timestamp,
+    pub(crate) level: Level,
+    pub(crate) target: &'static str,
+    pub(crate) fields: Fields,
     /// Innermost first.
-    pub(super) spans: Vec<Span>,
+    pub(crate) spans: Vec<Span>,
 }
 
 /// A span around it.
-pub(super) struct Span {
-    pub(super) name: &'static str,
-    pub(super) values: Vec<(&'static str, String)>,
+pub(crate) struct Span {
+    pub(crate) name: &'static str,
+    pub(crate) values: Vec<(&'static str, String)>,
 }
 
 impl Line {

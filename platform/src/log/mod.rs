@@ -3,8 +3,8 @@
 //! What must always hold:
 //!
 //! - Every text, wherever it stands (message, field, span, error, panic), passes [`tenantry_core::mask`] on its
-//!   way into a line; a value under a sensitive name is not shown at all. There is no second way out: the
-//!   panic hook is ours, and printing is denied by lints.
+//!   way into a line; a value under a sensitive name is not shown at all. What leaves for a collector or an error
+//!   tracker is made of that line, behind the masking. There is no other way out: the panic hook is ours, and printing is denied by lints.
 //! - Logging never holds a request up: lines go to a thread of their own through a bounded queue. What does
 //!   not fit is dropped, and the next line that fits says how many were.
 
@@ -24,9 +24,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::config::LogLevel;
+use crate::telemetry::Telemetry;
 
 pub use access::{Access, Tunnel, cut};
 pub use layer::Masked;
+pub(crate) use line::Line;
 pub use panic::note_panic;
 pub use writer::Logging;
 
@@ -39,14 +41,14 @@ pub enum Style {
     Terminal,
 }
 
-/// Sends everything that this process logs to standard output, masked. To be called once, first of all; what
+/// Sends everything that this process logs to standard output, masked, and to whoever watches from outside. To be called once, first of all; what
 /// it answers writes the rest when it is dropped.
 ///
 /// # Errors
 /// When a logger was installed before.
-pub fn install(level: LogLevel, style: Style, clock: Clock) -> Result<Logging, TryInitError> {
+pub fn install(level: LogLevel, style: Style, clock: Clock, telemetry: Telemetry) -> Result<Logging, TryInitError> {
     let logging = Logging::start(std::io::stdout());
-    let masked = Masked::new(style, clock, logging.writer());
+    let masked = Masked::new(style, clock, logging.writer()).also_to(telemetry);
     tracing_subscriber::registry().with(filter(level)).with(masked).try_init()?;
     std::panic::set_hook(Box::new(note_panic));
     Ok(logging)

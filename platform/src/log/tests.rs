@@ -111,6 +111,7 @@ fn an_access_line_keeps_neither_query_nor_household() {
         duration: Duration::from_micros(1_500),
         tenant: None,
         actor: "session",
+        trace_id: None,
         tunnel: None,
     };
     let line: Value = serde_json::from_str(&logged(Style::Json, || access.log())).expect("an object");

@@ -16,5 +16,6 @@ mod mail;
 mod page;
 mod postfix;
 mod postgres;
+mod telemetry;
 #[path = "../../src/usage/tests.rs"]
 mod usage;

@@ -28,6 +28,7 @@ use tenantry_platform::db::{self, Urls};
 use tenantry_platform::log::{self, Style};
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::postgres::{self, PrivateCluster};
+use tenantry_platform::telemetry::Telemetry;
 use tokio::task::JoinHandle;
 
 use crate::Fault;
@@ -52,7 +53,7 @@ const DATABASE: &str = "tenantry";
 
 /// Runs until SIGINT or SIGTERM.
 pub fn run(args: DevArgs) -> Outcome {
-    let _logging = log::install(LogLevel::Info, Style::Terminal, Clock::system())?;
+    let _logging = log::install(LogLevel::Info, Style::Terminal, Clock::system(), Telemetry::NONE)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(start_and_wait(args));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
@@ -162,6 +163,7 @@ impl Running {
             cron: vec![SecretString::from(secrets.cron.clone())],
             redis_url: Environment::of_process().secret("TENANTRY_REDIS_URL").map_err(|fault| fault.what)?,
             program: program(),
+            telemetry: Telemetry::NONE,
             dev: Some(DevTools { mailbox: sink.mailbox(), team: team.as_ref().map(|team| team.view.clone()) }),
         };
         let server = serve::start(Arc::clone(&config), ground, parts).await?;

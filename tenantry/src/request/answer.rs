@@ -25,6 +25,7 @@ use tenantry_platform::metrics;
 use tenantry_platform::page::{self, Nonce, ProblemPage, render_with};
 use tenantry_platform::permit::{Credential, Origin, Principal, TenantRef};
 use tenantry_platform::problem::{Kind, Problem};
+use tenantry_platform::telemetry::Trace;
 use uuid::Uuid;
 
 use super::Door;
@@ -63,8 +64,12 @@ pub(super) struct Visit {
     pub is_sent_away: bool,
     /// Whether it went to the app.
     pub is_passed: bool,
-    /// How long the app took to give the head of its answer.
-    pub waited: Option<Duration>,
+    /// When the app was asked, after the head of the request, and how long it took to give the head of its answer.
+    pub asked: Option<(Duration, Duration)>,
+    /// Whether the peer is a trusted proxy.
+    pub is_from_trusted: bool,
+    /// Where it belongs, where requests are traced.
+    pub trace: Option<Trace>,
     tiers: Vec<TierId>,
     cost: u32,
     is_shadow: bool,
@@ -75,7 +80,7 @@ pub(super) struct Visit {
     /// Whether it is a request to the app or the management API: what usage counts.
     pub is_counted: bool,
     is_https: bool,
-    method: Method,
+    pub method: Method,
     path: String,
     /// Path and query: where somebody goes on after signing in.
     target: String,
@@ -90,13 +95,11 @@ impl Visit {
         let headers = request.headers();
         let socket = peer.address.ip();
         let forwarded = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes);
+        let is_from_trusted = app.trusted.contains(socket);
+        let request_id = front::request_id(headers, is_from_trusted, &app.ground.clock, &app.ground.entropy);
+        let trace = app.telemetry.trace(headers, is_from_trusted, &request_id, &app.ground.entropy);
         Self {
-            request_id: front::request_id(
-                headers,
-                app.trusted.contains(socket),
-                &app.ground.clock,
-                &app.ground.entropy,
-            ),
+            request_id,
             ip: app.trusted.client_ip(socket, forwarded),
             site: None,
             nonce: OnceCell::new(),
@@ -111,7 +114,9 @@ impl Visit {
             route: None,
             is_sent_away: false,
             is_passed: false,
-            waited: None,
+            asked: None,
+            is_from_trusted,
+            trace,
             tiers: Vec::new(),
             cost: 1,
             is_shadow: false,
@@ -415,7 +420,7 @@ impl Visit {
         if let Some(ours) = &problem.ours {
             match problem.kind {
                 Kind::Internal => {
-                    tracing::error!(request_id, problem = %problem.code, cause = ours, "a request failed")
+                    tracing::error!(request_id, problem = %problem.code, route = self.pattern(), cause = ours, "a request failed")
                 }
                 _ => tracing::warn!(request_id, problem = %problem.code, cause = ours, "a request was refused"),
             }
@@ -506,6 +511,7 @@ impl Visit {
 
     fn log(&self, status: StatusCode, tunnel: Option<Tunnel>) {
         let parts = self.principal.as_deref().map(Principal::parts);
+        let trace_id = self.trace.as_ref().map(Trace::id);
         let access = Access {
             request_id: self.request_id.to_str().unwrap_or_default(),
             ip: self.ip,
@@ -516,6 +522,7 @@ impl Visit {
             duration: self.started.elapsed(),
             tenant: self.tenant().map(|tenant| tenant.id),
             actor: parts.map_or(Credential::Anonymous.kind(), |parts| parts.credential.kind()),
+            trace_id: trace_id.as_deref(),
             tunnel,
         };
         access.log();

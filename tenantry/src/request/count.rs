@@ -1,15 +1,17 @@
 //! What is counted of a request: for whoever watches, and for its tenant, that it came and why it was refused (OBS-3).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Response;
 use tenantry_edge::gateway::Body;
 use tenantry_edge::limits::{Line, Verdict};
 use tenantry_platform::config::Limits;
-use tenantry_platform::metrics::{By, Counter, Decision, Metrics, Outcome, Route};
+use tenantry_platform::metrics::{By, Counter, Decision, Metrics, Outcome, Route, Word as _};
 
 use tenantry_platform::permit::{Credential, Principal};
 use tenantry_platform::problem::{Kind as Refusal, Problem};
+use tenantry_platform::telemetry::{self, Trace};
 use tenantry_platform::usage::{Book, Kind, Whose};
 
 use super::answer::Visit;
@@ -63,10 +65,28 @@ impl Visit {
         }
         let route = self.route.as_ref().unwrap_or(&app.counts.none);
         route.count(answer.status().as_u16(), outcome, took);
-        if let Some(waited) = self.waited {
+        if let Some((_, waited)) = self.asked {
             metrics.upstream_duration.observe(waited);
             metrics.overhead.observe(took.saturating_sub(waited));
         }
+        self.tell(app, answer.status().as_u16(), outcome, took);
+    }
+
+    /// Its spans, where it is traced.
+    fn tell(&self, app: &App, status: u16, outcome: Outcome, took: Duration) {
+        let Some(trace) = self.trace.filter(Trace::is_sampled) else { return };
+        app.telemetry.note_request(&telemetry::Request {
+            trace,
+            id: self.request_id.to_str().unwrap_or_default(),
+            method: self.method.as_str(),
+            route: self.route.as_ref().map(|route| route.name()).unwrap_or_default(),
+            status,
+            outcome: outcome.as_str(),
+            tenant: self.tenant().map(|tenant| tenant.id),
+            ended: app.ground.now(),
+            took,
+            asked: self.asked,
+        });
     }
 
     fn outcome(&self, answer: &Response<Body>) -> Outcome {

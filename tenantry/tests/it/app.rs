@@ -25,6 +25,7 @@ use tenantry_platform::feed::{Change, ChangeKind};
 use tenantry_platform::kit::TestDb;
 use tenantry_platform::mail::sink::Sink;
 use tenantry_platform::permit::{Actor, ManageKeys, Origin, Permit, PersonRef};
+use tenantry_platform::telemetry::Telemetry;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -67,6 +68,8 @@ pub(crate) struct Wanted {
     pub(crate) settings: &'static str,
     /// Where limits are shared with other nodes.
     pub(crate) redis_url: Option<String>,
+    /// Who watches from outside.
+    pub(crate) telemetry: Telemetry,
     /// Other pools than the usual ones.
     pub(crate) pools: PoolOptions,
 }
@@ -95,6 +98,7 @@ impl TestApp {
             redis_url: wanted.redis_url.clone().map(SecretString::from),
             // This program runs tests: nothing starts it once more.
             program: None,
+            telemetry: wanted.telemetry.clone(),
             dev: wanted.dev.then(|| DevTools { mailbox: mail.mailbox(), team: None }),
         };
         let server = serve::start(Arc::clone(&config), db.ground.clone(), parts).await?;

@@ -5,38 +5,58 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use serde_json::json;
 use tenantry_core::clock::Clock;
+use tenantry_platform::config;
 use tenantry_platform::kit;
+use tenantry_platform::kit::collector::{Collector, errors, lines, said, spans};
 use tenantry_platform::log::{Masked, Style};
+use tenantry_platform::telemetry::{Exporter, Secrets, Telemetry};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::app::{CRON_SECRET, TestApp};
+use crate::app::{CRON_SECRET, TestApp, Wanted};
 use crate::client::Answer;
+use crate::operations::scrape;
 
 /// In places whose values no log needs.
 const CANARY: &str = "canary4word";
 const PERSON: &str = "canary.person@canary.example";
 const PASSWORD: &str = "canary plum orbit kettle";
 
-/// Everything that this process logs from here on, whichever thread logs it, as it would be written.
-fn lines() -> Arc<Mutex<Vec<u8>>> {
-    static LINES: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
-    let install = || {
-        let lines = Arc::default();
-        let into: Arc<Mutex<Vec<u8>>> = Arc::clone(&lines);
+/// Everything that leaves this process from here on, whichever thread it is of: as it would be written, and as whoever
+/// watches from outside gets it.
+struct Out {
+    lines: Arc<Mutex<Vec<u8>>>,
+    collector: Collector,
+    telemetry: Telemetry,
+    _exporter: Mutex<Exporter>,
+}
+
+fn out() -> &'static Out {
+    static OUT: OnceLock<Out> = OnceLock::new();
+    OUT.get_or_init(|| {
+        let (lines, collector): (Arc<Mutex<Vec<u8>>>, _) = (Arc::default(), Collector::start([]));
+        let settings = config::Telemetry { otlp: Some(collector.url()), trace_percent: 100 };
+        let secrets = Secrets { sentry_dsn: Some(collector.dsn().into()), otlp_authorization: None };
+        let (telemetry, exporter) = Telemetry::start(&settings, &secrets).unwrap();
+        let into = Arc::clone(&lines);
         let masked =
             Masked::new(Style::Json, Clock::fixed(kit::start()), move |line: Vec<u8>| into.lock().extend(line));
-        tracing_subscriber::registry().with(masked).init();
-        lines
-    };
-    Arc::clone(LINES.get_or_init(install))
+        // Debug lines of HTTP clients would be of those that send them.
+        let outside = Masked::new(Style::Json, Clock::fixed(kit::start()), drop::<Vec<u8>>).also_to(telemetry.clone());
+        tracing_subscriber::registry().with(masked).with(outside.with_filter(LevelFilter::INFO)).init();
+        Out { lines, collector, telemetry, _exporter: Mutex::new(exporter) }
+    })
 }
 
 /// At every level, from every crate of the process.
 #[tokio::test]
 async fn canaries_planted_in_requests_never_come_out() {
-    let lines = lines();
-    let app = TestApp::new().await;
+    let out = out();
+    let watched = "\n[operations]\nlisten = \"127.0.0.1:0\"\n";
+    let wanted = Wanted { settings: watched, telemetry: out.telemetry.clone(), ..Wanted::default() };
+    let app = TestApp::with(wanted).await;
     let acme = app.tenant("acme").await;
     let key = acme.full_key().await;
     let answers = [people(&app).await, programs(&app, &key.plaintext).await].concat();
@@ -44,7 +64,11 @@ async fn canaries_planted_in_requests_never_come_out() {
     owner.hand_off("acme").await.expect(303);
     let cookies = ["app", "acme"].map(|host| owner.cookie(host, "__Host-tenantry").unwrap().clone());
 
-    let text = String::from_utf8(lines.lock().clone()).unwrap();
+    let last = answers.last().unwrap();
+    tracing::error!(request_id = last, cause = format!("{PERSON} said {}", key.plaintext), "{PERSON} failed");
+    let text = String::from_utf8(out.lines.lock().clone()).unwrap();
+    let left = out.left(last);
+    let (metrics, _) = scrape(&app).await;
     let secrets =
         [CANARY, PERSON, PASSWORD, CRON_SECRET, &key.plaintext, &key.plaintext[30..], &cookies[0], &cookies[1]];
     for secret in secrets {
@@ -54,9 +78,24 @@ async fn canaries_planted_in_requests_never_come_out() {
             "{secret} came out: {}",
             at.map(|at| &text[at.saturating_sub(300)..at + secret.len()]).unwrap()
         );
+        assert!(!left.contains(secret), "{secret} left for whoever watches");
+        assert!(!metrics.contains(secret), "{secret} is in the metrics");
     }
     for id in answers {
         assert!(text.contains(&format!("\"request_id\":\"{id}\"")), "each request has its line: {id}");
+    }
+}
+
+impl Out {
+    /// All that left, once the traces, the lines and the errors of a request are among it.
+    fn left(&self, id: &str) -> String {
+        let is_of = |attributes: &[_], name: &str| said(attributes, name) == Some(id);
+        let taken = self.collector.wait(|taken| {
+            spans(taken).iter().any(|span| is_of(&span.attributes, "tenantry.request_id"))
+                && lines(taken).iter().any(|line| is_of(&line.attributes, "request_id"))
+                && errors(taken).iter().any(|error| error.tags.get("request_id").is_some_and(|tag| tag == id))
+        });
+        taken.iter().map(|taken| String::from_utf8_lossy(&taken.body).into_owned()).collect()
     }
 }
 

@@ -53,6 +53,7 @@ mod soak;
 mod statements;
 mod streams;
 mod sweep;
+mod telemetry;
 mod tour;
 mod usage;
 mod verifier;

@@ -197,6 +197,24 @@ pub(super) async fn request_ids(probe: Arc<Probe>) -> Result<Verdict, Inconclusi
     })
 }
 
+/// Whoever is not at the listener of operations reads no metrics.
+pub(super) async fn metrics_inside(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let sites = probe.sites()?;
+    let hosts = [(&sites.console, "console"), (&sites.api, "API")];
+    let mut found = Vec::new();
+    for (host, what) in hosts {
+        let answer = sites.fetch(host, "/metrics").await?;
+        if String::from_utf8_lossy(&answer.body).contains("tenantry_requests") {
+            found.push(format!("the public address of the {what} shows metrics"));
+        }
+    }
+    let where_to = match probe.config.operations.listen {
+        Some(_) => "they are on a listener of their own",
+        None => "no listener of operations is open",
+    };
+    Ok(Verdict::unless(&found, format!("{} public addresses show no metrics; {where_to}", hosts.len())))
+}
+
 /// Another site's script reads nothing of what a route does not list, and nothing with a cookie.
 pub(super) async fn cross_origin(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let sites = probe.sites()?;

@@ -76,6 +76,7 @@ controls! {
     "sealed-secrets" ["EN-2"], Secrets, "control.sealed_secrets", "control.sealed_secrets_check", ["CC6.1", "CC6.7"], secrets::sealed;
     "signing-keys" ["EN-2"], Secrets, "control.signing_keys", "control.signing_keys_check", ["CC6.1"], upkeep::signing_keys_turn;
     "masked-logs" ["OBS-3"], Secrets, "control.masked_logs", "control.masked_logs_check", ["CC6.7", "CC7.2"], process::masked_logs;
+    "scrubbed-errors" ["OBS-2", "OBS-3"], Secrets, "control.scrubbed_errors", "control.scrubbed_errors_check", ["CC6.7", "CC7.2"], process::scrubbed_errors;
     "security-headers" ["WEB-2"], Browser, "control.security_headers", "control.security_headers_check", ["CC6.6"], served::security_headers;
     "https-only" ["EN-4"], Browser, "control.https_only", "control.https_only_check", ["CC6.6", "CC6.7"], served::https_only;
     "script-policy" ["WEB-1"], Browser, "control.script_policy", "control.script_policy_check", ["CC6.6", "CC6.8"], served::script_policy;
@@ -87,6 +88,7 @@ controls! {
     "clear-refusals" ["WEB-7"], Service, "control.clear_refusals", "control.clear_refusals_check", ["CC6.6", "CC8.1"], revocation::clear_refusals;
     "idempotency" ["WEB-8"], Service, "control.idempotency", "control.idempotency_check", ["CC8.1"], upkeep::idempotency;
     "request-ids" ["OBS-1"], Service, "control.request_ids", "control.request_ids_check", ["CC7.2", "CC7.3"], answers::request_ids;
+    "metrics-inside" ["OBS-1"], Service, "control.metrics_inside", "control.metrics_inside_check", ["CC6.6", "CC7.2"], answers::metrics_inside;
     "bounded-work" ["EV-6"], Service, "control.bounded_work", "control.bounded_work_check", ["CC7.1"], upkeep::bounded_work;
     "faulty-settings" ["EN-5"], Service, "control.faulty_settings", "control.faulty_settings_check", ["CC8.1"], process::faulty_settings;
     "security-contact" ["EV-4"], Service, "control.security_contact", "control.security_contact_check", ["CC7.3", "CC7.4"], answers::security_contact;

@@ -86,20 +86,14 @@ async fn start(program: &Path) -> std::io::Result<(bool, String)> {
 pub(super) async fn masked_logs(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
     let planted = Planted::fresh(&probe)?;
     let lines = (probe.rehearse)(&probe.ground.clock, &|| planted.log());
-    if !lines.contains(PLAIN) {
-        return Err(Inconclusive("what was logged did not come out at all".to_owned()));
-    }
-    let came_out: Vec<String> = planted
-        .all()
-        .into_iter()
-        .filter(|(_, text)| lines.contains(text))
-        .map(|(what, _)| format!("{what} came out of the log as it was"))
-        .collect();
-    let all = planted.all().len();
-    Ok(Verdict::unless(
-        &came_out,
-        format!("{all} secrets and personal data logged in {} lines: all masked", lines.lines().count()),
-    ))
+    planted.judge(&lines, "came out of the log as it was")
+}
+
+/// The same for what an error tracker and a collector of logs are told of errors.
+pub(super) async fn scrubbed_errors(probe: Arc<Probe>) -> Result<Verdict, Inconclusive> {
+    let planted = Planted::fresh(&probe)?;
+    let told = (probe.tell)(&probe.ground.clock, &|| planted.log());
+    planted.judge(&told, "was told with an error")
 }
 
 /// What is no secret.
@@ -141,6 +135,17 @@ impl Planted {
             ("a phone number", self.phone),
             ("a password", &self.word),
         ]
+    }
+
+    fn judge(&self, lines: &str, fault: &str) -> Result<Verdict, Inconclusive> {
+        if !lines.contains(PLAIN) {
+            return Err(Inconclusive("what was logged did not come out at all".to_owned()));
+        }
+        let (all, count) = (self.all(), lines.lines().count());
+        let came_out = all.iter().filter(|(_, text)| lines.contains(text)).map(|(what, _)| format!("{what} {fault}"));
+        let came_out: Vec<String> = came_out.collect();
+        let passed = format!("{} secrets and personal data logged in {count} lines: all masked", all.len());
+        Ok(Verdict::unless(&came_out, passed))
     }
 
     fn log(&self) {

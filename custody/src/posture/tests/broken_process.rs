@@ -54,6 +54,16 @@ async fn a_log_that_shows_what_it_is_given_is_seen() {
     expect(&with(|_, _| String::new()), "masked-logs", Outcome::Unknown).await;
 }
 
+#[tokio::test]
+async fn an_error_that_is_told_with_what_was_in_it_is_seen() {
+    let db = TestDb::new().await;
+    expect(&probe(&db, None), "scrubbed-errors", Outcome::Pass).await;
+    let with = |tell| Arc::new(Probe::new(db.ground.clone(), config(), db.urls(), None).telling_with(tell));
+    let evidence = expect(&with(unmasked), "scrubbed-errors", Outcome::Fail).await;
+    assert!(evidence.contains("and 5 more") && !evidence.contains('@'), "{evidence}");
+    expect(&with(|_, _| String::new()), "scrubbed-errors", Outcome::Unknown).await;
+}
+
 /// A log that writes what it is given.
 fn unmasked(_: &Clock, act: &dyn Fn()) -> String {
     TOLD.with_borrow_mut(String::clear);

@@ -25,6 +25,11 @@ async fn a_host_of_nobody_that_answers_is_seen() {
 }
 
 #[tokio::test]
+async fn metrics_for_everybody_are_seen() {
+    lied_and_mended("metrics-inside", &[Lie::OpenMetrics]).await;
+}
+
+#[tokio::test]
 async fn a_form_seen_from_elsewhere_that_is_taken_is_seen() {
     lied_and_mended("request-origin", &[Lie::AnyOrigin]).await;
 }

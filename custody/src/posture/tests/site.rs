@@ -49,6 +49,7 @@ pub(super) enum Lie {
     EndlessForms,
     OneRequestId,
     UnquotedRequestId,
+    OpenMetrics,
     OpenCors,
     CookieCors,
     ScriptCookie,
@@ -240,6 +241,9 @@ impl Site {
             (&Method::POST, "/-/sign-out") => signed_out(lie),
             (&Method::POST, path @ ("/-/sign-in" | "/-/sign-up" | "/-/forgot-password")) => self.form(peer, path, lie),
             (_, "/.well-known/security.txt") => security_txt(lie),
+            (_, "/metrics") if lie == Lie::OpenMetrics => {
+                (StatusCode::OK, Vec::new(), "tenantry_requests_total 1".to_owned())
+            }
             (_, "/-/jwks.json") => jwks(lie),
             (_, "/-/api/openapi.json") => (StatusCode::OK, Vec::new(), OPENAPI.to_owned()),
             (_, path) if path.starts_with("/-/operator/") && lie != Lie::OpenStaff => plain(StatusCode::UNAUTHORIZED),

@@ -79,6 +79,17 @@ fn wrong_types_and_values_say_what_to_write() {
 }
 
 #[test]
+fn a_collector_is_an_address_and_holds_no_secret() {
+    let at = |url: &str| parse(&format!("[telemetry]\notlp = \"{url}\"\n"));
+    for wrong in ["collector:4318", "ftp://collector", "grpc://collector:4317", "http://collector/?key=1"] {
+        let said = at(wrong).unwrap_err().to_string();
+        assert!(said.contains("otlp is malformed") && said.contains("http://host:4318"), "{wrong}: {said}");
+    }
+    assert!(at("https://user:hunter2@collector").is_err(), "a password is a secret");
+    assert!(at("http://127.0.0.1:4318").is_ok() && at("https://collector.example.com/otlp").is_ok());
+}
+
+#[test]
 fn a_listener_of_operations_is_not_for_strangers() {
     let at = |address: &str, more: &str| parse(&format!("[operations]\nlisten = \"{address}\"\n{more}"));
     for open in ["0.0.0.0:9464", "[::]:9464", "192.0.2.7:9464", "[2001:db8::1]:9464"] {

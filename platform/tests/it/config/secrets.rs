@@ -43,6 +43,21 @@ fn a_complete_environment_serves_and_prints_no_secret() {
 }
 
 #[test]
+fn a_malformed_address_of_the_error_tracker_stops_the_start() {
+    let with = |dsn: &str| {
+        let mut variables = environment();
+        variables.insert("TENANTRY_SENTRY_DSN".to_owned(), dsn.to_owned());
+        Secrets::load(&demo(), &variables.into_iter().collect())
+    };
+    for wrong in ["errors.example.com/hunter2", "https://errors.example.com/42", "https://hunter2@errors.example.com"] {
+        let report = with(wrong).unwrap_err().to_string();
+        assert!(report.contains("TENANTRY_SENTRY_DSN: this is no DSN") && !report.contains("hunter2"), "{report}");
+    }
+    let secrets = with("https://hunter2@errors.example.com/42").unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(!format!("{secrets:?}").contains("hunter2"));
+}
+
+#[test]
 fn malformed_secrets_are_named_without_their_values() {
     let mut variables = environment();
     let slip = variables.remove("TENANTRY_JOBS_URL").unwrap();
