@@ -344,7 +344,7 @@ impl Visit {
     /// Step 6: every window that applies, decided together.
     async fn spend(&mut self, app: &App, charges: Charges) -> Result<(), Problem> {
         let verdict = app.limiter.spend(app.ground.clock.now_ms(), &charges).await;
-        app.counts.note_limits(&verdict);
+        app.counts.note_limits(&app.ground.metrics, &verdict);
         if let Some(line) = verdict.shadow() {
             self.note_shadow(app, line);
         }

@@ -26,8 +26,8 @@ use prometheus_client::registry::Registry;
 pub use cell::{Counter, Gauge, Histogram, Moment};
 pub use label::{By, Label, Labels, Named, Series, Word};
 pub use words::{
-    Cache, Certificate, Control, Decision, Delivery, Found, JobEnd, JobState, Line, Login, Outcome, Reached, Refusal,
-    Report, RouteName, Signal, Status, Tier, Trial, Unread, UpstreamFault,
+    Cache, Certificate, Control, Decision, Delivery, Found, JobEnd, JobState, LimitBasis, Line, Login, Outcome,
+    Reached, Refusal, Report, RouteName, Signal, Status, Tier, Trial, Unread, UpstreamFault,
 };
 
 /// The content type of [`Metrics::text`]: OpenMetrics 1.0.0, which Prometheus asks for first.
@@ -75,6 +75,8 @@ metrics! {
     tunnels: Gauge = "tunnels";
     /// What the limits decided, by tier.
     limits: Named<Tier, By<Decision, Counter>> = "limit_decisions";
+    /// Verdicts over limits, by what they rest on: alone, where the store that nodes share does not answer.
+    limit_basis: By<LimitBasis, Counter> = "limit_verdicts";
     /// Connections to the app.
     upstream_connections: By<Line, Gauge> = "upstream_connections";
     /// Connections to the app that were opened.

@@ -139,6 +139,17 @@ words! {
         Admitted = "admitted",
         /// It was refused.
         Refused = "refused",
+        /// It went on, and a limit in shadow would have refused it.
+        Shadowed = "shadowed",
+    }
+    /// What a verdict over limits rests on.
+    LimitBasis under "basis" {
+        /// This node's memory: there is no shared store.
+        Memory = "memory",
+        /// The store that all nodes share.
+        Shared = "shared",
+        /// This node's part of each limit, because the shared store does not answer.
+        Alone = "alone",
     }
     /// What a connection does.
     Line under "state" {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use http::Response;
 use tenantry_edge::gateway::Body;
-use tenantry_edge::limits::{Line, Verdict};
+use tenantry_edge::limits::{Basis, Line, Verdict};
 use tenantry_platform::config::Limits;
-use tenantry_platform::metrics::{By, Counter, Decision, Metrics, Outcome, Route, Word as _};
+use tenantry_platform::metrics::{By, Counter, Decision, LimitBasis, Metrics, Outcome, Route, Word as _};
 
 use tenantry_platform::permit::{Credential, Principal};
 use tenantry_platform::problem::{Kind as Refusal, Problem};
@@ -46,12 +46,24 @@ impl Counts {
     }
 
     /// What was decided: each limit that admitted, or the one that refused (RL-7).
-    pub(super) fn note_limits(&self, verdict: &Verdict) {
+    pub(super) fn note_limits(&self, metrics: &Metrics, verdict: &Verdict) {
+        metrics.limit_basis.of(basis(verdict.basis())).add_one();
         let count = |line: &Line, decision| self.tiers[line.tier.place()].of(decision).add_one();
         match verdict.tightest() {
             Some(line) if !verdict.is_admitted() => count(&line, Decision::Refused),
             _ => verdict.lines().iter().for_each(|line| count(line, Decision::Admitted)),
         }
+        if let Some(line) = verdict.shadow() {
+            count(&line, Decision::Shadowed);
+        }
+    }
+}
+
+const fn basis(basis: Basis) -> LimitBasis {
+    match basis {
+        Basis::Memory => LimitBasis::Memory,
+        Basis::Shared => LimitBasis::Shared,
+        Basis::Alone => LimitBasis::Alone,
     }
 }
 
