@@ -124,6 +124,40 @@ fn a_body_goes_up_and_comes_down_whole() {
 }
 
 #[test]
+fn events_arrive_while_more_are_still_to_come() {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(parking_lot::Mutex::new(wait));
+    let app = App::new(move |mut client, _| {
+        client.read_head();
+        client.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+        client.send("9\r\ndata: 1\n\n\r\n");
+        let _ = wait.lock().recv();
+        client.send("9\r\ndata: 2\n\n\r\n0\r\n\r\n");
+    });
+    let site = Site::new(&app, "");
+    site.runtime.block_on(async {
+        let mut answer = site.connect().await.send_request(get("/")).await.unwrap().into_body();
+        assert_eq!(&answer.frame().await.unwrap().unwrap().into_data().unwrap()[..], b"data: 1\n\n");
+        go.send(()).unwrap();
+        assert_eq!(&answer.collect().await.unwrap().to_bytes()[..], b"data: 2\n\n");
+    });
+}
+
+#[test]
+fn an_answer_to_head_keeps_its_length_and_has_no_body() {
+    let app = App::new(|mut client, _| {
+        while client.read_head().is_some() {
+            client.send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+        }
+    });
+    let site = Site::new(&app, "");
+    let mut head = get("/");
+    *head.method_mut() = Method::HEAD;
+    let (answer, _) = site.ask(head).unwrap();
+    assert_eq!((answer.headers().get("content-length").unwrap(), answer.body().len()), (&"1000".parse().unwrap(), 0));
+}
+
+#[test]
 fn trailers_pass_both_ways() {
     let app = App::new(|mut client, tell| {
         let mut said = client.read_head().unwrap();

@@ -150,6 +150,34 @@ fn whoever_is_refused_is_never_asked_for_a_body() {
     assert!(app.heard_nothing());
 }
 
+#[test]
+fn ranges_and_compression_are_between_the_client_and_the_app() {
+    let app = App::answering(
+        "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-4/10\r\naccept-ranges: bytes\r\netag: \"v1\"\r\n\
+         content-encoding: gzip\r\nvary: accept-encoding\r\ncontent-length: 5\r\n\r\nzippy",
+    );
+    let front = Front::new(&app);
+    let answer = front.tell(
+        "GET / HTTP/1.1\r\nhost: a\r\nrange: bytes=0-4\r\nif-range: \"v1\"\r\naccept-encoding: gzip, br\r\nconnection: close\r\n\r\n",
+    );
+    let asked = app.next();
+    for (name, value) in [("range", "bytes=0-4"), ("if-range", "\"v1\""), ("accept-encoding", "gzip, br")] {
+        assert_eq!(header(&asked, name), Some(value));
+    }
+    assert_eq!(status(&answer), 206);
+    for (name, value) in [
+        ("content-range", "bytes 0-4/10"),
+        ("accept-ranges", "bytes"),
+        ("etag", "\"v1\""),
+        ("content-encoding", "gzip"),
+        ("vary", "accept-encoding"),
+        ("content-length", "5"),
+    ] {
+        assert_eq!(header(&answer, name), Some(value), "{answer}");
+    }
+    assert!(answer.ends_with("\r\n\r\nzippy"), "{answer}");
+}
+
 /// A chunked message with trailers, of which one may pass.
 const TRAILED: &str = "5\r\nhello\r\n0\r\nx-sum: 5\r\ntenantry-identity: forged\r\nset-cookie: a=b\r\n\r\n";
 const ANNOUNCED: &str = "trailer: X-Sum, tenantry-identity, set-cookie\r\ntransfer-encoding: chunked\r\n\r\n";
