@@ -216,14 +216,14 @@ async fn a_grant_and_a_deletion_at_once_leave_nobody_with_a_role_that_is_gone() 
     let max = team.member("max", "MEMBER").await;
     let role = team.create(&ada, "Billing", &["members:read"]).await.expect("made");
     let grant = team.granted(&bob, &max, "Billing").await.expect("granted");
-    let (deleted, committed) = tokio::join!(team.delete(&ada, role.id), grant.commit());
+    let (deleted, committed) = tokio::join!(team.delete(&ada, role.id), grant.commit_and_fence(&house.db.ground));
     committed.expect("committed");
     assert_eq!(code(deleted), "role_in_use");
 
     team.grant(&ada, &max, "MEMBER").await.expect("another role");
     let (mut tx, ground) = (team.begin(&ada), (&house.db.ground, &house.identity.options));
     roles::delete(&mut tx, ground, &Granter::Person(ada.id), (role.id, None)).await.expect("deleted");
-    let (granted, committed) = tokio::join!(team.grant(&bob, &max, "Billing"), tx.commit());
+    let (granted, committed) = tokio::join!(team.grant(&bob, &max, "Billing"), tx.commit_and_fence(ground.0));
     committed.expect("committed");
     assert_eq!(code(granted), "invalid");
 }

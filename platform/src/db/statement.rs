@@ -80,13 +80,18 @@ impl<S: Scope, G: Group> Sql<S, G> {
 
     /// Whether it took something away, by what it answered: with `returning` and no row it changed nothing.
     pub(super) fn has_taken(&self, rows: &[Row]) -> bool {
-        self.is_taking && !(rows.is_empty() && self.text.contains("returning"))
+        self.is_taking && has_done(self.text, rows)
     }
 
     /// The statement.
     pub const fn text(&self) -> &'static str {
         self.text
     }
+}
+
+/// Whether a statement changed something: with `returning` it answers what.
+pub(super) fn has_done(text: &str, rows: &[Row]) -> bool {
+    !rows.is_empty() || !text.contains("returning")
 }
 
 /// A statement in the registry, with its kinds erased.

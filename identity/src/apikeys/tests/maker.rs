@@ -31,7 +31,7 @@ async fn a_key_that_works_no_more_makes_rotates_and_widens_nothing() {
         if is_deleted {
             let mut tx = house.permit::<ManageKeys, Live>(&acme).begin(&house.db.ground);
             apikeys::delete(&mut tx, &house.db.ground, key.id).await.expect("deleted");
-            tx.commit().await.expect("committed");
+            tx.commit_and_fence(&house.db.ground).await.expect("committed");
         }
         let before: i64 = house.one("select count(*) from live.api_keys").await;
         let made = json!({ "name": "Child", "scopes": ["orders:read"] });

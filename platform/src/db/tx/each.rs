@@ -12,7 +12,7 @@ use super::{Context, State, TenantTx, bind};
 use crate::db::fault::DbFault;
 use crate::db::flush::in_order;
 use crate::db::plane::{Group, In, Plane};
-use crate::db::statement::{Scope, Sql};
+use crate::db::statement::{Scope, Sql, has_done};
 use crate::permit::{Permit, SystemPermission};
 
 /// Statements that wait for their answers together: what a connection carries at a time.
@@ -23,6 +23,7 @@ const STEPS_A_FLUSH: usize = 500;
 pub struct Step<'a, M> {
     context: Context,
     text: &'static str,
+    is_taking: bool,
     first: Option<Uuid>,
     args: Vec<&'a (dyn ToSql + Sync)>,
     of: PhantomData<fn() -> M>,
@@ -34,8 +35,7 @@ impl<'a, M: Plane> Step<'a, M> {
     /// What `$1` is follows from the permit, as in a transaction of its own.
     ///
     /// # Errors
-    /// Where the permit names nobody whom the statement is about, or the statement takes something away: what a step
-    /// answered is not looked at.
+    /// Where the permit names nobody whom the statement is about.
     pub fn new<P: SystemPermission, S: Scope, G: Group>(
         permit: &Permit<P, M>,
         sql: &'static Sql<S, G>,
@@ -45,10 +45,8 @@ impl<'a, M: Plane> Step<'a, M> {
         M: In<G>,
     {
         let context = permit.context();
-        if sql.is_taking() {
-            return Err(DbFault::Refused("a step takes nothing away".to_owned()));
-        }
-        Ok(Self { context, text: sql.text(), first: bind::<S>(context)?, args: args.to_vec(), of: PhantomData })
+        let (text, is_taking) = (sql.text(), sql.is_taking());
+        Ok(Self { context, text, is_taking, first: bind::<S>(context)?, args: args.to_vec(), of: PhantomData })
     }
 
     fn call<'c>(
@@ -85,6 +83,8 @@ impl<M: Plane> TenantTx<M> {
         for some in steps.chunks(STEPS_A_FLUSH) {
             found.extend(self.flush(some).await?);
         }
+        let has_taken = |(step, rows): (&Step<'_, M>, &Vec<Row>)| step.is_taking && has_done(step.text, rows);
+        self.has_taken |= steps.iter().zip(&found).any(has_taken);
         Ok(found)
     }
 
