@@ -1,6 +1,13 @@
 //! The byte check: what is ambiguous is refused and reaches no app.
 
-use crate::kit::{App, Front, header, status};
+use std::pin::pin;
+use std::sync::Arc;
+
+use tenantry_core::random::Entropy;
+use tenantry_edge::gateway::{Body, start};
+use tenantry_platform::metrics::Metrics;
+
+use crate::kit::{App, Front, clock, config, header, status};
 
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -206,4 +213,38 @@ async fn draining_lets_the_request_in_flight_end_and_takes_no_more() {
     drop(client);
     drained.await.unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+/// The one thread is busy, so that all the others wait to be taken; then the end comes.
+#[tokio::test]
+async fn whoever_waits_to_be_taken_when_the_end_comes_is_answered() {
+    let (arrive, arrived) = std::sync::mpsc::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(parking_lot::Mutex::new(wait));
+    let listen = config("[listen]\nthreads = 1\n").listen;
+    let gateway = start(&listen, Vec::new(), &clock(), &Entropy::seeded(1), &Metrics::default(), move || {
+        let (arrive, wait) = (arrive.clone(), Arc::clone(&wait));
+        move |_, _| {
+            let _ = arrive.send(());
+            // The first one holds up the thread; afterwards nobody is there to wait for.
+            let _ = wait.lock().recv();
+            std::future::ready(http::Response::new(Body::from("hello")))
+        }
+    });
+    let gateway = gateway.unwrap();
+    let asking = |_| {
+        let mut client = crate::kit::Client::to(gateway.address());
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        client
+    };
+    let busy = asking(0);
+    arrived.recv().unwrap();
+    let waiting: Vec<_> = (1..20).map(asking).collect();
+    let mut draining = pin!(gateway.drain());
+    assert!(futures_util::poll!(draining.as_mut()).is_pending());
+    drop(go);
+    draining.await;
+    for mut client in std::iter::once(busy).chain(waiting) {
+        assert_eq!(status(&client.read_answer()), 200);
+    }
 }
