@@ -121,7 +121,7 @@ fn is_too_late(name: &str) -> bool {
 }
 
 fn is_no_trailer_of_clients(name: &str) -> bool {
-    is_not_the_clients(name) || is_too_late(name)
+    is_not_a_strangers(name) || is_too_late(name)
 }
 
 fn is_no_trailer_of_apps(name: &str) -> bool {
