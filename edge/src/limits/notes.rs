@@ -20,13 +20,14 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Limiter {
     /// Notes what becomes of the store, under the name of this node, until `stopped` says so. A state that ends before it
-    /// is written has no row.
+    /// is written has no row, and a start that finds the store is nothing to tell.
     pub async fn note_store(&self, ground: &Ground, node: &str, mut stopped: watch::Receiver<bool>) {
         let Some(mut state) = self.store() else { return };
         let mut noted = StoreState::Unknown;
         loop {
             let now = *state.borrow_and_update();
-            let is_noted = now == noted || self.note(ground, node, now).await;
+            let is_expected = now == noted || (noted, now) == (StoreState::Unknown, StoreState::Shared);
+            let is_noted = is_expected || self.note(ground, node, now).await;
             if is_noted {
                 noted = now;
             }

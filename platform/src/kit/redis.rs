@@ -27,6 +27,16 @@ impl TestRedis {
         redis
     }
 
+    /// An empty node of a cluster, on a port that is free: no slot is its own yet.
+    pub async fn start_in_cluster() -> Self {
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+        let port = free.expect("a free port").port();
+        let mut redis = Self { place: TempDir::new().expect("a directory for a test"), server: None };
+        let (port, bus) = (port.to_string(), (if port > 50_000 { port - 10_000 } else { port + 10_000 }).to_string());
+        redis.run(&["--cluster-enabled", "yes", "--bind", "127.0.0.1", "--port", &port, "--cluster-port", &bus]).await;
+        redis
+    }
+
     /// Its URL.
     pub fn url(&self) -> String {
         format!("unix://{}", self.socket().display())
@@ -38,8 +48,12 @@ impl TestRedis {
 
     /// Starts it at the same place, with nothing in it.
     pub async fn start_again(&mut self) {
+        self.run(&["--port", "0"]).await;
+    }
+
+    async fn run(&mut self, settings: &[&str]) {
         let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.socket());
+        command.args(settings).args(["--save", "", "--appendonly", "no", "--unixsocket"]).arg(self.socket());
         command.args(["--dir"]).arg(self.place.path()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         self.server = Some(command.spawn().expect("redis-server is installed"));
         let answers = async {

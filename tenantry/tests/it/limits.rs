@@ -147,6 +147,7 @@ async fn a_shared_store_that_dies_is_told_in_answers_and_in_the_platforms_log() 
     while administrator.query_one(lost, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(app.count("control.platform_log").await, 1, "that it was there at the start is nothing to tell");
 }
 
 const PLANS: &str = "[plans.pro]\nseats = 2\nentitlements = [\"exports\"]\n[plans.pro.limits.api_key]\nlimit = 600\n";

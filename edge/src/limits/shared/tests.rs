@@ -131,6 +131,19 @@ async fn a_verdict_of_the_store_says_where_the_caller_stands() {
     assert!(node.limiter.spend(NOW, &[of_key(2)]).await.is_admitted(), "another key has its own");
 }
 
+/// A cluster refuses a script whose keys stand in several slots.
+#[tokio::test]
+async fn a_node_of_a_cluster_decides_over_all_windows_at_once() {
+    let redis = TestRedis::start_in_cluster().await;
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut conn = client.get_multiplexed_async_connection().await.unwrap();
+    let mut slots = redis::cmd("CLUSTER");
+    let _: String = slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383).query_async(&mut conn).await.unwrap();
+    let node = Node::on(&redis.url(), 1, PATIENT).await;
+    let verdict = node.limiter.spend(NOW, &[of_key(1), of_address()]).await;
+    assert_eq!((verdict.is_admitted(), verdict.basis()), (true, Basis::Shared));
+}
+
 #[tokio::test]
 async fn what_stands_in_shadow_is_shared_and_refuses_nobody() {
     let redis = TestRedis::start().await;
