@@ -24,6 +24,7 @@ use tenantry_core::host::{HostNames, HostNamesFault};
 use tenantry_core::password::PasswordPolicy;
 use tenantry_platform::config::{self, Config};
 use tenantry_platform::ground::Ground;
+use tenantry_platform::guesses::Guesses;
 use tenantry_platform::http::Caller;
 use tenantry_platform::page::words::Words;
 use tenantry_platform::page::{Brand, Nonce, Visit};
@@ -130,6 +131,7 @@ pub struct Identity {
     /// What is written after the answer.
     pub afterwards: Afterwards,
     bell: OnceLock<Arc<Notify>>,
+    pub(crate) guesses: OnceLock<Arc<dyn Guesses>>,
 }
 
 impl Identity {
@@ -145,6 +147,7 @@ impl Identity {
             tenants,
             afterwards,
             bell: OnceLock::new(),
+            guesses: OnceLock::new(),
             ground,
             options,
         })

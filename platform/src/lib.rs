@@ -7,6 +7,7 @@ pub mod db;
 pub mod events;
 pub mod feed;
 pub mod ground;
+pub mod guesses;
 pub mod http;
 pub mod idempotency;
 pub mod jobs;

@@ -11,6 +11,7 @@ use tenantry_custody::Custody;
 use tenantry_edge::csp::Reports;
 use tenantry_edge::gateway::{Dial, Found, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::Limiter;
+use tenantry_edge::offenders::Ledger;
 use tenantry_identity::Identity;
 use tenantry_platform::config::{Config, Guard};
 use tenantry_platform::ground::Ground;
@@ -39,6 +40,8 @@ pub struct App {
     pub limiter: Limiter,
     /// The way to the app.
     pub dial: Dial,
+    /// Who was refused too often.
+    pub offenders: Arc<Ledger>,
     /// The app's routes.
     pub table: RouteTable,
     /// Tenantry's own routes.

@@ -66,4 +66,5 @@ fn measure(app: &App) {
     app.telemetry.measure(metrics);
     app.ground.db.measure(metrics);
     app.identity.hasher.measure(metrics);
+    app.offenders.measure(metrics);
 }

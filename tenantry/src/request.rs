@@ -9,10 +9,12 @@ mod ask;
 mod count;
 mod guard;
 mod host;
+mod offence;
 mod own;
 mod stay;
 
 pub use count::Counts;
+pub use offence::Guessers;
 pub use stay::Turns;
 
 use std::cell::RefCell;
@@ -120,6 +122,7 @@ impl Thread {
             Door::Public if ask::is_asked(&self.app, &request, peer) => self.advise(&mut visit, request).await,
             Door::Public => self.judge(&mut visit, request, false).await,
         };
+        let outcome = outcome.map_err(|problem| visit.veil(&self.app, problem));
         visit.look(&self.app).await;
         visit.finish(&self.app, outcome)
     }
@@ -168,6 +171,7 @@ impl Thread {
         let generation = app.ground.feed.generation();
         let uri = request.uri().clone();
         let path = CleanPath::parse(uri.path()).map_err(unclear_path)?;
+        visit.meet(app)?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
         let is_preflight = origin::is_preflight(request.method(), request.headers());
         let found = if visit.is_central() { Found::Reserved } else { app.table.find(request.method(), &path) };
@@ -271,7 +275,7 @@ impl Thread {
     ) -> Result<LetIn<'r>, Problem> {
         let app = &*self.app;
         let guarded = guard::check(app, visit, route, request).await?;
-        visit.shown.clone_from(&guarded.shown);
+        visit.receive_found(app, &guarded).await?;
         if is_upgrade {
             check_origin(visit, &guarded, &route.route.cors, request)?;
         }
@@ -349,8 +353,12 @@ impl Visit {
             self.note_shadow(app, line);
         }
         let refused = (!verdict.is_admitted()).then(|| too_many(&verdict, app.limiter.limits()));
+        let Some(problem) = refused else {
+            self.verdict = Some(verdict);
+            return Ok(());
+        };
+        self.exceed(app, &verdict);
         self.verdict = Some(verdict);
-        let Some(problem) = refused else { return Ok(()) };
         self.note_limit(app);
         Err(problem)
     }

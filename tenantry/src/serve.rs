@@ -18,6 +18,7 @@ use tenantry_custody::{Custody, audit, vault};
 use tenantry_edge::csp::Reports;
 use tenantry_edge::gateway::{self, Dial, Gateway, Holds, RouteTable, Upgrades};
 use tenantry_edge::limits::{Limiter, StoreTerms};
+use tenantry_edge::offenders::{self, Ledger};
 use tenantry_identity::apikeys::WARN_EVERY;
 use tenantry_identity::{Identity, Options};
 use tenantry_platform::config::{Config, Environment, Listen, RedisUse};
@@ -43,7 +44,7 @@ use crate::cli::{self, Outcome};
 use crate::handover;
 use crate::identity_token::IdentityTokens;
 use crate::operations;
-use crate::request::{Counts, Door, Seat, Served, Turns};
+use crate::request::{Counts, Door, Guessers, Seat, Served, Turns};
 use crate::routes::OwnRoutes;
 
 /// How often the growing tables get their next months.
@@ -329,12 +330,17 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
     let identity = Identity::start(ground.clone(), options);
     let custody = Custody::new(ground.clone(), config);
     let own = OwnRoutes::new(parts.dev.is_some())?;
+    let offenders = Arc::new(Ledger::new(config, &ground.sealer, &ground.entropy));
+    offenders.listen(ground);
+    offenders.load(ground).await?;
+    identity.count_guesses(Arc::new(Guessers::new(&offenders, ground)));
     Ok(Arc::new(App {
         config: Arc::clone(config),
         ground: ground.clone(),
         identity,
         custody,
         limiter: limiter(config, ground, parts)?.with_plans(&config.plans),
+        offenders,
         dial: Dial::new(&config.upstream)?,
         table: RouteTable::new(config, &ground.metrics)?,
         counts: Counts::new(&ground.metrics, &own, &config.limits),
@@ -399,6 +405,11 @@ fn background(app: &Arc<App>, schedule: &vault::Schedule, parts: &Parts) -> Resu
         async move { app.reports.run(&app.ground, stopped).await }
     });
     limits(&mut background, app);
+    let offenders = Arc::clone(app);
+    background.keep("offenders", move |stopped| {
+        let app = Arc::clone(&offenders);
+        async move { app.offenders.run(&app.ground, stopped).await }
+    });
     schedules(&mut background, app);
     Ok(background)
 }
@@ -490,6 +501,7 @@ pub async fn sweep(ground: &Ground) -> Result<(), Fault> {
         ("idempotency", idempotency::sweep(ground).await),
         ("usage", usage::sweep(ground).await),
         ("reports", tenantry_edge::csp::sweep(ground).await),
+        ("offenders", offenders::sweep(ground).await),
         ("invitations", tenantry_identity::members::sweep(ground).await),
         ("mails", mail::sent::sweep(ground).await.map(|()| 0)),
         ("jobs", jobs::forget_failed(ground).await),

@@ -110,6 +110,8 @@ actions! {
     "member.left" EntityManagement 4 Notable "A member left";
     "member.removed" EntityManagement 4 Notable "A member was removed";
     "member.role_changed" EntityManagement 3 Notable "A member has another role";
+    "offender.blocked" EntityManagement 9 Notable "A key or a person is refused for a while: too much of theirs was refused before";
+    "offender.lifted" EntityManagement 13 Notable "A block was ended before its time";
     "ownership.transferred" EntityManagement 3 Notable "The workspace has another owner";
     "person.created" AccountChange 1 Done "A person was made with a workspace that they own, by a command";
     "person.imported" AccountChange 1 Done "A person was taken over from another product";

@@ -63,22 +63,24 @@ pub(super) enum Which {
     Test,
     /// Sees keys and manages people, in live mode: nothing else may.
     Live,
+    /// Is blocked for a moment, which keeps no other check waiting.
+    Offending,
 }
 
 impl Which {
-    const ALL: usize = 5;
+    const ALL: usize = 6;
 
     const fn tenant(self) -> TenantId {
         match self {
             Self::Stopped => STOPPED,
-            Self::Served | Self::Exporting | Self::Test | Self::Live => SERVED,
+            Self::Served | Self::Exporting | Self::Test | Self::Live | Self::Offending => SERVED,
         }
     }
 
     const fn mode(self) -> Mode {
         match self {
             Self::Live => Mode::Live,
-            Self::Served | Self::Stopped | Self::Exporting | Self::Test => Mode::Test,
+            Self::Served | Self::Stopped | Self::Exporting | Self::Test | Self::Offending => Mode::Test,
         }
     }
 
@@ -91,7 +93,7 @@ impl Which {
 
     const fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Served | Self::Stopped => &["audit:read"],
+            Self::Served | Self::Stopped | Self::Offending => &["audit:read"],
             Self::Exporting => &["audit:export"],
             Self::Test => &["keys:read", "members:read"],
             Self::Live => &["keys:read", "members:manage"],
@@ -102,7 +104,7 @@ impl Which {
     const fn path(self) -> &'static str {
         match self {
             Self::Served | Self::Stopped => PATH,
-            Self::Exporting | Self::Test | Self::Live => WHO,
+            Self::Exporting | Self::Test | Self::Live | Self::Offending => WHO,
         }
     }
 }

@@ -8,6 +8,7 @@ mod headers;
 mod http2;
 mod kit;
 mod limits;
+mod offenders;
 mod origin;
 mod passage;
 mod paths;

@@ -36,14 +36,23 @@ impl Identity {
     /// Signs in by password.
     ///
     /// # Errors
-    /// One and the same refusal, with the code [`REFUSED`], whatever was wrong; 503 when too many sign in at once.
+    /// One and the same refusal, with the code [`REFUSED`], whatever was wrong; 429 after too many of them; 503 when too
+    /// many sign in at once.
     pub async fn sign_in(&self, email: &str, password: &str, origin: Origin) -> Result<Proven, Problem> {
         // What is no address, or could never have been accepted as a password, is nobody's.
         let (Ok(email), Ok(password)) = (EmailAddress::parse(email), Password::present(password)) else {
             return Err(refused());
         };
-        let (person, stored) = self.look_up(&email, &origin).await?;
-        let hash = stored.as_ref().map_or_else(|| self.decoys.of(&email), |stored| stored.hash.clone());
+        self.may_guess(&email, &origin)?;
+        let from = origin.ip;
+        let proven = self.compare(&email, password, origin).await;
+        self.note_guess(&email, from, &proven);
+        proven
+    }
+
+    async fn compare(&self, email: &EmailAddress, password: Password, origin: Origin) -> Result<Proven, Problem> {
+        let (person, stored) = self.look_up(email, &origin).await?;
+        let hash = stored.as_ref().map_or_else(|| self.decoys.of(email), |stored| stored.hash.clone());
         let verdict = self.hasher.verify(password.clone(), Some(hash)).await?;
         match (stored, verdict) {
             (Some(stored), Verdict::Right { stale }) => {

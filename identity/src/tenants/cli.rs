@@ -114,7 +114,11 @@ pub async fn platform_log(ground: &Ground) -> Result<Vec<PlatformAct>, Problem> 
     Ok(acts)
 }
 
-async fn find(ground: &Ground, slug: &Slug) -> Result<TenantId, Problem> {
+/// The tenant of a slug, for a command of another room.
+///
+/// # Errors
+/// 404 for an unknown slug.
+pub async fn find(ground: &Ground, slug: &Slug) -> Result<TenantId, Problem> {
     store::by_slug(ground, slug.as_str()).await?.map(|tenant| tenant.id).ok_or_else(|| {
         Problem::new(
             tenantry_platform::problem::Kind::NotFound,

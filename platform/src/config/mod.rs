@@ -1,5 +1,5 @@
 //! The configuration: what was *written* in `tenantry.toml` becomes what it *means*, here and
-//! nowhere else [EN-5, AC-2, AC-15, EV-5, RL-1, RL-2, WEB-1, WEB-2, WEB-5].
+//! nowhere else [EN-5, AC-2, AC-15, EV-5, RL-1, RL-2, RL-4, RL-7, WEB-1, WEB-2, WEB-5].
 //!
 //! What must hold:
 //! - Every fault of a file is named in one report, each with its line, what is wrong and the fix.
@@ -17,6 +17,7 @@ mod fault;
 mod guard_table;
 mod hosts;
 mod limits;
+mod offenders;
 mod parse;
 mod people;
 mod plans;
@@ -38,6 +39,7 @@ pub use fault::{Fault, Faults, Place};
 pub use guard_table::guard_table;
 pub use hosts::{App, Hosts, Scheme};
 pub use limits::{Limits, Per, RedisUse, Tier, TierId};
+pub use offenders::{Alerts, Enforcement, Offenders};
 pub use people::{Accounts, Algorithm, ApiKeys, Identity, Invitations, Passwords, Sessions, SignUp, SigningKeys};
 pub use plans::{Plan, Plans};
 pub use routes::{
@@ -79,6 +81,8 @@ pub struct Config {
     pub cron: Cron,
     pub limits: Limits,
     pub plans: Plans,
+    pub offenders: Offenders,
+    pub alerts: Alerts,
     pub mail: Mail,
     pub database: DatabasePools,
     pub root_key: RootKeyCommand,
@@ -221,6 +225,8 @@ impl Config {
             roles,
             invitations,
             cron: root.section("cron", Cron::read),
+            offenders: root.section("offenders", Offenders::read),
+            alerts: root.section("alerts", Alerts::read),
             mail: root
                 .section("mail", |section| Mail::read(section, given("Tenantry <no-reply@localhost.localdomain>"))),
             database: root.section("database", DatabasePools::read),

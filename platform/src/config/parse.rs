@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -179,6 +180,20 @@ fn is_line(text: &str) -> bool {
 pub(super) fn day(text: &str) -> Parsed<jiff::civil::Date> {
     let day = text.parse().ok().filter(|day: &jiff::civil::Date| day.to_string() == text);
     expect(day, "write a day as 2026-06-15")
+}
+
+/// `30s`, `5m`, `24h` or `7d`.
+pub(super) fn span(text: &str) -> Parsed<Duration> {
+    let unit_s = match text.as_bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3_600,
+        Some(b'd') => 86_400,
+        _ => 0,
+    };
+    let digits = text.get(..text.len().saturating_sub(1)).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let count = digits.and_then(|digits| digits.parse::<u32>().ok()).filter(|_| unit_s > 0);
+    expect(count.map(|count| Duration::from_secs(u64::from(count) * unit_s)), "write a time as 30s, 5m, 24h or 7d")
 }
 
 pub(super) fn time(text: &str) -> Parsed<Timestamp> {

@@ -45,6 +45,8 @@ const FILES: &[(&str, &str)] = &[
     ("0028_copies", include_str!("migrations/0028_copies.sql")),
     ("0030_limits_store", include_str!("migrations/0030_limits_store.sql")),
     ("0031_plans", include_str!("migrations/0031_plans.sql")),
+    ("0032_offenders", include_str!("migrations/0032_offenders.sql")),
+    ("0033_alerts", include_str!("migrations/0033_alerts.sql")),
     ("0035_many", include_str!("migrations/0035_many.sql")),
 ];
 

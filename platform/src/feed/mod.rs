@@ -65,10 +65,15 @@ pub enum ChangeKind {
     Tenant,
     /// A signing key was added.
     SigningKeys,
+    /// An offender was blocked; the subject is the block. No cache entry depends on it.
+    Block,
+    /// A block was lifted. No cache entry depends on it.
+    Lift,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 5] = [Self::Key, Self::Session, Self::Person, Self::Tenant, Self::SigningKeys];
+    const ALL: [Self; 7] =
+        [Self::Key, Self::Session, Self::Person, Self::Tenant, Self::SigningKeys, Self::Block, Self::Lift];
 
     /// The word in the table.
     pub const fn as_str(self) -> &'static str {
@@ -78,7 +83,14 @@ impl ChangeKind {
             Self::Person => "person",
             Self::Tenant => "tenant",
             Self::SigningKeys => "signing_keys",
+            Self::Block => "block",
+            Self::Lift => "lift",
         }
+    }
+
+    /// Whether anything cached may depend on it. A flood of blocks makes nobody look anything up again.
+    const fn voids(self) -> bool {
+        !matches!(self, Self::Block | Self::Lift)
     }
 }
 
@@ -181,9 +193,19 @@ impl Feed {
         self.0.listeners.write().push(Box::new(listener));
     }
 
-    /// Makes every cached entry that depends on the change void. When this returns, none is believed.
+    /// Makes every cached entry that depends on the change void. When this returns, none is believed, and whoever listens
+    /// has heard of it.
     pub fn apply(&self, change: &Change) {
-        let changing = self.0.changing.lock();
+        if change.kind.voids() {
+            self.void(change);
+        }
+        for listener in self.0.listeners.read().iter() {
+            listener(change);
+        }
+    }
+
+    fn void(&self, change: &Change) {
+        let _changing = self.0.changing.lock();
         let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
         if self.0.revoked.len() >= REMEMBERED_MOST {
             self.0.floor.store(at, Ordering::Release);
@@ -192,10 +214,6 @@ impl Feed {
         self.0.revoked.insert(change.subject, at);
         if change.kind != ChangeKind::Session {
             self.0.negative_floor.store(at, Ordering::Release);
-        }
-        drop(changing);
-        for listener in self.0.listeners.read().iter() {
-            listener(change);
         }
     }
 

@@ -58,6 +58,41 @@ pub struct KeyEnding<'a> {
     pub link: String,
 }
 
+/// "Somebody is refused again and again": for whoever runs the platform.
+#[derive(Debug)]
+pub struct AlertLetter<'a> {
+    /// What the product is called.
+    pub brand: &'a str,
+    /// What was seen.
+    pub seen: Seen,
+    /// Minutes of the window that was counted.
+    pub minutes: usize,
+    /// Where blocks are listed and lifted.
+    pub link: &'a str,
+}
+
+/// What an alert is about.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    /// One address, key, person or workspace, and how often it was refused.
+    Refusals { whom: Whom, count: usize },
+    /// Blocks of all together.
+    Blocks { count: usize },
+}
+
+/// Whom an alert names: an address, or ids.
+#[derive(Clone, Debug)]
+pub enum Whom {
+    /// An address or its network.
+    Address(String),
+    /// A key of a workspace.
+    Key { key: String, tenant: String },
+    /// A person in a workspace.
+    Person { person: String, tenant: String },
+    /// A workspace.
+    Tenant(String),
+}
+
 impl VerifyAddress<'_> {
     /// The mail. Its link is for the owner of the mailbox alone.
     pub fn mail(&self, to: EmailAddress) -> Mail {
@@ -136,6 +171,49 @@ impl KeyEnding<'_> {
             foot: words.fill("mail.foot", &[("brand", &self.brand)]),
         }
         .mail(to, subject)
+    }
+}
+
+impl AlertLetter<'_> {
+    /// The mail.
+    pub fn mail(&self, to: EmailAddress) -> Mail {
+        let words = Words::english();
+        let span = words.count("time.minute", self.minutes);
+        let (title, text) = match &self.seen {
+            Seen::Blocks { count } => (
+                words.fill("mail.alert_blocks", &[("count", count), ("span", &span)]),
+                words.say("mail.alert_blocks_text"),
+            ),
+            Seen::Refusals { whom, count } => {
+                let whom = whom.told(words);
+                let facts: [(&str, &dyn std::fmt::Display); 3] = [("whom", &whom), ("count", count), ("span", &span)];
+                (words.fill("mail.alert_refusals", &facts), words.say("mail.alert_refusals_text"))
+            }
+        };
+        Letter {
+            name: "alert",
+            brand: self.brand,
+            text: text.to_owned(),
+            act: words.say("mail.alert_act"),
+            link: self.link,
+            note: words.say("mail.alert_note"),
+            foot: words.fill("mail.foot", &[("brand", &self.brand)]),
+            title: title.clone(),
+        }
+        .mail(to, title)
+    }
+}
+
+impl Whom {
+    fn told(&self, words: &Words) -> String {
+        match self {
+            Self::Address(address) => words.fill("mail.alert_address", &[("address", address)]),
+            Self::Key { key, tenant } => words.fill("mail.alert_key", &[("key", key), ("tenant", tenant)]),
+            Self::Person { person, tenant } => {
+                words.fill("mail.alert_person", &[("person", person), ("tenant", tenant)])
+            }
+            Self::Tenant(tenant) => words.fill("mail.alert_tenant", &[("tenant", tenant)]),
+        }
     }
 }
 

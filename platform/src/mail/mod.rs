@@ -32,7 +32,7 @@ use crate::ground::Ground;
 use crate::jobs;
 
 pub use account::AccountLetter;
-pub use letters::{AddressInUse, InvitationLetter, KeyEnding, VerifyAddress};
+pub use letters::{AddressInUse, AlertLetter, InvitationLetter, KeyEnding, Seen, VerifyAddress, Whom};
 pub use looks::{Looks, Sheet};
 pub use mailbox::{Mailbox, Received};
 pub use postman::{MailFault, Postman, attend};

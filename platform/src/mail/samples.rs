@@ -2,7 +2,7 @@
 
 use tenantry_core::email::EmailAddress;
 
-use super::{AccountLetter, AddressInUse, InvitationLetter, KeyEnding, Mail, VerifyAddress};
+use super::{AccountLetter, AddressInUse, AlertLetter, InvitationLetter, KeyEnding, Mail, Seen, VerifyAddress, Whom};
 
 const BRAND: &str = "Acme & Sons";
 const WORKSPACE: &str = "acme.example.com";
@@ -18,6 +18,13 @@ pub fn samples() -> Vec<Mail> {
         InvitationLetter { brand: BRAND, workspace: WORKSPACE, link: LINK, hours: 168 }.mail(to.clone()),
         KeyEnding { brand: BRAND, key: "Invoices", workspace: "Acme", mode: "live", days: 3, link: LINK.to_owned() }
             .mail(to.clone()),
+        AlertLetter {
+            brand: BRAND,
+            seen: Seen::Refusals { whom: Whom::Address("203.0.113.7".to_owned()), count: 500 },
+            minutes: 10,
+            link: LINK,
+        }
+        .mail(to.clone()),
     ];
     samples.extend(AccountLetter::ALL.map(|letter| letter.mail(to.clone(), BRAND, LINK, "30 minutes")));
     samples.sort_by(|a, b| name(a).cmp(name(b)));

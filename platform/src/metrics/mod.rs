@@ -26,8 +26,8 @@ use prometheus_client::registry::Registry;
 pub use cell::{Counter, Gauge, Histogram, Moment};
 pub use label::{By, Label, Labels, Named, Series, Word};
 pub use words::{
-    Cache, Certificate, Control, Decision, Delivery, Found, JobEnd, JobState, LimitBasis, Line, Login, Outcome,
-    Reached, Refusal, Report, RouteName, Signal, Status, Tier, Trial, Unread, UpstreamFault,
+    Cache, Certificate, Control, Decision, Delivery, Found, JobEnd, JobState, LimitBasis, Line, Login, Offended,
+    Outcome, Reached, Refusal, Report, RouteName, Signal, Status, Step, Tier, Trial, Unread, UpstreamFault,
 };
 
 /// The content type of [`Metrics::text`]: OpenMetrics 1.0.0, which Prometheus asks for first.
@@ -77,6 +77,18 @@ metrics! {
     limits: Named<Tier, By<Decision, Counter>> = "limit_decisions";
     /// Verdicts over limits, by what they rest on: alone, where the store that nodes share does not answer.
     limit_basis: By<LimitBasis, Counter> = "limit_verdicts";
+    /// What was refused, and noted of whoever pays for it.
+    offences: By<Offended, Counter> = "offences";
+    /// Requests of whoever was refused too often before.
+    offender_requests: By<Step, Counter> = "offender_requests";
+    /// Addresses, keys and people that are blocked, as far as this node knows.
+    blocks_in_force: Gauge = "blocks_in_force";
+    /// Blocks that this node began.
+    blocks: Counter = "blocks";
+    /// Blocks and alerts that this node could not write: they hold here alone.
+    blocks_unwritten: Counter = "blocks_unwritten";
+    /// Alerts that this node told operators.
+    alerts: Counter = "alerts";
     /// Connections to the app.
     upstream_connections: By<Line, Gauge> = "upstream_connections";
     /// Connections to the app that were opened.

@@ -151,6 +151,30 @@ words! {
         /// This node's part of each limit, because the shared store does not answer.
         Alone = "alone",
     }
+    /// What was refused, and noted of whoever pays for it.
+    Offended under "offence" {
+        /// Over a limit.
+        Limit = "limit",
+        /// A credential.
+        Credential = "credential",
+        /// A key that could never have been one.
+        Checksum = "checksum",
+        /// A wrong password.
+        SignIn = "sign_in",
+        /// Reports of violated policies over their limit.
+        Reports = "reports",
+    }
+    /// What became of a request of whoever was refused too often before.
+    Step under "step" {
+        /// Its answer warned.
+        Warned = "warned",
+        /// Its answer was held back.
+        Slowed = "slowed",
+        /// It was refused until enough is forgiven.
+        Refused = "refused",
+        /// Whoever sent it is blocked.
+        Blocked = "blocked",
+    }
     /// What a connection does.
     Line under "state" {
         /// It is in use.

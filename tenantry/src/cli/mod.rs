@@ -5,6 +5,7 @@ mod database;
 mod import;
 mod keys;
 mod management;
+mod offenders;
 mod people;
 mod posture;
 mod tenants;
@@ -57,6 +58,9 @@ enum Command {
     /// Keys of the platform's own app, to list users, memberships and workspaces.
     #[command(subcommand)]
     ManagementKeys(management::ManagementKeysCommand),
+    /// Addresses, keys and people that are refused for a while: list, lift, block.
+    #[command(subcommand)]
+    Offenders(offenders::OffendersCommand),
     /// Check every claim against the running system.
     Posture(posture::PostureArgs),
 }
@@ -137,6 +141,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::People(command) => people::run(command),
         Command::Operators(command) => tenants::run_operators(command),
         Command::ManagementKeys(command) => management::run(command),
+        Command::Offenders(command) => offenders::run(command),
         Command::Posture(args) => posture::run(args),
     }
 }

@@ -51,6 +51,10 @@ pub(super) struct Visit {
     pub verdict: Option<Verdict>,
     /// What the session room wants said to the browser: renewed or ended sessions.
     pub cookies: Vec<HeaderValue>,
+    /// Whether the route answers everybody, also at an address that is blocked.
+    pub is_spared: bool,
+    /// Whether the answer warns of what comes.
+    pub is_warned: bool,
     /// Whether limits are told in every answer.
     is_api: bool,
     /// Which pages of other origins may read, and of which origin this one is.
@@ -107,6 +111,8 @@ impl Visit {
             shown: None,
             verdict: None,
             cookies: Vec::new(),
+            is_spared: false,
+            is_warned: false,
             is_api: false,
             door,
             cors: Cors::Own,
@@ -180,6 +186,7 @@ impl Visit {
     pub(super) fn take_route(&mut self, route: &AppRoute) {
         self.is_api = route.route.kind == RouteKind::Api;
         self.cors = route.route.cors.clone();
+        self.is_spared = route.route.kind == RouteKind::Asset;
         self.route = Some(Arc::clone(&route.counted));
         self.tiers.clone_from(&route.route.tiers);
         self.cost = route.route.cost;
@@ -192,6 +199,7 @@ impl Visit {
         self.route = Some(Arc::clone(counted));
         self.tiers = route.tiers.to_vec();
         self.is_own = true;
+        self.is_spared = route.is_for_everybody();
         self.is_counted = matches!(route.access, RouteAccess::Key(_));
     }
 
@@ -365,6 +373,7 @@ impl Visit {
             self.secure(app, answer.headers_mut());
         }
         self.say_limits(app, answer.headers_mut());
+        self.say_warning(answer.headers_mut());
         for cookie in self.cookies.drain(..) {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }

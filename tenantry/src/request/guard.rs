@@ -15,6 +15,7 @@ use tenantry_core::token::is_said_to_be;
 use tenantry_edge::gateway::contract::Consumed;
 use tenantry_edge::gateway::{AppRoute, Outcome, origin};
 use tenantry_edge::limits::{Charge, Subject, too_many};
+use tenantry_edge::offenders::Offence;
 use tenantry_identity::apikeys::{self, Presented, Refusal, VerifiedKey};
 use tenantry_identity::sessions::{FirstParty, ShownToken, StaffSession};
 use tenantry_identity::{directory, tenants};
@@ -138,8 +139,8 @@ enum Seen<T, P> {
     Good(T),
     /// Only a look-up can tell.
     Unknown(P),
-    /// Wrong, with what its bearer is told. Whose it is, where that is known.
-    Wrong(Problem, Option<Arc<Principal>>),
+    /// Wrong, with what its bearer is told, and what that is called. Whose it is, where that is known.
+    Wrong(Problem, Offence, Option<Arc<Principal>>),
     /// Refused for what nobody can find out by guessing.
     Spared(Problem),
 }
@@ -159,15 +160,16 @@ async fn prove<T, P>(
         }
         known => known,
     };
-    let (refusal, whose) = match seen {
+    let (refusal, offence, whose) = match seen {
         Seen::Good(found) => return Ok(found),
         Seen::Spared(refusal) => return Err(refusal),
-        Seen::Wrong(refusal, whose) => (refusal, whose),
-        Seen::Unknown(_) => (Problem::unauthorized(), None),
+        Seen::Wrong(refusal, offence, whose) => (refusal, offence, whose),
+        Seen::Unknown(_) => (Problem::unauthorized(), Offence::Credential, None),
     };
     visit.shown.clone_from(&whose);
     visit.check_failures(app).await?;
     visit.charge_failure(app).await;
+    visit.offend_unknown(app, offence);
     if let Some(owner) = whose {
         visit.note_address(app, &owner);
     }
@@ -196,9 +198,12 @@ fn seen_key(presented: Presented) -> Seen<Arc<VerifiedKey>, apikeys::Pending> {
         // The address pays and not the key, or whoever stole it could use its limit up from anywhere (KEY-1). Its
         // tenant's log tells, once a window.
         Presented::Refused(Refusal::Elsewhere(key)) => {
-            Seen::Wrong(address_refused(), Some(Arc::clone(key.principal())))
+            Seen::Wrong(address_refused(), Offence::Credential, Some(Arc::clone(key.principal())))
         }
-        Presented::Refused(_) | Presented::NotPresented => Seen::Wrong(key_refused(), None),
+        Presented::Refused(Refusal::BadChecksum | Refusal::NotAKey) => {
+            Seen::Wrong(key_refused(), Offence::Checksum, None)
+        }
+        Presented::Refused(_) | Presented::NotPresented => Seen::Wrong(key_refused(), Offence::Credential, None),
     }
 }
 
@@ -243,7 +248,7 @@ fn seen_management_key(presented: directory::Presented) -> Seen<Arc<Principal>, 
         directory::Presented::Verified(principal) => Seen::Good(principal),
         directory::Presented::NeedsFill(pending) => Seen::Unknown(pending),
         directory::Presented::NotPresented => Seen::Spared(management_key_needed()),
-        directory::Presented::Refused => Seen::Wrong(management_key_refused(), None),
+        directory::Presented::Refused => Seen::Wrong(management_key_refused(), Offence::Credential, None),
     }
 }
 
@@ -275,8 +280,13 @@ fn key_refused() -> Problem {
 /// A scheduler's secret, from the networks that may present it. It is not even compared for whoever has failed too often.
 async fn cron(app: &App, visit: &mut Visit, token: &str) -> Result<Arc<Principal>, Problem> {
     let (ip, tenant, mode) = (visit.ip, visit.tenant().as_deref().cloned(), visit.mode());
-    let compared =
-        async |()| Ok(if is_scheduler(app, ip, token) { Seen::Good(()) } else { Seen::Wrong(cron_refused(), None) });
+    let compared = async |()| {
+        Ok(if is_scheduler(app, ip, token) {
+            Seen::Good(())
+        } else {
+            Seen::Wrong(cron_refused(), Offence::Credential, None)
+        })
+    };
     prove(app, visit, Seen::Unknown(()), compared).await?;
     Ok(Arc::new(Principal::vouch(Parts {
         realm: Realm::Staff,
@@ -308,7 +318,11 @@ impl Visit {
     /// Refuses whoever has shown too many wrong credentials, before anybody is asked about another one.
     async fn check_failures(&self, app: &App) -> Result<(), Problem> {
         let verdict = app.limiter.look(app.ground.clock.now_ms(), &[self.failure(app)]).await;
-        if verdict.is_admitted() { Ok(()) } else { Err(too_many(&verdict, app.limiter.limits())) }
+        if verdict.is_admitted() {
+            return Ok(());
+        }
+        self.offend_unknown(app, Offence::Limit);
+        Err(too_many(&verdict, app.limiter.limits()))
     }
 
     /// Spends of the budget that only failures are charged to.

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use tenantry_core::mode::Mode;
 use tenantry_core::route::{Found, Method as RouteMethod};
 use tenantry_edge::gateway::{Body, Coming, origin};
+use tenantry_edge::offenders::Offence;
 use tenantry_identity::authn::SignInFailed;
 use tenantry_identity::sessions::StaffSession;
 use tenantry_identity::tenants;
@@ -56,6 +57,10 @@ async fn respond(
         }
         admitted => admitted?,
     };
+    if !visit.is_spared {
+        let known = visit.principal.clone();
+        visit.receive(app, known.as_deref()).await?;
+    }
     visit.spend(app, visit.charges(app, visit.principal.as_deref())).await?;
     let (generation, holder, body) = match visit.principal.is_some() && changes_something(&head.method) {
         true => judge_again(app, visit, route, &head, body).await?,
@@ -78,6 +83,7 @@ async fn respond(
     let Ok(answer) = answer;
     if answer.extensions().get::<SignInFailed>().is_some() {
         visit.charge_failure(app).await;
+        visit.offend_unknown(app, Offence::SignIn);
     }
     Ok(answer.map(Body::from))
 }

@@ -26,6 +26,7 @@ impl Entries {
         self.member_pages();
         self.role_pages();
         self.key_pages::<M>();
+        self.block_pages::<M>();
         self.audit_pages::<M>();
         self.settings_pages::<M>();
     }
@@ -107,6 +108,17 @@ impl Entries {
         self.console(Post, REVOKE, manages, post(apikeys::console::revoke::<M>));
         self.console(Get, DELETE, manages, get(apikeys::console::confirm_delete::<M>));
         self.console(Post, DELETE, manages, post(apikeys::console::delete::<M>));
+    }
+
+    fn block_pages<M: Mode>(&mut self)
+    where
+        Database: HasStore<M>,
+    {
+        const LIFT: &str = "/-/console/{slug}/{mode}/blocks/{id}/lift";
+        let manages = Some("keys:manage");
+        self.console(Get, "/-/console/{slug}/{mode}/blocks", manages, get(console::blocks::list::<M>));
+        self.console(Get, LIFT, manages, get(console::blocks::confirm));
+        self.console(Post, LIFT, manages, post(console::blocks::lift));
     }
 
     fn audit_pages<M: Mode>(&mut self)

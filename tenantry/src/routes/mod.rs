@@ -111,6 +111,15 @@ impl OwnRoute {
         self.path == tenantry_edge::csp::REPORTS_PATH
     }
 
+    /// What is answered at a blocked address too: whether the process lives, public keys, what pages are drawn with, and
+    /// the ways in for those who have an account. These have limits of their own.
+    pub fn is_for_everybody(&self) -> bool {
+        const WAYS_IN: [&str; 5] =
+            ["/-/sign-in", "/-/sign-out", "/-/handoff", "/-/forgot-password", "/-/reset-password"];
+        let is_static = self.path.starts_with("/-/health/") || self.tiers == [TierId::ASSET_IP];
+        is_static || WAYS_IN.contains(&self.path)
+    }
+
     /// Test programs ask for a session or move the clock, in `tenantry dev` alone. A browser that does says where from.
     pub fn is_for_programs(&self) -> bool {
         matches!(self.path, dev::SESSION | dev::CLOCK)

@@ -3,6 +3,7 @@
 use axum::routing::{get, post};
 use tenantry_core::route::Method::{Get, Post};
 use tenantry_custody::posture;
+use tenantry_edge::offenders::PAGE;
 use tenantry_identity::{staff, tenants};
 
 use super::Entries;
@@ -13,6 +14,7 @@ impl Entries {
         self.workspaces();
         self.queue();
         self.people_of_the_house();
+        self.blocked_addresses();
         self.operator(Get, "/-/operator/controls", get(posture::operator::controls));
         self.operator(Get, "/-/operator/controls/matrix", get(posture::operator::matrix));
         self.operator(Get, "/-/operator/controls/matrix.csv", get(posture::operator::matrix_csv));
@@ -35,6 +37,16 @@ impl Entries {
         self.operator(Get, DEACTIVATE, get(staff::acts::confirm));
         self.operator(Post, DEACTIVATE, post(staff::acts::deactivate));
         self.operator(Post, "/-/operator/people/{id}/reactivate", post(staff::acts::reactivate));
+    }
+
+    fn blocked_addresses(&mut self) {
+        const BLOCK: &str = "/-/operator/offenders/block";
+        const LIFT: &str = "/-/operator/offenders/{id}/lift";
+        self.operator(Get, PAGE, get(operator::offenders::list));
+        self.operator(Get, BLOCK, get(operator::offenders::form));
+        self.operator(Post, BLOCK, post(operator::offenders::block));
+        self.operator(Get, LIFT, get(operator::offenders::confirm));
+        self.operator(Post, LIFT, post(operator::offenders::lift));
     }
 
     fn queue(&mut self) {

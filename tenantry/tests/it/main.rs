@@ -35,6 +35,7 @@ mod members;
 mod months;
 mod networks;
 mod nodes;
+mod offenders;
 mod openapi;
 mod operations;
 mod operator;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod exports;
+mod offenders;
 mod people;
 mod process;
 mod record;
@@ -85,6 +86,7 @@ controls! {
     "form-limits" ["RL-2"], Service, "control.form_limits", "control.form_limits_check", ["CC6.6"], answers::form_limits;
     "limits-told" ["RL-1"], Service, "control.limits_told", "control.limits_told_check", ["CC6.6"], answers::limits_told;
     "shared-limits" ["RL-3"], Service, "control.shared_limits", "control.shared_limits_check", ["CC6.6", "CC7.1"], answers::shared_limits;
+    "blocks-enforced" ["RL-4"], Service, "control.blocks_enforced", "control.blocks_enforced_check", ["CC6.6", "CC7.4"], offenders::blocks_enforced;
     "clear-refusals" ["WEB-7"], Service, "control.clear_refusals", "control.clear_refusals_check", ["CC6.6", "CC8.1"], revocation::clear_refusals;
     "idempotency" ["WEB-8"], Service, "control.idempotency", "control.idempotency_check", ["CC8.1"], upkeep::idempotency;
     "request-ids" ["OBS-1"], Service, "control.request_ids", "control.request_ids_check", ["CC7.2", "CC7.3"], answers::request_ids;

@@ -60,6 +60,11 @@ async fn a_key_that_opens_more_than_its_scope_is_seen() {
 }
 
 #[tokio::test]
+async fn a_block_that_refuses_nobody_or_does_not_end_is_seen() {
+    lied_and_mended("blocks-enforced", &[Lie::NoBlock, Lie::LongBlock]).await;
+}
+
+#[tokio::test]
 async fn a_suspended_tenant_that_is_served_is_seen() {
     lied_and_mended("stopped-tenants", &[Lie::StoppedTenant]).await;
 }
@@ -138,13 +143,13 @@ async fn the_keys_of_the_canaries_open_nothing_between_checks() {
     let db = TestDb::new().await;
     let (_, probe) = served(&db).await;
     let controls = ["key-revocation", "key-expiry", "key-scopes", "clear-refusals", "stopped-tenants", "audit-export"];
-    for id in controls.into_iter().chain(["key-modes", "team-acts", "role-permissions"]) {
+    for id in controls.into_iter().chain(["key-modes", "team-acts", "role-permissions", "blocks-enforced"]) {
         expect(&probe, id, Outcome::Pass).await;
     }
     let open = "select count(*), count(*) filter (where revoked_at is null) from
                 (select * from test.api_keys union all select * from live.api_keys) k";
     let row = db.administrator().await.query_one(open, &[]).await.unwrap();
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (5, 0));
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (6, 0));
 }
 
 #[tokio::test]

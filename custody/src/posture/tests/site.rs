@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -20,6 +21,7 @@ use tenantry_platform::kit::TestDb;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use url::form_urlencoded;
+use uuid::Uuid;
 
 use super::site_team::Key;
 
@@ -93,6 +95,8 @@ pub(super) enum Lie {
     AnyBody,
     WordlessBody,
     AnyKind,
+    NoBlock,
+    LongBlock,
 }
 
 /// The site. What it knows of keys and people it reads from the database, as an administrator.
@@ -101,6 +105,8 @@ pub(super) struct Site {
     counter: AtomicU32,
     /// Forms by address and path.
     forms: Mutex<HashMap<(IpAddr, String), u32>>,
+    /// Since when each block is known: the test's clock stands, and a block ends by the true one.
+    blocks: Mutex<HashMap<Uuid, Instant>>,
     pub(super) database: tokio_postgres::Client,
     pub(super) ground: Ground,
 }
@@ -162,8 +168,8 @@ const COOKIE: &str = "__Host-tenantry=; Path=/; Secure; HttpOnly; SameSite=Lax; 
 /// Serves on loopback until the test ends.
 pub(super) async fn serve(db: &TestDb) -> (Arc<Site>, SocketAddr) {
     let database = db.administrator().await;
-    let (lie, counter, forms) = (Mutex::new(Lie::None), AtomicU32::new(0), Mutex::default());
-    let site = Arc::new(Site { lie, counter, forms, database, ground: db.ground.clone() });
+    let (lie, counter, forms, blocks) = (Mutex::new(Lie::None), AtomicU32::new(0), Mutex::default(), Mutex::default());
+    let site = Arc::new(Site { lie, counter, forms, blocks, database, ground: db.ground.clone() });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let answering = Arc::clone(&site);
@@ -289,12 +295,27 @@ impl Site {
             return plain(StatusCode::FORBIDDEN, r#"{"code":"tenant_suspended"}"#);
         }
         let by = Key { tenant: TenantId::from_uuid(row.get(3)), id: row.get(4), mode };
+        if self.is_blocked(&by, lie).await {
+            return plain(StatusCode::FORBIDDEN, r#"{"code":"blocked"}"#);
+        }
         let (status, mut headers, body) = match self.of_team(asked, &by).await {
             Some(reply) => reply,
             None => called(request, lie),
         };
         headers.extend(self.told(lie));
         (status, headers, body)
+    }
+
+    async fn is_blocked(&self, by: &Key, lie: Lie) -> bool {
+        let sql = "select id, extract(epoch from until - at)::float8 from control.tenant_blocks
+                   where tenant_id = $1 and subject = $2 and lifted_at is null";
+        let rows = self.database.query(sql, &[&by.tenant.uuid(), &by.id]).await.unwrap();
+        let mut known = self.blocks.lock();
+        let mut holds = |row: &tokio_postgres::Row| {
+            let since = known.entry(row.get(0)).or_insert_with(Instant::now).elapsed();
+            since.as_secs_f64() < row.get::<_, f64>(1) || lie == Lie::LongBlock
+        };
+        rows.iter().any(|row| holds(row)) && lie != Lie::NoBlock
     }
 
     /// Where the key stands in its limit.

@@ -115,12 +115,13 @@ fn defaults(config: Config) -> String {
         file: _, app: _, permissions: _, roles: _, routes: _, limits: _, plans: _, security_txt: _, attested: _,
         brand, hosts, listen, forward_auth, mut upstream, identity, sessions, passwords,
         sign_up, invitations, accounts, api_keys, signing_keys, cron, mail, database, root_key, audit, events,
-        operations: _, telemetry, log, headers,
+        operations: _, telemetry, log, headers, offenders, alerts,
     } = config;
     upstream.address = Upstream::Unix("/".into());
     let people = format!("{identity:#?}{sessions:#?}{passwords:#?}{sign_up:#?}{invitations:#?}{accounts:#?}");
     let people = format!("{people}{api_keys:#?}{signing_keys:#?}");
     let traffic = format!("{hosts:#?}{listen:#?}{forward_auth:#?}{upstream:#?}{cron:#?}{headers:#?}");
+    let traffic = format!("{traffic}{offenders:#?}{alerts:#?}");
     let service =
         format!("{:#?}{:#?}{database:#?}{root_key:#?}{audit:#?}{events:#?}{log:#?}", brand.accent, mail.timeout);
     let service = format!("{service}{}", telemetry.trace_percent);

@@ -58,6 +58,7 @@ impl Stage {
         stage.forget_a_password().await;
         stage.stop_a_workspace().await;
         stage.fail_jobs().await;
+        stage.block_some().await;
         stage.wait_for_counts().await;
         stage
     }
@@ -236,6 +237,37 @@ impl Stage {
             from unnest(array['mail.send', 'keys.warn']) kind returning id::text";
         let rows = self.dev.administrator().await.query(sql, &[]).await.unwrap();
         self.name("job", rows[0].get::<_, String>(0));
+    }
+
+    /// Addresses, a key and a person that are blocked, were, or are no longer by somebody's hand.
+    async fn block_some(&mut self) {
+        let of_addresses = "
+            insert into control.address_blocks (id, scope, network, account, offence, points, nth, by_hand, blocked_by, reason,
+                at, until, lifted_at, lifted_by, lift_reason)
+            select gen_random_uuid(), scope, network::cidr, case when scope = 'sign_in' then '0123456789abcdef'::bytea else '' end,
+                offence, 100, nth, offence = 'by_hand', 'gateway', reason, now() - interval '1 hour', now() + ends,
+                case when lifted = '' then null else now() end, lifted, lifted
+            from (values
+                ('everything', '203.0.113.7', 'checksum', 3, '', interval '5 hours', ''),
+                ('everything', '198.51.100.0/24', 'by_hand', 1, 'It tries passwords of many people', interval '9 days', ''),
+                ('sign_in', '2001:db8:0:42::/64', 'sign_in', 1, '', interval '14 minutes', ''),
+                ('reports', '192.0.2.4', 'reports', 1, '', interval '-30 minutes', ''),
+                ('everything', '192.0.2.5', 'limit', 2, '', interval '1 day', 'Our own load test')
+            ) b (scope, network, offence, nth, reason, ends, lifted)";
+        let of_tenant = "
+            insert into control.tenant_blocks (tenant_id, id, kind, subject, offence, points, nth, at, until, lifted_at, lifted_by, lift_reason)
+            select t.tenant_id, gen_random_uuid(), b.kind, b.subject::uuid, 'limit', 100, b.nth, now() - interval '1 hour',
+                now() + b.ends, case when b.lifted = '' then null else now() end, b.lifted, b.lifted
+            from control.tenants t, (values
+                ('key', $1, 4, interval '1 hour', ''), ('person', $2, 1, interval '-1 minute', ''),
+                ('key', '00000000-0000-7000-8000-000000000001', 1, interval '1 day', 'The import is mended')
+            ) b (kind, subject, nth, ends, lifted)
+            where t.slug = 'acme' returning id::text";
+        let (key, member) = (self.address("{key}"), self.address("{member}"));
+        let administrator = self.dev.administrator().await;
+        administrator.execute(of_addresses, &[]).await.unwrap();
+        let rows = administrator.query(of_tenant, &[&key, &member]).await.unwrap();
+        self.name("block", rows[0].get::<_, String>(0));
     }
 
     /// What is counted and what browsers report is written ten seconds later, at most. Asking the pages each time

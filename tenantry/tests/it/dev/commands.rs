@@ -48,6 +48,25 @@ async fn a_suspended_tenant_is_refused_by_the_running_process() {
     staff_comes_and_goes(&dev).await;
     signing_keys_rotate(&dev).await;
     people_are_brought_in(&dev).await;
+    addresses_are_blocked_and_lifted(&dev).await;
+}
+
+/// [RL-4] Loopback itself is never blocked: what is blocked here is somebody else.
+async fn addresses_are_blocked_and_lifted(dev: &Dev) {
+    let reason = ["--reason", "it attacks us"];
+    let own = dev.command(&[&["offenders", "block", "127.0.0.1"], &reason[..]].concat()).await.refused();
+    assert!(own.contains("127.0.0.0/8 is never blocked"), "{own}");
+    let said = dev.command(&[&["offenders", "block", "203.0.113.0/24"], &reason[..]].concat()).await.well();
+    let id = said.split("offenders lift ").nth(1).and_then(|rest| rest.split('`').next()).expect("how to lift it");
+    let listed = dev.command(&["offenders", "list", "203.0.113.9"]).await.well();
+    assert!(listed.contains(id) && listed.contains("it attacks us") && listed.contains("1 shown"), "{listed}");
+    let said = dev.command(&[&["offenders", "lift", id], &reason[..]].concat()).await.well();
+    assert!(said.starts_with("203.0.113.0/24 is not blocked any more."), "{said}");
+    assert!(dev.command(&["offenders", "list"]).await.well().starts_with("0 shown"));
+    assert!(dev.command(&["offenders", "list", "--all"]).await.well().contains("lifted"));
+    assert!(dev.command(&["offenders", "list", "--tenant", "acme"]).await.well().starts_with("0 shown"));
+    let log = dev.command(&["operators", "log"]).await.well();
+    assert!(log.contains("address.blocked") && log.contains("address.unblocked"), "{log}");
 }
 
 /// A line that cannot be taken stops no other one, and fails the command; run again, it brings in nobody twice.
