@@ -168,6 +168,10 @@ impl Visit {
         self.nonce.get_or_init(|| Nonce::fresh(&app.ground.entropy).as_str().into())
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn own(&self) -> Own<'_> {
         Own { is_https: self.is_https, host: self.host() }
     }

@@ -223,7 +223,7 @@ fn seen_token(shown: ShownToken) -> Seen<FirstParty, ()> {
         ShownToken::Verified(token) => Seen::Good(token),
         ShownToken::NeedsFill => Seen::Unknown(()),
         ShownToken::TenantStopped(tenant) => Seen::Spared(tenants::stopped(&tenant).unwrap_or_else(token_refused)),
-        ShownToken::Refused(_) | ShownToken::Ended => Seen::Wrong(token_refused(), None),
+        ShownToken::Refused(_) | ShownToken::Ended => Seen::Wrong(token_refused(), Offence::Credential, None),
     }
 }
 
