@@ -181,13 +181,13 @@ impl AlertLetter<'_> {
         let span = words.count("time.minute", self.minutes);
         let (title, text) = match &self.seen {
             Seen::Blocks { count } => (
-                words.fill("mail.alert_blocks", &[("count", count), ("span", &span)]),
+                words.fill("mail.alert_blocks_subject", &[("count", count), ("span", &span)]),
                 words.say("mail.alert_blocks_text"),
             ),
             Seen::Refusals { whom, count } => {
                 let whom = whom.told(words);
                 let facts: [(&str, &dyn std::fmt::Display); 3] = [("whom", &whom), ("count", count), ("span", &span)];
-                (words.fill("mail.alert_refusals", &facts), words.say("mail.alert_refusals_text"))
+                (words.fill("mail.alert_refusals_subject", &facts), words.say("mail.alert_refusals_text"))
             }
         };
         Letter {

@@ -1,5 +1,6 @@
 //! Mails by the true way: enqueued in a transaction, sent over SMTP, read in the sink.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tenantry_core::clock::Clock;
@@ -300,6 +301,8 @@ fn a_template_that_would_send_a_useless_letter_stops_the_start() {
 fn every_letter_has_a_sample() {
     let words = include_str!("../page/words/en.toml");
     let table: toml::Table = words.parse().expect("the catalogue");
-    let subjects = table["mail"].as_table().expect("mail").keys().filter(|key| key.ends_with("_subject")).count();
-    assert_eq!(mail::samples().len(), subjects);
+    let subjects = table["mail"].as_table().expect("mail").keys().filter(|key| key.ends_with("_subject"));
+    // A letter of several matters has a subject for each.
+    let letters: HashSet<_> = subjects.filter_map(|key| key.split('_').next()).collect();
+    assert_eq!(mail::samples().len(), letters.len());
 }
