@@ -428,18 +428,18 @@ class Callgrind(Bench):
         self.wrk(program, 5)
         for switch in ("on", "off"):
             for pid in program.pids():
-                subprocess.run(["callgrind_control", "-i", switch, str(pid)], check=True, stdout=subprocess.DEVNULL)
+                subprocess.run(["callgrind_control", "-i", switch, str(pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if switch == "on":
                 requests, _ = self.wrk(program, self.wanted.seconds * 2)
         total = 0
         for pid in program.pids():
-            subprocess.run(["callgrind_control", "-d", str(pid)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["callgrind_control", "-d", str(pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             dumps = sorted(self.place.glob(f"callgrind.{pid}*"), key=lambda path: path.stat().st_mtime)
             texts = [path.read_text(encoding="utf-8", errors="replace") for path in dumps]
             total += max((int(number) for text in texts for number in re.findall(r"^(?:summary|totals): (\d+)", text, re.M)), default=0)
             if program.name == "tenantry":
                 self.profile = profile(dumps[-1])
-            subprocess.run(["callgrind_control", "-z", str(pid)], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["callgrind_control", "-z", str(pid)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         say(f"callgrind {program.name}: {total / requests:,.0f} instructions a request of {requests}")
         return total / requests
 
