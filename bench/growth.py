@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -118,6 +120,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--out", default=str(Path(__file__).resolve().parent.parent / "docs" / "benchmarks"))
     wanted = parser.parse_args()
+    # So that whoever ends it early leaves nothing behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted.tenantry, wanted.steady = os.path.abspath(wanted.tenantry), os.path.abspath(wanted.steady)
     place = Path(tempfile.mkdtemp(prefix="tenantry-bench-"))
     os.chmod(place, 0o755)

@@ -340,6 +340,8 @@ def arguments():
 
 def main():
     wanted = arguments()
+    # So that whoever ends it early leaves nothing behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     place = Path(tempfile.mkdtemp(prefix="tenantry-soak-"))
     os.chmod(place, 0o755)
     stage = Stage(wanted, place)
