@@ -36,6 +36,7 @@ use tenantry_platform::config::BodySchema;
 use tenantry_platform::page::Nonce;
 use tenantry_platform::problem::{Kind, Problem};
 use tenantry_platform::telemetry::Trace;
+use tokio::task::spawn_blocking;
 
 use crate::app::App;
 use crate::operations;
@@ -303,7 +304,9 @@ impl Thread {
         let (request, held) = app.holds.take_in(request, most).await?;
         let Some(held) = held else { return Ok((request.map(|()| Inbound::Nothing), let_in)) };
         let (schema, bytes) = (Arc::clone(schema), held.bytes().clone());
-        app.cross(async move { held::check(&schema, &bytes) }).await??;
+        // It takes time in its length: not for the threads that keep the lease, either.
+        let checked = async move { spawn_blocking(move || held::check(&schema, &bytes)).await };
+        app.cross(checked).await?.map_err(Problem::internal)??;
         visit.catch_up(app).await?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
         let let_in = self.let_in(visit, route, &request, false).await?;

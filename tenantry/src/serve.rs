@@ -1,5 +1,7 @@
 //! `tenantry serve`: the gateway's threads and the runtime behind them, from start to drain.
 
+mod signals;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,7 +37,6 @@ use tenantry_platform::postgres::rls_advisory;
 use tenantry_platform::telemetry::Telemetry;
 use tenantry_platform::usage;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Fault;
 use crate::app::{App, DevTools};
@@ -46,6 +47,10 @@ use crate::identity_token::IdentityTokens;
 use crate::operations;
 use crate::request::{Counts, Door, Guessers, Seat, Served, Turns};
 use crate::routes::OwnRoutes;
+
+pub use signals::{Stop, stop_signal};
+
+use signals::Signals;
 
 /// How often the growing tables get their next months.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -61,8 +66,6 @@ const MEASURE_EVERY: Duration = Duration::from_secs(15);
 const DECOYS_EVERY: Duration = Duration::from_secs(3600);
 /// A start that has no lease on trusting its caches by then has no connection for the change feed.
 const FIRST_LEASE_WITHIN: Duration = Duration::from_secs(10);
-/// How often files of certificates are looked at: whoever renews them need not know of us.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long the end waits for work under way, and then for what was noted and is not written yet.
 const LAST_WORK: Duration = Duration::from_secs(5);
 
@@ -529,76 +532,4 @@ async fn refuse_holes(ground: &Ground) -> Result<(), Fault> {
         return Ok(());
     }
     Err(format!("this PostgreSQL has a known hole in row level security: {advisory}").into())
-}
-
-/// Everything that `tenantry serve` is told by signals, listened to from the start.
-struct Signals {
-    stop: Stop,
-    reload: Signal,
-    hand_over: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        let (reload, hand_over) = (signal(SignalKind::hangup())?, signal(SignalKind::user_defined2())?);
-        Ok(Self { stop: stop_signal()?, reload, hand_over })
-    }
-
-    /// Waits for the end, and does until then what it is told.
-    async fn attend(&mut self, server: &Server) {
-        let certificates: Vec<_> = server.gateways().filter_map(Gateway::certificates).collect();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                () = self.stop.asked() => return handover::notify("STOPPING=1"),
-                Some(()) = self.reload.recv() => certificates.iter().for_each(|certificates| certificates.reload()),
-                Some(()) = self.hand_over.recv() => tokio::select! {
-                    is_taken_over = hand_over(server) => if is_taken_over { return },
-                    // A successor that nobody waits for ends by itself.
-                    () = self.stop.asked() => return handover::notify("STOPPING=1"),
-                },
-                _ = look.tick() => certificates.iter().for_each(|certificates| certificates.look()),
-            }
-        }
-    }
-}
-
-/// Starts a successor. Whether it serves now.
-async fn hand_over(server: &Server) -> bool {
-    let handed = async { handover::hand_over(&server.listeners()?).await };
-    match handed.await {
-        Ok(successor) => {
-            let pid = successor.id().unwrap_or_default();
-            tracing::info!(pid, "a new process serves; this one ends what it has in flight");
-            handover::notify(&format!("MAINPID={pid}"));
-            true
-        }
-        Err(fault) => {
-            tracing::error!(%fault, "nothing was handed over, and this process serves on");
-            false
-        }
-    }
-}
-
-/// SIGINT and SIGTERM, listened to from the start.
-#[derive(Debug)]
-pub struct Stop(Signal, Signal);
-
-/// Begins to listen for the end.
-pub fn stop_signal() -> std::io::Result<Stop> {
-    Ok(Stop(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
-}
-
-impl Stop {
-    /// Waits for either.
-    pub async fn wait(mut self) {
-        self.asked().await;
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-        }
-    }
 }

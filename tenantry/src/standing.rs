@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use tenantry_core::clock::Timestamp;
 use tenantry_edge::limits::{Asked, Line, Whom};
+use tenantry_platform::config::Per;
 use tenantry_platform::http::{Caller, Json};
 use tenantry_platform::problem::Problem;
 use utoipa::ToSchema;
@@ -50,7 +51,9 @@ pub(crate) struct LimitDocument {
 pub(crate) async fn read(caller: Caller, State(app): State<Arc<App>>) -> Result<Json<Limits>, Problem> {
     let whom = Whom { client: caller.ip, principal: Some(caller.principal()?), host: caller.tenant.as_deref() };
     let now = app.ground.now();
-    let asked = app.limiter.every_charge(&app.config.routes, whom);
+    let mut asked = app.limiter.every_charge(&app.config.routes, whom);
+    // What a route has left says how busy everybody else is.
+    asked.retain(|asked| app.limiter.limits().tier(asked.charge.tier).per != Per::Route);
     let charges: Vec<_> = asked.iter().map(|asked| asked.charge).collect();
     let verdict = app.limiter.stand(app.ground.clock.now_ms(), &charges).await;
     let stands = asked.iter().zip(verdict.lines());

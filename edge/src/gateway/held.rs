@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap};
@@ -14,12 +15,16 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tenantry_platform::config::{BodyFault, BodySchema};
 use tenantry_platform::problem::{Kind, Problem};
+use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
 use super::inbound::{Broken, Coming};
 
 /// Bytes held at a time, of all requests together: as much as a few hundred usual ones.
 const HELD_MOST: u64 = 64 * 1024 * 1024;
+
+/// How long one of them may take to come: whoever sends slowly keeps room from others.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// How much is held. Shared by all threads.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +83,9 @@ impl Holds {
         if body.size_hint().lower() > most {
             return Err(too_large());
         }
-        while let Some(frame) = body.frame().await {
+        let until = Instant::now() + WHOLE_WITHIN;
+        let next = async |body: &mut Coming| timeout_at(until, body.frame()).await;
+        while let Some(frame) = next(&mut body).await.map_err(|_| Fault::SlowClient.into_problem())? {
             let frame = frame.map_err(|broken| Fault::from(broken).into_problem())?;
             let Ok(data) = frame.into_data() else { continue };
             if (held.len() + data.len()) as u64 > most {

@@ -174,10 +174,10 @@ impl<M: Plane> TenantTx<M> {
     /// Commits. Without a statement there is nothing to commit, and nothing is sent.
     ///
     /// # Errors
-    /// Also where something was taken away or announced: that ends with
+    /// Also where something was taken away, or announced that caches depend on: that ends with
     /// [`commit_and_fence`](TenantTx::commit_and_fence), and is rolled back here.
     pub async fn commit(mut self) -> Result<(), DbFault> {
-        if self.has_taken || !self.changes.is_empty() {
+        if self.has_taken || self.changes.iter().any(|change| change.kind.voids()) {
             return self.refuse_to_end("what takes something away ends with commit_and_fence").await;
         }
         self.end("commit").await

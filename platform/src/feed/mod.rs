@@ -89,7 +89,7 @@ impl ChangeKind {
     }
 
     /// Whether anything cached may depend on it. A flood of blocks makes nobody look anything up again.
-    const fn voids(self) -> bool {
+    pub(crate) const fn voids(self) -> bool {
         !matches!(self, Self::Block | Self::Lift)
     }
 }

@@ -17,7 +17,7 @@ use tenantry_edge::gateway::origin::Own;
 use tenantry_edge::gateway::{self as edge, AppRoute, AtEnd, Body, Carried, Peer, Place, cors, front};
 use tenantry_edge::limits::{Charges, Line, Tariff, Verdict, Whom, announce, too_many};
 use tenantry_identity::sessions::{ACCESS_COOKIE, Known, REFRESH_COOKIE, StaffSession};
-use tenantry_platform::config::{Cors, Kind as RouteKind, Scheme, TierId};
+use tenantry_platform::config::{Cors, Kind as RouteKind, Per, Scheme, TierId};
 use tenantry_platform::feed::Belief;
 use tenantry_platform::http::{Caller, Surface, clear_cookie, user_agent};
 use tenantry_platform::log::{Access, Tunnel};
@@ -315,15 +315,22 @@ impl Visit {
 
     /// A refusal costs what a passage does: nobody asks for ever what they may not.
     pub(super) async fn spend_refused(&mut self, app: &App, shown: Option<&Principal>) -> Result<(), Problem> {
-        self.spend(app, self.charges(app, shown)).await
+        // A route's limit is everybody's: whoever may not pass uses nothing of it up.
+        let limits = app.limiter.limits();
+        let tiers: Vec<_> = self.tiers.iter().copied().filter(|tier| limits.tier(*tier).per != Per::Route).collect();
+        self.spend(app, self.charges_of(app, shown, &tiers)).await
     }
 
     /// What the request's route charges, whoever it is.
     pub(super) fn charges(&self, app: &App, principal: Option<&Principal>) -> Charges {
+        self.charges_of(app, principal, &self.tiers)
+    }
+
+    fn charges_of(&self, app: &App, principal: Option<&Principal>, tiers: &[TierId]) -> Charges {
         let (cost, is_shadow, route) = (self.cost, self.is_shadow, self.counted_as);
         let host = self.site.as_ref().and_then(|site| site.tenant.as_deref());
         let whom = Whom { client: self.ip, principal, host };
-        app.limiter.charges(Tariff { tiers: &self.tiers, cost, is_shadow, route }, whom)
+        app.limiter.charges(Tariff { tiers, cost, is_shadow, route }, whom)
     }
 
     /// What a limit in shadow would have refused: the log has it, and nobody else notices.

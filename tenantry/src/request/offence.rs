@@ -91,25 +91,25 @@ impl Visit {
         }
     }
 
-    /// Notes that something of this caller was refused.
-    pub(super) fn offend(&self, app: &App, offence: Offence) {
-        let known = self.principal.as_deref().or(self.shown.as_deref());
-        app.offenders.note(offence, self.payer(known), app.ground.clock.now_ms());
-    }
-
     /// Notes a refused credential. Whose it seems to be pays nothing for it.
     pub(super) fn offend_unknown(&self, app: &App, offence: Offence) {
         app.offenders.note(offence, self.payer(None), app.ground.clock.now_ms());
     }
 
-    /// Notes that a limit was exceeded: one of a whole workspace is told of, beside whoever did it.
+    /// Notes that a limit was exceeded. Whose limit it is pays: what an address, a workspace or a route has used up is no
+    /// offence of the key or person that comes last.
     pub(super) fn exceed(&self, app: &App, verdict: &Verdict) {
-        let is_report = self.is_report();
-        self.offend(app, if is_report { Offence::Reports } else { Offence::Limit });
-        let per = verdict.tightest().map(|line| app.limiter.limits().tier(line.tier).per);
-        let tenant = self.principal.as_ref().and_then(|principal| principal.parts().tenant.as_ref());
-        if let (Some(Per::Tenant), Some(tenant)) = (per, tenant) {
-            app.offenders.note(Offence::Limit, Offender::Tenant(tenant.id), app.ground.clock.now_ms());
+        let offence = if self.is_report() { Offence::Reports } else { Offence::Limit };
+        let known = self.principal.as_deref().or(self.shown.as_deref());
+        let tenant = known.and_then(|known| known.parts().tenant.as_ref());
+        let payer = match verdict.tightest().map(|line| app.limiter.limits().tier(line.tier).per) {
+            Some(Per::Key | Per::User) => Some(self.payer(known)),
+            Some(Per::Ip) => Some(self.payer(None)),
+            Some(Per::Tenant) => tenant.map(|tenant| Offender::Tenant(tenant.id)),
+            Some(Per::Route) | None => None,
+        };
+        if let Some(payer) = payer {
+            app.offenders.note(offence, payer, app.ground.clock.now_ms());
         }
     }
 
@@ -143,9 +143,9 @@ impl Visit {
 
     fn turn_away(&self, app: &App, shown: Option<&Principal>, standing: Standing) -> Problem {
         match standing {
-            Standing::Blocked { until, retry_after_s, .. } => {
+            Standing::Blocked { until, retry_after_s, by_hand } => {
                 app.offenders.counters.block();
-                blocked(self.payer(shown), until).retry_after(retry_after_s)
+                blocked(self.payer(shown), until, by_hand).retry_after(retry_after_s)
             }
             Standing::Refused { retry_after_s } => self.slow_down(app, self.payer(shown), retry_after_s),
             Standing::Clear | Standing::Warned | Standing::Slowed => self.slow_down(app, self.payer(shown), 1),
@@ -163,7 +163,7 @@ impl Visit {
 }
 
 /// Says who can help: whoever manages the workspace, or the operator.
-fn blocked(offender: Offender, until: Timestamp) -> Problem {
+fn blocked(offender: Offender, until: Timestamp, by_hand: bool) -> Problem {
     let until = until.strftime("%H:%M:%S UTC on %-d %B %Y");
     let text = match offender {
         Offender::Key { .. } => format!(
@@ -171,6 +171,9 @@ fn blocked(offender: Offender, until: Timestamp) -> Problem {
         ),
         Offender::Person { .. } => format!(
             "You are blocked in this workspace until {until}. Too many of your requests were refused. Somebody else who manages the workspace's keys can lift the block in the console, under Blocks."
+        ),
+        _ if by_hand => format!(
+            "This network address is blocked until {until} by the operator, also for whoever is signed in or has a key that works. The operator can lift the block and wants the request id."
         ),
         _ => format!(
             "This network address is blocked until {until}. Too many requests from it were refused. Sign in, use a key that works, or wait; the operator can lift the block and wants the request id."

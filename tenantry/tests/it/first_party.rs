@@ -338,7 +338,7 @@ async fn an_identity_is_signed_once_for_all_tokens_of_a_session() {
         // Another one would say another second.
         app.advance(1);
     }
-    assert!(identities.iter().all(|one| one == &identities[0]));
+    assert!(identities.iter().all(|one| *one == identities[0]));
 }
 
 /// The signature of a known token is not looked at again; a token that was never shown needs the key that signed it.

@@ -113,6 +113,7 @@ async fn a_key_that_is_over_hears_no_more() {
 }
 
 /// A thousand connections of one key, WebSockets and answers of each kind.
+#[expect(clippy::print_stdout, reason = "its figures are for whoever runs it by hand")]
 #[tokio::test]
 async fn a_thousand_connections_of_a_revoked_key_are_closed_together() {
     let app = TestApp::with(Wanted { settings: ROOM, ..Wanted::default() }).await;

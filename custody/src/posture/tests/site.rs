@@ -315,7 +315,7 @@ impl Site {
             let since = known.entry(row.get(0)).or_insert_with(Instant::now).elapsed();
             since.as_secs_f64() < row.get::<_, f64>(1) || lie == Lie::LongBlock
         };
-        rows.iter().any(|row| holds(row)) && lie != Lie::NoBlock
+        rows.iter().any(&mut holds) && lie != Lie::NoBlock
     }
 
     /// Where the key stands in its limit.

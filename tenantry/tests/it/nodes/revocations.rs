@@ -32,6 +32,7 @@ struct Life {
     lasted: Duration,
 }
 
+#[expect(clippy::print_stdout, reason = "its figures are for whoever runs it by hand")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sent_after_a_revocation_has_answered_is_refused_on_every_node() {
     let wanted = number("TENANTRY_REVOCATIONS", FEW);
