@@ -32,7 +32,7 @@ lighthouse:
 	@sh scripts/lighthouse
 
 soak:
-	@sh scripts/install run
+	@sh scripts/install test
 	cargo build --release --locked --bin tenantry
 	python3 soak/stage.py $(TARGET)/release/tenantry --seconds $(SOAK_S) --seed $(SOAK_SEED) --report docs/benchmarks/soak.md
 
