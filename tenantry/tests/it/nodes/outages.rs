@@ -144,6 +144,8 @@ async fn an_older_copy_of_the_database_is_noticed_by_every_node() {
     // Made after the copy: the older database has never heard of it.
     let key = fleet.key(&["products:read"]).await;
     join_all(fleet.nodes.iter().map(|node| node.accepts(&key))).await;
+    // Each has read the feed again: whoever had not could not tell the copy from what it knew.
+    holds(&fleet, 2).await;
 
     fleet.cluster.take().unwrap().stop().await;
     std::fs::remove_dir_all(&files).unwrap();
