@@ -301,7 +301,8 @@ impl Thread {
     ) -> Result<(Request<Inbound>, LetIn<'r>), Problem> {
         let app = &*self.app;
         let most = schema.most_bytes.min(route.route.max_body_bytes);
-        let (request, held) = app.holds.take_in(request, most).await?;
+        let whose = (visit.tenant().map(|tenant| tenant.id), visit.ip);
+        let (request, held) = app.holds.take_in(request, most, whose).await?;
         let Some(held) = held else { return Ok((request.map(|()| Inbound::Nothing), let_in)) };
         let (schema, bytes) = (Arc::clone(schema), held.bytes().clone());
         // It takes time in its length: not for the threads that keep the lease, either.

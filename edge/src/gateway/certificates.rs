@@ -11,7 +11,6 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -23,12 +22,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tenantry_core::certificate::not_after;
 use tenantry_platform::config::CertificateFiles;
-use tokio::sync::watch;
-use tokio::time::sleep;
+use tenantry_platform::metrics::Metrics;
 
-/// How often the files are looked at: whoever renews certificates need not know of us.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// A chain and a key are some KB.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Writing by the group, anything by everybody else.
@@ -41,6 +38,7 @@ pub struct Certificates {
     /// How the files looked when they were read last, whatever came of it.
     seen: Mutex<Vec<Looks>>,
     provider: Arc<CryptoProvider>,
+    metrics: Metrics,
 }
 
 /// What changes when a file does.
@@ -56,11 +54,13 @@ impl Certificates {
     ///
     /// # Errors
     /// A file that cannot be read, holds no certificate or key, or is open to others; a key of another certificate.
-    pub fn load(files: &[CertificateFiles]) -> io::Result<Arc<Self>> {
+    pub fn load(files: &[CertificateFiles], metrics: &Metrics) -> io::Result<Arc<Self>> {
         let provider = Arc::new(default_provider());
         let seen = Mutex::new(looks(files));
         let served = ArcSwap::from_pointee(read_all(files, &provider)?);
-        Ok(Arc::new(Self { files: files.to_vec(), served, seen, provider }))
+        let certificates = Self { files: files.to_vec(), served, seen, provider, metrics: metrics.clone() };
+        certificates.tell_ends();
+        Ok(Arc::new(certificates))
     }
 
     /// Reads them again. The ones before stay in force unless all of the new ones are good.
@@ -69,6 +69,7 @@ impl Certificates {
         match read_all(&self.files, &self.provider) {
             Ok(keys) => {
                 self.served.store(Arc::new(keys));
+                self.tell_ends();
                 tracing::info!("new certificates are in force");
             }
             Err(fault) => {
@@ -77,12 +78,11 @@ impl Certificates {
         }
     }
 
-    /// Follows the files until `stopped`.
-    pub async fn follow(&self, mut stopped: watch::Receiver<bool>) {
-        loop {
-            tokio::select! {
-                () = sleep(LOOK_EVERY) => self.look(),
-                _ = stopped.wait_for(|stop| *stop) => return,
+    /// When each of them ends, for whoever watches.
+    fn tell_ends(&self) {
+        for (files, key) in self.files.iter().zip(self.served.load().iter()) {
+            if let Some(end) = key.cert.first().and_then(|der| not_after(der)) {
+                self.metrics.certificates.of(&files.certificate.display().to_string()).set(end.as_second());
             }
         }
     }

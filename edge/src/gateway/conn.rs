@@ -20,10 +20,10 @@ use tenantry_core::random::Entropy;
 use tenantry_platform::metrics::Metrics;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::body::Body;
-use super::entry::{Entered, Entry};
+use super::entry::{Entered, Entry, Unentered};
 use super::gate::Gate;
 use super::http2;
 use super::refusal::{self, Refused, refusal};
@@ -36,6 +36,9 @@ const BUFFER_BYTES_MAX: usize = 128 * 1024;
 
 /// The first request of a connection that was made just before the end: the client has its word still to say.
 const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// How often it is told that proxies are not understood.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// Who is on the other side of a socket. The client itself may be further away, behind a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub(super) struct Terms {
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
     pub(super) metrics: Metrics,
+    /// When it was told last that proxies are not understood.
+    pub(super) told_at: Cell<Option<Instant>>,
 }
 
 /// The HTTP server as the byte check in front of it needs it: time-outs are the wire's, and answers are
@@ -81,7 +86,20 @@ pub(super) async fn serve<H, F>(
     match Box::pin(terms.entry.pass(socket, peer.address, terms.patience.head)).await {
         Ok(entered) if entered.is_http2 => Box::pin(http2::serve(entered, handler, terms, stop)).await,
         Ok(entered) => speak(entered, handler, terms, stop).await,
-        Err(fault) => tracing::debug!(%fault, peer = %peer.address, "connection ended before it spoke HTTP"),
+        Err(fault) => note_unentered(&terms, &fault, peer),
+    }
+}
+
+/// Counted by its reason. That proxies are not understood is told once a minute: nobody gets in then, and the proxy's
+/// own log names it at best.
+fn note_unentered(terms: &Terms, fault: &Unentered, peer: Peer) {
+    terms.metrics.unread.of(fault.word()).add_one();
+    let is_due = terms.told_at.get().is_none_or(|at| at.elapsed() >= TOLD_EVERY);
+    if matches!(fault, Unentered::Proxy(_)) && is_due {
+        terms.told_at.set(Some(Instant::now()));
+        tracing::warn!(%fault, peer = %peer.address.ip(), "a connection is closed: with proxy_protocol = \"v2\" each begins with the header of a peer in trusted_proxies");
+    } else {
+        tracing::debug!(%fault, peer = %peer.address, "connection ended before it spoke HTTP");
     }
 }
 

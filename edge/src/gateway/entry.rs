@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::ServerConfig;
+use tenantry_platform::metrics::Unread;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -33,6 +34,29 @@ pub(super) struct Entered {
     pub(super) is_http2: bool,
 }
 
+/// Why a connection ended before it spoke HTTP.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unentered {
+    /// Who connected is no proxy that is trusted, or did not say for whom it comes as one does.
+    #[error("{0}")]
+    Proxy(io::Error),
+    /// The TLS handshake failed.
+    #[error("{0}")]
+    Handshake(io::Error),
+    #[error("what comes before HTTP was not there in time")]
+    Slow,
+}
+
+impl Unentered {
+    pub(super) const fn word(&self) -> Unread {
+        match self {
+            Self::Proxy(_) => Unread::Proxy,
+            Self::Handshake(_) => Unread::Handshake,
+            Self::Slow => Unread::Slow,
+        }
+    }
+}
+
 impl Entry {
     /// Whether a connection may speak HTTP at once.
     pub(super) const fn is_open(&self) -> bool {
@@ -40,26 +64,35 @@ impl Entry {
     }
 
     /// Waits for all that is asked, for so long.
-    pub(super) async fn pass(&self, socket: TcpStream, address: SocketAddr, patience: Duration) -> io::Result<Entered> {
-        timeout(patience, self.take(socket, address)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    pub(super) async fn pass(
+        &self,
+        socket: TcpStream,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<Entered, Unentered> {
+        timeout(patience, self.take(socket, address)).await.map_err(|_| Unentered::Slow)?
     }
 
-    async fn take(&self, mut socket: TcpStream, mut address: SocketAddr) -> io::Result<Entered> {
-        if let Some(trusted) = &self.proxies {
-            let ip = address.ip().to_canonical();
-            let is_trusted = trusted.iter().any(|network| network.contains(&ip));
-            if !is_trusted && !ip.is_loopback() {
-                return Err(io::Error::other("no trusted proxy"));
-            }
-            address = match proxy::read(&mut socket).await? {
-                // Programs of this machine may come in their own name: what looks after us must not depend on a proxy.
-                Some(_) if !is_trusted => return Err(io::Error::other("no trusted proxy, and speaks for others")),
-                client => client.unwrap_or(address),
-            };
-        }
+    async fn take(&self, mut socket: TcpStream, address: SocketAddr) -> Result<Entered, Unentered> {
+        let address = self.announced(&mut socket, address).await.map_err(Unentered::Proxy)?;
         match &self.tls {
-            Some(tls) => shake_hands(Arc::clone(tls), socket, Peer { address }).await,
+            Some(tls) => shake_hands(Arc::clone(tls), socket, Peer { address }).await.map_err(Unentered::Handshake),
             None => Ok(Entered::plain(socket, Peer { address })),
+        }
+    }
+
+    /// The client, by the word of a trusted proxy where there has to be one.
+    async fn announced(&self, socket: &mut TcpStream, address: SocketAddr) -> io::Result<SocketAddr> {
+        let Some(trusted) = &self.proxies else { return Ok(address) };
+        let ip = address.ip().to_canonical();
+        let is_trusted = trusted.iter().any(|network| network.contains(&ip));
+        if !is_trusted && !ip.is_loopback() {
+            return Err(io::Error::other("no trusted proxy"));
+        }
+        match proxy::read(socket).await? {
+            // Programs of this machine may come in their own name: what looks after us must not depend on a proxy.
+            Some(_) if !is_trusted => Err(io::Error::other("no trusted proxy, and speaks for others")),
+            client => Ok(client.unwrap_or(address)),
         }
     }
 }

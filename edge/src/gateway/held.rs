@@ -1,9 +1,10 @@
 //! A body that is held until it was looked at: on a route with a schema the app hears nothing of a request whose body
 //! does not fit, and the bytes that were looked at are the bytes that it gets [WEB-7].
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,27 +14,39 @@ use http::{Method, Request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tenantry_core::ids::TenantId;
 use tenantry_platform::config::{BodyFault, BodySchema};
 use tenantry_platform::problem::{Kind, Problem};
 use tokio::time::{Instant, timeout_at};
 
 use super::fault::Fault;
+use super::holder::{Holder, Holders, holders};
 use super::inbound::{Broken, Coming};
 
 /// Bytes held at a time, of all requests together: as much as a few hundred usual ones.
 const HELD_MOST: u64 = 64 * 1024 * 1024;
+/// Of one address, and of one tenant: as much as the largest body, so that no one of them keeps all others out.
+const HELD_MOST_OF_ONE: u64 = HELD_MOST / 4;
 
 /// How long one of them may take to come: whoever sends slowly keeps room from others.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
-/// How much is held. Shared by all threads.
+/// How much is held, and for whom. Shared by all threads.
 #[derive(Clone, Debug, Default)]
-pub struct Holds(Arc<AtomicU64>);
+pub struct Holds(Arc<Mutex<Shares>>);
+
+#[derive(Debug, Default)]
+struct Shares {
+    all: u64,
+    of: HashMap<Holder, u64>,
+}
 
 /// A share of what may be held; dropped with the body.
 #[derive(Debug)]
 struct Hold {
     holds: Holds,
+    whose: Holders,
     bytes: u64,
 }
 
@@ -65,12 +78,18 @@ impl Held {
 }
 
 impl Holds {
-    /// Takes a body in whole, up to `most` bytes. `None`: there is none, and none is needed for the method.
+    /// Takes a body in whole, up to `most` bytes, from a client for the tenant that it talks to. `None`: there is none,
+    /// and none is needed for the method.
     ///
     /// # Errors
     /// 415 for what is not JSON by its own word, 413 beyond `most`, 422 where a body is missing, 503 while as much as may
     /// be held is held already, and what became of a body that broke off.
-    pub async fn take_in(&self, request: Request<Incoming>, most: u64) -> Result<(Request<()>, Option<Held>), Problem> {
+    pub async fn take_in(
+        &self,
+        request: Request<Incoming>,
+        most: u64,
+        (tenant, client): (Option<TenantId>, IpAddr),
+    ) -> Result<(Request<()>, Option<Held>), Problem> {
         let (head, body) = request.into_parts();
         let mut body = Coming::new(body, &head.extensions);
         if body.is_end_stream() {
@@ -78,7 +97,7 @@ impl Holds {
             return Ok((Request::from_parts(head, ()), None));
         }
         expect_json(&head.headers)?;
-        let (mut hold, mut held) = (Hold { holds: self.clone(), bytes: 0 }, BytesMut::new());
+        let (mut hold, mut held) = (self.hold(holders(tenant, client)), BytesMut::new());
         let too_large = || Fault::TooLarge(most).into_problem();
         if body.size_hint().lower() > most {
             return Err(too_large());
@@ -99,21 +118,39 @@ impl Holds {
     }
 }
 
+impl Holds {
+    fn hold(&self, whose: Holders) -> Hold {
+        Hold { holds: self.clone(), whose, bytes: 0 }
+    }
+}
+
 impl Hold {
     fn grow(&mut self, bytes: u64) -> Result<(), Problem> {
-        let before = self.holds.0.fetch_add(bytes, Ordering::Relaxed);
-        self.bytes += bytes;
-        if before + bytes <= HELD_MOST {
-            return Ok(());
+        let mut shares = self.holds.0.lock();
+        let would_be = |holder: &Holder| shares.of.get(holder).copied().unwrap_or_default() + bytes;
+        let is_full = shares.all + bytes > HELD_MOST || self.whose.iter().any(|one| would_be(one) > HELD_MOST_OF_ONE);
+        if is_full {
+            let sentence = "As many bodies as may be looked at are being looked at already. Nothing was changed. Try again in a moment.";
+            return Err(Problem::new(Kind::Unavailable, sentence).retry_after(1));
         }
-        let sentence = "As many bodies as may be looked at are being looked at already. Nothing was changed. Try again in a moment.";
-        Err(Problem::new(Kind::Unavailable, sentence).retry_after(1))
+        shares.all += bytes;
+        self.whose.iter().for_each(|one| *shares.of.entry(*one).or_default() += bytes);
+        self.bytes += bytes;
+        Ok(())
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.holds.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        let mut shares = self.holds.0.lock();
+        shares.all -= self.bytes;
+        for one in &self.whose {
+            let left = shares.of.get(one).copied().unwrap_or_default() - self.bytes;
+            match left {
+                0 => drop(shares.of.remove(one)),
+                left => drop(shares.of.insert(*one, left)),
+            }
+        }
     }
 }
 
@@ -216,13 +253,19 @@ mod tests {
     #[test]
     fn what_is_held_at_a_time_has_an_end() {
         let holds = Holds::default();
-        let hold = || Hold { holds: holds.clone(), bytes: 0 };
-        let (mut first, mut second) = (hold(), hold());
-        assert!(first.grow(HELD_MOST).is_ok());
-        let refused = second.grow(1).expect_err("it is full");
+        let client = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let hold = |last| holds.hold(holders(None, client(last)));
+        let (mut first, mut of_the_same) = (hold(1), hold(1));
+        assert!(first.grow(HELD_MOST_OF_ONE).is_ok());
+        let refused = of_the_same.grow(1).expect_err("its share is full");
         assert_eq!((refused.kind, refused.retry_after_s), (Kind::Unavailable, Some(1)));
-        drop((first, second));
-        assert!(hold().grow(HELD_MOST).is_ok(), "what is done with is free again");
-        assert!(hold().grow(1).is_ok());
+
+        let mut others: Vec<_> = (2..5).map(hold).collect();
+        assert!(others.iter_mut().all(|other| other.grow(HELD_MOST_OF_ONE).is_ok()), "others have their own");
+        assert!(hold(9).grow(1).is_err(), "all of it is held");
+        drop((first, others));
+        assert!(of_the_same.grow(HELD_MOST_OF_ONE).is_ok(), "what is done with is free again");
+        drop(of_the_same);
+        assert_eq!((holds.0.lock().all, holds.0.lock().of.len()), (0, 0), "nobody is remembered");
     }
 }

@@ -83,7 +83,7 @@ where
 {
     let (stop, _) = watch::channel(false);
     let count = threads(listen);
-    let certificates = certificates(listen)?;
+    let certificates = certificates(listen, metrics)?;
     let tls = certificates.as_ref().map(Certificates::server).transpose()?;
     let (address, shares) = listeners(listen.address, given, count)?;
     let doors = shares.iter().flatten().map(std::net::TcpListener::try_clone).collect::<io::Result<_>>()?;
@@ -146,9 +146,9 @@ fn threads(listen: &Listen) -> usize {
     listen.threads.map_or_else(|| thread::available_parallelism().map_or(1, NonZeroUsize::get), usize::from)
 }
 
-fn certificates(listen: &Listen) -> io::Result<Option<Arc<Certificates>>> {
+fn certificates(listen: &Listen, metrics: &Metrics) -> io::Result<Option<Arc<Certificates>>> {
     match &listen.tls {
-        Tls::Files(files) => Certificates::load(files).map(Some),
+        Tls::Files(files) => Certificates::load(files, metrics).map(Some),
         Tls::Front | Tls::Off => Ok(None),
     }
 }
@@ -169,7 +169,18 @@ fn terms(
         half_closed: HALF_CLOSED_TIMEOUT,
     };
     let head_bytes_max = listen.max_head_bytes as usize;
-    move || Rc::new(Terms { http: server(), entry, patience, head_bytes_max, clock, entropy, metrics })
+    move || {
+        Rc::new(Terms {
+            http: server(),
+            entry,
+            patience,
+            head_bytes_max,
+            clock,
+            entropy,
+            metrics,
+            told_at: Cell::default(),
+        })
+    }
 }
 
 /// What each thread listens on. What was handed over is shared out first: each listener has a queue of its own, and

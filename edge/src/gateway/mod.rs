@@ -29,6 +29,7 @@ pub mod front;
 mod gate;
 mod headers;
 pub mod held;
+mod holder;
 mod http2;
 mod inbound;
 mod listen;

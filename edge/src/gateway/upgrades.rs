@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
-use tenantry_core::address;
 use tenantry_core::ids::TenantId;
 use tenantry_platform::problem::{Kind, Problem};
+
+use super::holder::{Holder, Holders, holders};
 
 /// For one address: an office behind one router, with a few tabs each. A script that opens more is no office.
 pub const OPEN_MOST_OF_ADDRESS: u32 = 256;
@@ -20,18 +19,10 @@ pub const OPEN_MOST_OF_TENANT: u32 = 2_000;
 /// When to try again: tabs close and reload all the time.
 const RETRY_AFTER_S: u64 = 5;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Holder {
-    Tenant(TenantId),
-    Address(IpNet),
-}
-
-impl Holder {
-    const fn most(self) -> u32 {
-        match self {
-            Self::Tenant(_) => OPEN_MOST_OF_TENANT,
-            Self::Address(_) => OPEN_MOST_OF_ADDRESS,
-        }
+const fn most(holder: Holder) -> u32 {
+    match holder {
+        Holder::Tenant(_) => OPEN_MOST_OF_TENANT,
+        Holder::Address(_) => OPEN_MOST_OF_ADDRESS,
     }
 }
 
@@ -43,7 +34,7 @@ pub struct Upgrades(Arc<Mutex<HashMap<Holder, u32>>>);
 #[derive(Debug)]
 pub struct Ticket {
     open: Upgrades,
-    holders: SmallVec<[Holder; 2]>,
+    holders: Holders,
 }
 
 impl Upgrades {
@@ -52,10 +43,9 @@ impl Upgrades {
     /// # Errors
     /// 429: one of them has as many open as it may.
     pub fn admit(&self, tenant: Option<TenantId>, client: IpAddr) -> Result<Ticket, Problem> {
-        let address = Holder::Address(address::subject(client));
-        let holders: SmallVec<[Holder; 2]> = tenant.map(Holder::Tenant).into_iter().chain([address]).collect();
+        let holders = holders(tenant, client);
         let mut counts = self.0.lock();
-        let is_full = |holder: &&Holder| counts.get(holder).is_some_and(|count| *count >= holder.most());
+        let is_full = |holder: &&Holder| counts.get(holder).is_some_and(|count| *count >= most(**holder));
         if holders.iter().find(is_full).is_some() {
             return Err(Problem::new(
                 Kind::TooMany,

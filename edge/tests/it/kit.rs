@@ -46,6 +46,7 @@ pub(crate) fn clock() -> Clock {
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
     pub(crate) gateway: Gateway,
+    pub(crate) metrics: Metrics,
 }
 
 impl Front {
@@ -73,7 +74,7 @@ impl Front {
             move |request, _: Peer| answer(Arc::clone(&table), Rc::clone(&pool), request)
         });
         let gateway = gateway?;
-        Ok(Self { address: gateway.address(), gateway })
+        Ok(Self { address: gateway.address(), gateway, metrics })
     }
 
     /// A connection to it.

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::{Body, Gateway, Peer, start};
-use tenantry_platform::metrics::Metrics;
+use tenantry_platform::metrics::{Metrics, Unread};
 
 use crate::kit::{Client, clock, config, status};
 
@@ -14,19 +14,19 @@ const CLIENT: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x0a\0\0
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 /// A gateway that tells who asked.
-fn telling(trusted: &str) -> (Gateway, Receiver<String>) {
+fn telling(trusted: &str) -> (Gateway, Receiver<String>, Metrics) {
     let mut config = config("[listen]\nthreads = 1\nhead_timeout_ms = 200\n");
     config.listen.proxy_protocol = true;
     config.listen.trusted_proxies = vec![trusted.parse().unwrap()];
-    let (tell, told) = channel();
-    let gateway = start(&config.listen, Vec::new(), &clock(), &Entropy::seeded(1), &Metrics::default(), move || {
+    let ((tell, told), metrics) = (channel(), Metrics::default());
+    let gateway = start(&config.listen, Vec::new(), &clock(), &Entropy::seeded(1), &metrics, move || {
         let tell = tell.clone();
         move |_, peer: Peer| {
             let _ = tell.send(peer.address.to_string());
             std::future::ready(http::Response::new(Body::empty()))
         }
     });
-    (gateway.unwrap(), told)
+    (gateway.unwrap(), told, metrics)
 }
 
 fn said(gateway: &Gateway, bytes: &[u8]) -> String {
@@ -37,7 +37,7 @@ fn said(gateway: &Gateway, bytes: &[u8]) -> String {
 
 #[test]
 fn the_client_is_whom_a_trusted_proxy_names() {
-    let (gateway, told) = telling("127.0.0.0/8");
+    let (gateway, told, _) = telling("127.0.0.0/8");
     assert_eq!(status(&said(&gateway, &[CLIENT, GET].concat())), 200);
     assert_eq!(told.recv().unwrap(), "192.0.2.7:12345");
     assert_eq!(status(&said(&gateway, &[LOCAL, GET].concat())), 200);
@@ -46,7 +46,7 @@ fn the_client_is_whom_a_trusted_proxy_names() {
 
 #[test]
 fn without_a_whole_header_of_version_2_the_connection_is_closed() {
-    let (gateway, told) = telling("127.0.0.0/8");
+    let (gateway, told, metrics) = telling("127.0.0.0/8");
     for bytes in [
         GET.to_vec(),
         [b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 443\r\n", GET].concat(),
@@ -58,11 +58,13 @@ fn without_a_whole_header_of_version_2_the_connection_is_closed() {
     }
     drop(gateway);
     assert!(told.try_recv().is_err(), "nothing was asked");
+    let unread = |word| metrics.unread.of(word).total();
+    assert_eq!((unread(Unread::Proxy) + unread(Unread::Slow), unread(Unread::Handshake)), (5, 0), "each is counted");
 }
 
 #[test]
 fn nobody_else_is_heard_for_others() {
-    let (gateway, told) = telling("10.0.0.0/8");
+    let (gateway, told, _) = telling("10.0.0.0/8");
     assert_eq!(said(&gateway, &[CLIENT, GET].concat()), "");
     assert!(told.try_recv().is_err());
     assert_eq!(status(&said(&gateway, &[LOCAL, GET].concat())), 200, "this machine's own programs");

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, RootCertStore, StreamOwned};
 use tempfile::TempDir;
+use tenantry_core::certificate::not_after;
 use tenantry_platform::config::{CertificateFiles, Config, Tls};
 
 use crate::kit::{App, EVERYTHING, Front, PATIENCE, config, header, status};
@@ -152,6 +153,9 @@ fn a_broken_new_file_leaves_the_old_certificate_in_force() {
     let front = Front::of(&secured(&app, vec![files.clone()], ""));
     let client = client(&authority, &["http/1.1"]);
     let before = shown(&front, &client, "acme.example.com");
+    let ends = not_after(&before).unwrap().as_second();
+    let told = || front.metrics.certificates.of(&files.certificate.display().to_string()).value();
+    assert_eq!(told(), ends, "whoever watches knows when it ends");
     let break_it: [fn(&CertificateFiles); 5] = [
         |files| fs::write(&files.certificate, "no certificate").unwrap(),
         |files| fs::remove_file(&files.certificate).unwrap(),
@@ -164,6 +168,7 @@ fn a_broken_new_file_leaves_the_old_certificate_in_force() {
         break_it(&files);
         front.gateway.certificates().unwrap().reload();
         assert_eq!(shown(&front, &self::client(&authority, &[]), "acme.example.com"), before);
+        assert_eq!(told(), ends);
     }
 }
 

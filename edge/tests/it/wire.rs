@@ -199,7 +199,7 @@ async fn draining_lets_the_request_in_flight_end_and_takes_no_more() {
         let _ = tell.send("arrived".to_owned());
         client.wait_for_end();
     });
-    let Front { address, gateway } = Front::new(&app);
+    let Front { address, gateway, .. } = Front::new(&app);
     let mut idle = crate::kit::Client::to(address);
     let mut client = crate::kit::Client::to(address);
     client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");

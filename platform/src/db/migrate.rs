@@ -48,6 +48,7 @@ const FILES: &[(&str, &str)] = &[
     ("0032_offenders", include_str!("migrations/0032_offenders.sql")),
     ("0033_alerts", include_str!("migrations/0033_alerts.sql")),
     ("0035_many", include_str!("migrations/0035_many.sql")),
+    ("0036_blocks", include_str!("migrations/0036_blocks.sql")),
 ];
 
 /// Months of partitions made ahead with a migration; the job keeps them ahead afterwards.

@@ -130,6 +130,10 @@ words! {
         Slow = "slow",
         /// As many connections as may be open were open.
         Full = "full",
+        /// Its proxy is not trusted, or did not say for whom it comes.
+        Proxy = "proxy",
+        /// The TLS handshake failed.
+        Handshake = "handshake",
         /// It was for another host than its connection.
         Misdirected = "misdirected",
     }

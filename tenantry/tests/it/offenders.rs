@@ -4,6 +4,7 @@ use tenantry_edge::offenders::{Offence, Offender, Standing};
 
 use crate::app::{PASSWORD, TestApp, Wanted};
 use crate::client::{Answer, Browser, Call};
+use crate::dev::process::until;
 
 const OFFICE: &str = "203.0.113.9";
 const HOME: &str = "198.51.100.4";
@@ -113,9 +114,12 @@ async fn what_a_key_does_is_the_keys_own_and_its_workspace_lifts_it() {
     assert!(told.json()["detail"].as_str().unwrap().contains("in the console, under Blocks"));
     from(OFFICE, quiet.call("GET", "api", "/-/api/v1/whoami")).send().await.expect(200);
     from(OFFICE, app.call("GET", "app", "/-/sign-up")).send().await.expect(200);
-    app.server.app.offenders.flush(&app.db.ground).await;
-    let page = ada.get("app", &acme.console("blocks?state=now&kind=key")).await.expect(200);
-    let id = page.body.split("/blocks/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let id = until("the block is written, by the node's own writer or here", async || {
+        app.server.app.offenders.flush(&app.db.ground).await;
+        let page = ada.get("app", &acme.console("blocks?state=now&kind=key")).await.expect(200);
+        Some(page.body.split("/blocks/").nth(1)?.split('/').next()?.to_owned())
+    })
+    .await;
     ada.post("app", &acme.console(&format!("blocks/{id}/lift")), &[("reason", " ")]).await.expect(422);
     ada.post("app", &acme.console(&format!("blocks/{id}/lift")), &[("reason", "our own test")]).await.expect(303);
     app.advance(60);
