@@ -1,6 +1,7 @@
 //! The wiring: every room on one ground, for all threads.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::Method;
 use secrecy::SecretString;
@@ -70,6 +71,8 @@ pub struct App {
     pub cron: Vec<SecretString>,
     /// Only in `tenantry dev`.
     pub dev: Option<DevTools>,
+    /// Whether the end has begun: whoever asks whether requests can be served is told no.
+    pub is_ending: AtomicBool,
     /// Where everything that waits for the database runs.
     pub runtime: Handle,
 }

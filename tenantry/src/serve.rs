@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -164,6 +165,7 @@ impl Server {
     /// Takes no more requests, ends those in flight, writes what was noted, closes the pools.
     pub async fn stop(self) {
         let Self { app, gateway, operations, background, .. } = self;
+        app.is_ending.store(true, Ordering::Relaxed);
         tokio::select! {
             () = gateway.drain() => {}
             () = asked_again() => tracing::warn!("asked to end twice: answers in flight are cut off"),
@@ -360,6 +362,7 @@ async fn app(config: &Arc<Config>, ground: &Ground, parts: &Parts, upgrades: Upg
             .with_plans(&config.plans),
         cron: parts.cron.clone(),
         dev: parts.dev.clone(),
+        is_ending: AtomicBool::new(false),
         runtime: Handle::current(),
     }))
 }

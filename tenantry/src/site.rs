@@ -1,6 +1,7 @@
 //! What every host answers itself: health, the key set, reports of violated policies, security.txt.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -101,6 +102,9 @@ pub(crate) async fn live() -> Response {
 /// the database is known to be down, a node that may serve from memory is ready as long as it may: nobody is helped if
 /// all of them are taken out at once.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    if app.is_ending.load(Ordering::Relaxed) {
+        return Err(Problem::unavailable("this node ends: it answers what it has, and takes no more"));
+    }
     let has_keys = !app.ground.signing.jwks(Purpose::Identity, app.ground.now()).is_empty();
     if !has_keys {
         return Err(Problem::unavailable("no signing key is loaded"));

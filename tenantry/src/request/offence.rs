@@ -59,6 +59,8 @@ impl Visit {
         }
         match app.offenders.standing(offender, app.ground.clock.now_ms()) {
             Standing::Clear => Ok(()),
+            // Whoever is judged again once their body is here was told, and waited, before.
+            Standing::Warned | Standing::Slowed if self.is_warned => Ok(()),
             Standing::Warned => {
                 self.is_warned = true;
                 app.offenders.counters.warn();

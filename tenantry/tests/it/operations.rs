@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request};
@@ -237,4 +238,15 @@ async fn a_listener_that_is_taken_stops_the_start_with_what_to_do() {
     let wanted = Wanted { settings, ..Wanted::default() };
     let refused = TestApp::on(TestDb::with(wanted.pools).await, wanted).await.err().expect("refused");
     assert!(refused.to_string().contains("Write another address"), "{refused}");
+}
+
+/// A load balancer that asks here sends nobody to a port that is closed already, while what is in flight ends.
+#[tokio::test]
+async fn a_node_that_ends_is_not_ready() {
+    let app = watched().await;
+    let mut stranger = app.tenant("acme").await.owner().await;
+    stranger.get("acme", "/-/health/ready").await.expect(200);
+    app.server.app.is_ending.store(true, Ordering::Relaxed);
+    stranger.get("acme", "/-/health/ready").await.expect(503);
+    stranger.get("acme", "/-/health/live").await.expect(200);
 }

@@ -57,6 +57,8 @@ pub(super) struct Link {
     configured: ConnectionInfo,
     sent_on_to: Mutex<Option<ConnectionAddr>>,
     open: ArcSwapOption<Open>,
+    /// What was said instead of an answer, for the log.
+    why: Mutex<String>,
     nodes: String,
     node: String,
     /// What a tier is called, whatever its place in the file.
@@ -69,6 +71,7 @@ impl Link {
             configured: terms.url.expose_secret().into_connection_info()?,
             sent_on_to: Mutex::default(),
             open: ArcSwapOption::empty(),
+            why: Mutex::default(),
             nodes: format!("{{{}}}:nodes", terms.prefix),
             node: format!("{:032x}", u128::from_be_bytes(entropy.bytes())),
             tiers: limits.iter().map(|tier| tier.name.clone()).collect(),
@@ -133,9 +136,15 @@ impl Link {
         command.query_async(&mut open.conn).await.map_err(|fault| self.lost(&fault))
     }
 
+    /// What the store, or the way to it, said last.
+    pub(super) fn why(&self) -> String {
+        self.why.lock().clone()
+    }
+
     /// What a fault means. Where a cluster names the node that has our keys, the next connection goes there.
     fn lost(&self, fault: &RedisError) -> Lost {
-        tracing::debug!(%fault, "the shared store of limits answers with a fault");
+        // The store's own word for it, such as NOAUTH or READONLY, and never its whole sentence.
+        *self.why.lock() = fault.code().unwrap_or_else(|| fault.category()).to_owned();
         if let Some((address, _)) = fault.redirect_node() {
             *self.sent_on_to.lock() = self.elsewhere(address);
             self.close();

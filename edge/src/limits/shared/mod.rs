@@ -128,7 +128,7 @@ impl Shared {
         if self.circuit.failed(lost) || is_new {
             self.tally.opened.add();
             self.state.send_replace(StoreState::Lost);
-            tracing::warn!(cause = %lost, nodes = self.nodes(), "the shared store of limits is lost: this node limits by its own part");
+            tracing::warn!(cause = %lost, said = self.link.why(), nodes = self.nodes(), "the shared store of limits is lost: this node limits by its own part");
         }
     }
 
