@@ -266,6 +266,7 @@ mod tests {
         drop((first, others));
         assert!(of_the_same.grow(HELD_MOST_OF_ONE).is_ok(), "what is done with is free again");
         drop(of_the_same);
-        assert_eq!((holds.0.lock().all, holds.0.lock().of.len()), (0, 0), "nobody is remembered");
+        let left = holds.0.lock();
+        assert_eq!((left.all, left.of.len()), (0, 0), "nobody is remembered");
     }
 }
