@@ -79,9 +79,9 @@ pub(super) async fn check<B>(
         return Ok(if token.starts_with(KEY) {
             Guarded::key(key(app, visit, token).await?)
         } else if guards.contains(Guard::Cron) {
-            Guarded::somebody(cron(app, visit, token).await?, None, Consumed::Authorization)
+            Guarded::somebody(Box::pin(cron(app, visit, token)).await?, None, Consumed::Authorization)
         } else if token.starts_with(JWS) {
-            Guarded::token(first_party(app, visit, token).await?)
+            Guarded::token(Box::pin(first_party(app, visit, token)).await?)
         } else {
             Guarded::key(key(app, visit, token).await?)
         });
