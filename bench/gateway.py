@@ -249,10 +249,10 @@ def settle(program):
     """Waits until a program that began is done with what it does at first, as Tenantry with a look at every claim."""
     until, quiet = time.monotonic() + 180, 0
     time.sleep(3)
-    while quiet < 2 and time.monotonic() < until:
+    while quiet < 3 and time.monotonic() < until:
         used = Used(program.pids())
         time.sleep(1)
-        quiet = quiet + 1 if used.each(1)["cpu_us"] < 50_000 else 0
+        quiet = quiet + 1 if used.each(1)["cpu_us"] < 15_000 else 0
 
 
 class Bench:
