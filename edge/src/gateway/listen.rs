@@ -31,6 +31,7 @@ use super::certificates::Certificates;
 use super::conn::{Peer, Terms, serve, server};
 use super::entry::Entry;
 use super::refusal::{Refused, refusal};
+use super::tunnel::IDLE_TIMEOUT;
 use super::wire::Patience;
 
 /// Connections that wait for a busy thread; the kernel caps it further.
@@ -40,7 +41,7 @@ const BACKLOG: i32 = 4096;
 /// only burn the processor.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Taking any part of an answer; a client that reads nothing for so long has gone.
+/// Taking any part of an answer, or of what a tunnel carries; whoever reads nothing for so long has gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An answer to a client that closed its sending side. Long enough for a script that says all it has to say
@@ -167,6 +168,7 @@ fn terms(
         keep_alive: listen.keep_alive_timeout,
         answer: ANSWER_TIMEOUT,
         half_closed: HALF_CLOSED_TIMEOUT,
+        tunnel: IDLE_TIMEOUT,
     };
     let head_bytes_max = listen.max_head_bytes as usize;
     move || {

@@ -292,6 +292,17 @@ async fn failures_are_charged_and_nothing_unknown_is_looked_at_beyond_their_budg
 }
 
 #[tokio::test]
+async fn without_a_key_for_tokens_no_session_is_exchanged_and_what_was_given_works() {
+    let app = app().await;
+    let mut ada = app.tenant("acme").await.owner().await;
+    let given = token_in(&mut ada, "acme", "live").await;
+    show(&app, "api", ME, &given).await.expect(200);
+    app.db.ground.signing.load([]);
+    ada.fetch("POST", "app", "/-/console/acme/live/token").await.expect(503);
+    show(&app, "api", ME, &given).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_public_route_passes_an_apps_own_token_on_and_never_ours() {
     let app = app().await;
     let token = token_in(&mut app.tenant("acme").await.owner().await, "acme", "live").await;

@@ -200,6 +200,26 @@ fn every_alert_has_its_runbook_and_no_runbook_is_left_over() {
     }
 }
 
+/// A scrape asks memory alone. What only the database knows stays as it was seen last.
+#[tokio::test]
+async fn a_database_that_is_away_leaves_every_number_but_the_length_of_the_queue_which_stays() {
+    let app = watched().await;
+    let waiting = r#"tenantry_jobs{state="waiting"}"#;
+    // Asked for by nobody, so that no runner takes it.
+    let late = "insert into control.jobs (id, kind, payload, due_at, created_at) values (gen_random_uuid(), 'test', '\\x00', now() + interval '1 day', now())";
+    app.db.administrator().await.execute(late, &[]).await.unwrap();
+    jobs::measure(&app.db.ground).await.unwrap();
+    let (_, before) = scrape(&app).await;
+    assert!(counted(&before, waiting) >= 1.0);
+    app.db.ground.db.close();
+    jobs::measure(&app.db.ground).await.unwrap_err();
+    let (_, after) = scrape(&app).await;
+    assert_eq!(counted(&after, waiting), counted(&before, waiting));
+    let names = |lines: &Lines| lines.keys().cloned().collect::<BTreeSet<_>>();
+    let missing: Vec<_> = names(&before).difference(&names(&after)).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 #[tokio::test]
 async fn pages_of_staff_are_on_the_listener_of_operations_alone() {
     let app = watched().await;
