@@ -299,7 +299,7 @@ mod tests {
         let wish = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
         let asking = sender.send_request(wish.body(Empty::<Bytes>::new()).unwrap());
         let answering = async {
-            app.read(&mut [0; 1024]).await.unwrap();
+            assert!(app.read(&mut [0; 1024]).await.unwrap() > 0);
             app.write_all(SWITCHED).await.unwrap();
         };
         let (answer, ()) = tokio::join!(asking, answering);
