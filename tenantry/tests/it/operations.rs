@@ -174,7 +174,9 @@ async fn every_number_that_is_drawn_or_rings_is_exported() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let drawn = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let drawn: Vec<&str> = drawn.map(|target| target["expr"].as_str().unwrap()).collect();
+    let chosen =
+        dashboard["templating"]["list"].as_array().unwrap().iter().filter_map(|variable| variable["query"].as_str());
+    let drawn: Vec<&str> = drawn.map(|target| target["expr"].as_str().unwrap()).chain(chosen).collect();
     let rings: Vec<&str> = ALERTS.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
     assert!(drawn.len() > 40 && rings.len() > 15, "{} drawn, {} ring", drawn.len(), rings.len());
     for expression in drawn.into_iter().chain(rings) {
