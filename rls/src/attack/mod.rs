@@ -1,0 +1,1 @@
+//! `attack`: tries it, and rolls it back.

@@ -1,0 +1,1 @@
+//! What an expression implies: PostgreSQL's own parse tree, judged by three-valued logic.

@@ -1,0 +1,3 @@
+//! What users of `tenantry rls` rely on, on a real PostgreSQL.
+
+mod snapshot;
