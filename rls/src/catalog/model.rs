@@ -64,6 +64,9 @@ pub struct Server {
     pub large_objects: i64,
     /// Whether this is a standby.
     pub is_standby: bool,
+    /// Collations that take different bytes for the same text.
+    #[serde(default)]
+    pub lossy_collations: Vec<String>,
 }
 
 /// One grant of one privilege; grantee 0 is PUBLIC. What an owner has by ownership is in it.

@@ -38,7 +38,8 @@ const SERVER: &str = concat!(
     "select json_build_object('version_num', current_setting('server_version_num')::int, 'database', d.datname, \
      'owner', d.datdba::int8, 'lo_compat_privileges', current_setting('lo_compat_privileges')::bool, \
      'large_objects', (select count(*) from (select from pg_catalog.pg_largeobject_metadata limit 1000) l), \
-     'is_standby', pg_is_in_recovery(), 'acl', ",
+     'is_standby', pg_is_in_recovery(), 'lossy_collations', coalesce((select json_agg(collname) \
+       from pg_catalog.pg_collation where not collisdeterministic), '[]'), 'acl', ",
     acl!("d.datacl", "d", "d.datdba"),
     ") from pg_catalog.pg_database d where d.datname = current_database()"
 );

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{Catalog, Function, Policy, Relation, Role, Schema, granted};
-use crate::config::Settings;
+use crate::catalog::{Catalog, Constraint, Function, Policy, Relation, Role, Schema, granted};
+use crate::config::{Context, Settings};
 use crate::fault::Fault;
 use crate::name::Name;
 
@@ -47,6 +47,7 @@ struct Index<'a> {
     by_name: HashMap<&'a Name, &'a Relation>,
     children: HashMap<u32, Vec<&'a Relation>>,
     policies: HashMap<u32, Vec<&'a Policy>>,
+    constraints: HashMap<u32, Vec<&'a Constraint>>,
     functions: HashMap<u32, &'a Function>,
     functions_by_name: HashMap<&'a Name, Vec<&'a Function>>,
     roles: HashMap<u32, &'a Role>,
@@ -131,6 +132,18 @@ impl<'a> World<'a> {
     /// The policies of a relation.
     pub fn policies_of(&self, relation: u32) -> &[&'a Policy] {
         self.index.policies.get(&relation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The constraints of a relation.
+    pub fn constraints_of(&self, relation: u32) -> &[&'a Constraint] {
+        self.index.constraints.get(&relation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tenant that a role stands for, where the context is by role and says so.
+    pub fn tenant_of_role(&self, role: &str) -> Option<&'a str> {
+        let Context::Role { roles, tenants, .. } = &self.settings.context else { return None };
+        let (label, _) = roles.iter().find(|(_, name)| name.as_str() == role)?;
+        tenants.get(label).map(String::as_str)
     }
 
     /// A function by its oid.
@@ -240,6 +253,7 @@ impl<'a> Index<'a> {
             by_name: catalog.relations.iter().map(|relation| (&relation.name, relation)).collect(),
             children: children(catalog),
             policies: grouped(catalog.policies.iter().map(|policy| (policy.relation, policy))),
+            constraints: grouped(catalog.constraints.iter().map(|constraint| (constraint.relation, constraint))),
             functions: catalog.functions.iter().map(|function| (function.oid, function)).collect(),
             functions_by_name: grouped(catalog.functions.iter().map(|function| (&function.name, function))),
             roles: catalog.roles.iter().map(|role| (role.oid, role)).collect(),
