@@ -233,7 +233,14 @@ fn function_frame<'f>(function: &Function, args: &[(Option<String>, Value)]) -> 
         }
     }
     let reader = function.is_definer.then_some(function.owner);
-    Frame { args: named, positional, path: search_path(function), reader, ..Frame::default() }
+    Frame {
+        args: named,
+        positional,
+        path: search_path(function),
+        reader,
+        function: Some(function.oid),
+        ..Frame::default()
+    }
 }
 
 /// The schemas that a function looks into: those it sets, else its own, which comes nearest to what callers have.

@@ -103,12 +103,13 @@ impl Case<'_, '_> {
             if facts.equals(&tenant, is_mine) {
                 return true;
             }
-            if self.goal == Goal::Write {
+            if self.goal != Goal::See {
                 return false;
             }
             return self.is_persons_own() || self.is_child_of(anchored);
         }
-        let is_mine = |value: &Value| facts.is_tenant(value) || facts.is_person(value);
+        let by_person = self.goal != Goal::Enrol;
+        let is_mine = |value: &Value| facts.is_tenant(value) || by_person && facts.is_person(value);
         let by_column = self.own_columns().any(|column| facts.equals(&column, is_mine));
         by_column || self.is_child_of(anchored) || self.is_stored_under(anchored)
     }

@@ -69,6 +69,8 @@ pub(super) struct Frame<'f> {
     /// Schemas of unqualified names.
     pub path: Vec<String>,
     pub reader: Option<u32>,
+    /// The function that is looked through.
+    pub function: Option<u32>,
     pub ctes: Vec<(String, Rc<Query>)>,
 }
 
@@ -92,6 +94,7 @@ pub(super) struct Lowering<'p, 'a> {
     pub scopes: Vec<Scope>,
     pub calls: BTreeSet<u32>,
     pub reads: BTreeSet<u32>,
+    pub unqualified: std::collections::BTreeMap<u32, String>,
     pub depth: usize,
     pub call_depth: usize,
     /// The conditions of queries whose aggregates are being lowered, and whether one was met.
@@ -102,8 +105,8 @@ impl<'p, 'a> Lowering<'p, 'a> {
     /// For the rows of a relation, which is scope 0.
     pub(super) fn new(world: &'p World<'a>, meanings: &'p Meanings, parses: &'p Parses, relation: Option<u32>) -> Self {
         let scopes = vec![Scope { relation, reader: None }];
-        let (calls, reads) = (BTreeSet::new(), BTreeSet::new());
-        Self { world, meanings, parses, scopes, calls, reads, depth: 0, call_depth: 0, over: Vec::new() }
+        let (calls, reads, unqualified) = <_>::default();
+        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth: 0, call_depth: 0, over: Vec::new() }
     }
 
     /// An expression of the catalogue over the rows of scope 0.

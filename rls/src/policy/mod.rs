@@ -42,6 +42,8 @@ pub enum Goal {
     See,
     /// That rows which it lets be written carry the asker's tenant.
     Write,
+    /// The same of a table that says who belongs where: that a row is a person's own is not enough.
+    Enrol,
 }
 
 /// What the prover says.
@@ -100,6 +102,8 @@ pub struct Uses {
     pub functions: BTreeSet<u32>,
     /// Relations, by their oids.
     pub relations: BTreeSet<u32>,
+    /// Functions that name a table without its schema, by their oids, each with such a name.
+    pub unqualified: BTreeMap<u32, String>,
 }
 
 impl<'p, 'a> Prover<'p, 'a> {
@@ -127,7 +131,17 @@ impl<'p, 'a> Prover<'p, 'a> {
     pub fn uses(&self, relation: &Relation, condition: &str) -> Uses {
         let mut lowering = Lowering::new(self.world, &self.meanings, &self.parses, Some(relation.oid));
         let _ = lowering.expression(condition);
-        Uses { functions: lowering.calls, relations: lowering.reads }
+        Uses { functions: lowering.calls, relations: lowering.reads, unqualified: lowering.unqualified }
+    }
+
+    /// The literal that an expression is, whatever it is cast to; none where it is computed.
+    pub fn literal(&self, expression: &str) -> Option<String> {
+        let mut lowering = Lowering::new(self.world, &self.meanings, &self.parses, None);
+        match lowering.expression(expression) {
+            Condition::Holds(expr::Value::Const(text)) => Some(text),
+            Condition::Const(Some(value)) => Some(value.to_string()),
+            _ => None,
+        }
     }
 
     fn decide(

@@ -185,6 +185,9 @@ fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>)
         return derived(&alias, (*query).clone(), frame);
     }
     let relation = resolve(lowering, var, frame);
+    if let Some(function) = function_of(frame).filter(|_| var.schemaname.is_empty()) {
+        lowering.unqualified.insert(function, var.relname.clone());
+    }
     let view = relation.filter(|relation| relation.definition.is_some());
     if let Some(relation) = view {
         return through_view(lowering, relation, &alias, frame);
@@ -192,6 +195,17 @@ fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>)
     let scope = lowering.scope(relation.map(|relation| relation.oid), frame.reader);
     frame.sources.push((alias, Source::Row(scope)));
     Vec::new()
+}
+
+fn function_of(frame: &Frame<'_>) -> Option<u32> {
+    let mut at = Some(frame);
+    while let Some(frame) = at {
+        if frame.function.is_some() {
+            return frame.function;
+        }
+        at = frame.outer;
+    }
+    None
 }
 
 fn cte(frame: &Frame<'_>, name: &str) -> Option<Rc<Query>> {

@@ -52,6 +52,7 @@ struct Index<'a> {
     functions_by_name: HashMap<&'a Name, Vec<&'a Function>>,
     roles: HashMap<u32, &'a Role>,
     schemas: HashMap<&'a str, &'a Schema>,
+    roots: HashSet<u32>,
 }
 
 impl<'a> World<'a> {
@@ -68,7 +69,7 @@ impl<'a> World<'a> {
             }
         }
         let app_roles = settings.app_roles.iter().map(|name| AppRole::of(catalog, name)).collect::<Result<_, _>>()?;
-        Ok(Self { catalog, settings, app_roles, index: Index::of(catalog) })
+        Ok(Self { catalog, settings, app_roles, index: Index::of(catalog, settings) })
     }
 
     /// The relations of the exposed schemas, without those that came with an extension.
@@ -212,6 +213,47 @@ impl<'a> World<'a> {
         self.app_roles.iter().filter(|app| app.reachable.contains(&role)).collect()
     }
 
+    /// Each role that policies hold and that an app role is or can become, once. Where roles stand for tenants, those.
+    pub fn guises(&self) -> Vec<&Guise<'a>> {
+        let tenants: HashSet<&str> = match &self.settings.context {
+            Context::Role { roles, .. } => roles.values().map(String::as_str).collect(),
+            _ => HashSet::new(),
+        };
+        let mut seen = HashSet::new();
+        let all = self.app_roles.iter().flat_map(|app| &app.guises).filter(|guise| seen.insert(guise.role.oid));
+        let all: Vec<&Guise<'a>> = all.collect();
+        let stand_for = |guise: &&&Guise<'_>| tenants.contains(guise.role.name.as_str());
+        let only: Vec<&Guise<'a>> = all.iter().filter(stand_for).copied().collect();
+        if only.is_empty() { all } else { only }
+    }
+
+    /// Whether rows of a table without a tenant column belong to a tenant by foreign keys.
+    pub fn belongs_by_key(&self, relation: &Relation) -> bool {
+        let (mut seen, mut open) = (HashSet::from([relation.oid]), vec![relation.oid]);
+        while let Some(next) = open.pop() {
+            for target in self.parents_by_key(next) {
+                if self.is_tenant_table(target) || self.is_tenants_root(target) {
+                    return true;
+                }
+                if !self.settings.is_global(&target.name) && seen.insert(target.oid) {
+                    open.push(target.oid);
+                }
+            }
+        }
+        false
+    }
+
+    /// The tables that this one's foreign keys refer to.
+    pub fn parents_by_key(&self, relation: u32) -> impl Iterator<Item = &'a Relation> {
+        let references = self.constraints_of(relation).iter().filter_map(|constraint| constraint.references);
+        references.filter_map(|oid| self.relation(oid))
+    }
+
+    /// Whether its rows are the tenants themselves: other tables' tenant columns refer to it.
+    pub fn is_tenants_root(&self, relation: &Relation) -> bool {
+        self.index.roots.contains(&relation.oid) && !self.settings.is_global(&relation.name)
+    }
+
     /// Whether row level security does not hold a role anywhere.
     pub fn is_above_rls(&self, role: u32) -> bool {
         self.role(role).is_some_and(|role| role.is_superuser || role.bypasses_rls)
@@ -247,8 +289,9 @@ impl<'a> AppRole<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(catalog: &'a Catalog) -> Self {
+    fn of(catalog: &'a Catalog, settings: &Settings) -> Self {
         Self {
+            roots: roots(catalog, settings),
             relations: catalog.relations.iter().map(|relation| (relation.oid, relation)).collect(),
             by_name: catalog.relations.iter().map(|relation| (&relation.name, relation)).collect(),
             children: children(catalog),
@@ -260,6 +303,19 @@ impl<'a> Index<'a> {
             schemas: catalog.schemas.iter().map(|schema| (schema.name.as_str(), schema)).collect(),
         }
     }
+}
+
+/// What the tenant columns of exposed tables refer to.
+fn roots(catalog: &Catalog, settings: &Settings) -> HashSet<u32> {
+    let relations: HashMap<u32, &Relation> =
+        catalog.relations.iter().map(|relation| (relation.oid, relation)).collect();
+    let refers = |constraint: &Constraint| {
+        let relation = relations.get(&constraint.relation)?;
+        let column = relation.column(settings.tenant_column(&relation.name))?;
+        let is_exposed = settings.schemas.contains(&relation.name.schema);
+        (is_exposed && constraint.columns == [column.number]).then_some(constraint.references?)
+    };
+    catalog.constraints.iter().filter_map(refers).collect()
 }
 
 fn children(catalog: &Catalog) -> HashMap<u32, Vec<&Relation>> {
