@@ -1,3 +1,4 @@
 //! What users of `tenantry rls` rely on, on a real PostgreSQL.
 
+mod attack;
 mod snapshot;
