@@ -1,17 +1,27 @@
 //! What can be asked, and what a run ends with: 0 nothing found, 1 findings, 2 it could not run.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tokio_postgres::Client;
 
+use crate::catalog::{self, Catalog};
+use crate::config::Settings;
+use crate::connect::connect;
 use crate::fault::Fault;
+use crate::report::{Report, Style};
+use crate::verify::{self, World};
 
 /// A verb.
 #[derive(Debug, Subcommand)]
 pub enum RlsCommand {
     /// Judge the catalogue: reads only, in one snapshot.
     Verify(Common),
+    /// Try what an app's role could try, and roll it back.
+    Attack(AttackArgs),
 }
 
 /// What every verb takes.
@@ -19,13 +29,32 @@ pub enum RlsCommand {
 pub struct Common {
     /// The database, as an administrator: postgresql://USER:PASSWORD@HOST/DATABASE
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
-    pub url: String,
+    url: Option<String>,
     /// What the database is meant to be.
-    #[arg(long, default_value = "rls.toml")]
-    pub config: PathBuf,
+    #[arg(long, default_value = "rls.toml", value_name = "FILE")]
+    config: PathBuf,
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    format: Format,
+    /// Where the report goes, instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What `attack` takes.
+#[derive(Clone, Debug, Args)]
+pub struct AttackArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Go on although this is a primary that others use.
+    #[arg(long)]
+    yes: bool,
+    /// What chance is made of: the same seed tries the same.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// This table alone: schema.name, or name. May be said more than once.
+    #[arg(long, value_name = "TABLE")]
+    only: Vec<String>,
 }
 
 /// How findings are written.
@@ -44,7 +73,7 @@ pub fn run(command: RlsCommand) -> ExitCode {
     match wait(dispatch(command)) {
         Ok(code) => code,
         Err(fault) => {
-            say_error(&format!("tenantry rls: {fault}"));
+            say_error(&format!("tenantry rls: {}", crate::report::printable(&fault.to_string())));
             ExitCode::from(2)
         }
     }
@@ -52,9 +81,66 @@ pub fn run(command: RlsCommand) -> ExitCode {
 
 async fn dispatch(command: RlsCommand) -> Result<ExitCode, Fault> {
     match command {
-        RlsCommand::Verify(common) => {
-            let _ = common;
-            Ok(ExitCode::SUCCESS)
+        RlsCommand::Verify(common) => verify(&common).await,
+        RlsCommand::Attack(args) => attack(&args).await,
+    }
+}
+
+async fn verify(common: &Common) -> Result<ExitCode, Fault> {
+    let begun = Instant::now();
+    let settings = Settings::read(&common.config)?;
+    let (_client, catalog) = common.open().await?;
+    let world = World::new(&catalog, &settings)?;
+    let findings = verify::verify(&world);
+    let report = Report::new("verify", &world, findings).after(begun.elapsed());
+    common.tell(&report)
+}
+
+async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
+    let settings = Settings::read(&args.common.config)?;
+    let _ = (settings, args.yes, args.seed, &args.only);
+    Err(Fault::Refused("attack is not there yet.".to_owned()))
+}
+
+impl Common {
+    /// The connection, and the snapshot.
+    async fn open(&self) -> Result<(Client, Catalog), Fault> {
+        self.progress("connecting");
+        let mut client = connect(self.url()?).await?;
+        self.progress("reading the catalogue");
+        let catalog = catalog::read(&mut client).await?;
+        self.progress("judging");
+        Ok((client, catalog))
+    }
+
+    fn url(&self) -> Result<&str, Fault> {
+        let missing = "no database is named: say --url postgresql://USER:PASSWORD@HOST/DATABASE, or set DATABASE_URL.";
+        self.url.as_deref().filter(|url| !url.is_empty()).ok_or_else(|| Fault::Refused(missing.to_owned()))
+    }
+
+    /// Writes the report, and says how the run ends.
+    fn tell(&self, report: &Report) -> Result<ExitCode, Fault> {
+        self.progress("");
+        self.put(&report.written(self.format, self.style()))?;
+        Ok(ExitCode::from(u8::from(report.has_holes())))
+    }
+
+    /// Puts a text where it was asked for.
+    fn put(&self, text: &str) -> Result<(), Fault> {
+        let Some(path) = &self.output else { return say(text) };
+        std::fs::write(path, text).map_err(|reason| Fault::Unwritable { path: path.clone(), reason })
+    }
+
+    fn style(&self) -> Style {
+        if self.output.is_some() { Style::plain() } else { Style::of_terminal() }
+    }
+
+    /// What is being done, for whoever watches a terminal.
+    fn progress(&self, doing: &str) {
+        if std::io::stderr().is_terminal() {
+            let line = if doing.is_empty() { String::new() } else { format!("{doing} …") };
+            // Nothing depends on whether it is seen.
+            let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
         }
     }
 }
@@ -64,8 +150,18 @@ fn wait<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     runtime.map_err(|error| Fault::Refused(format!("no runtime can be made: {error}")))?.block_on(work)
 }
 
+/// Standard output holds the report and nothing else. A reader that has gone has read what it wanted.
+fn say(text: &str) -> Result<(), Fault> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(reason) if reason.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Fault::Unwritable { path: "standard output".into(), reason })
+        }
+        _ => Ok(()),
+    }
+}
+
 fn say_error(line: &str) {
-    use std::io::Write as _;
     // There is no third place to say that nobody hears it.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

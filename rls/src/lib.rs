@@ -24,4 +24,5 @@ pub mod finding;
 pub mod name;
 pub mod policy;
 pub mod remedy;
+pub mod report;
 pub mod verify;
