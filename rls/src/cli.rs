@@ -3,11 +3,12 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand, ValueEnum};
 use tokio_postgres::Client;
 
+use crate::attack::{self, Options};
 use crate::catalog::{self, Catalog};
 use crate::config::Settings;
 use crate::connect::connect;
@@ -49,12 +50,9 @@ pub struct AttackArgs {
     /// Go on although this is a primary that others use.
     #[arg(long)]
     yes: bool,
-    /// What chance is made of: the same seed tries the same.
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    seed: u64,
-    /// This table alone: schema.name, or name. May be said more than once.
-    #[arg(long, value_name = "TABLE")]
-    only: Vec<String>,
+    /// After how many seconds nothing new is begun.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    budget_s: u64,
 }
 
 /// How findings are written.
@@ -97,9 +95,15 @@ async fn verify(common: &Common) -> Result<ExitCode, Fault> {
 }
 
 async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
-    let settings = Settings::read(&args.common.config)?;
-    let _ = (settings, args.yes, args.seed, &args.only);
-    Err(Fault::Refused("attack is not there yet.".to_owned()))
+    let (begun, common) = (Instant::now(), &args.common);
+    let settings = Settings::read(&common.config)?;
+    let (mut client, catalog) = common.open().await?;
+    let world = World::new(&catalog, &settings)?;
+    common.progress("attacking");
+    let options = Options { url: common.url()?.to_owned(), yes: args.yes, budget: Duration::from_secs(args.budget_s) };
+    let attack = attack::attack(&mut client, &catalog, &settings, &options).await?;
+    let report = Report::new("attack", &world, attack.findings).trying(attack.tried).noting(attack.notes);
+    common.tell(&report.after(begun.elapsed()))
 }
 
 impl Common {

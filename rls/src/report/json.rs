@@ -16,6 +16,9 @@ pub(super) fn written(report: &Report) -> String {
         "counts": counts(report),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "accepted": report.accepted.iter().map(accepted).collect::<Vec<_>>(),
+        "tried": report.tried.map(|tried| json!({
+            "relations": tried.relations, "functions": tried.functions, "statements": tried.statements,
+        })),
         "notes": report.notes,
     });
     format!("{document:#}\n")

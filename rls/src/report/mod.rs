@@ -11,6 +11,7 @@ mod text;
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use crate::attack::Tried;
 use crate::cli::Format;
 use crate::config::Accepted;
 use crate::finding::{Finding, Severity};
@@ -40,6 +41,8 @@ pub struct Report {
     pub accepted: Vec<(Finding, String)>,
     /// What else a reader should know.
     pub notes: Vec<String>,
+    /// How much `attack` tried.
+    pub tried: Option<Tried>,
     /// How long it took.
     pub took: Duration,
 }
@@ -71,6 +74,7 @@ impl Report {
             notes: unused(&world.settings.accepted, &accepted),
             findings,
             accepted,
+            tried: None,
             took: Duration::ZERO,
         }
     }
@@ -79,6 +83,13 @@ impl Report {
     #[must_use]
     pub const fn after(mut self, took: Duration) -> Self {
         self.took = took;
+        self
+    }
+
+    /// The same, with how much `attack` tried.
+    #[must_use]
+    pub const fn trying(mut self, tried: Tried) -> Self {
+        self.tried = Some(tried);
         self
     }
 

@@ -33,19 +33,26 @@ fn summary(report: &Report, style: Style) -> String {
 
 /// `51 policies, 3 views and 7 functions of shop judged in 0.3 s as app, web, on PostgreSQL 15.20.`
 fn judged(report: &Report) -> String {
-    let counts = report.counts;
     let roles: Vec<_> = report.app_roles.iter().map(|role| printable(role)).collect();
     format!(
-        "{}, {} and {} of {} {} in {:.1} s as {}, on PostgreSQL {}.",
-        counted(counts.policies, "policy"),
-        counted(counts.views, "view"),
-        counted(counts.functions, "function"),
+        "{} of {} {} in {:.1} s as {}, on PostgreSQL {}.",
+        amount(report),
         printable(&report.database),
         if report.verb == "attack" { "attacked" } else { "judged" },
         report.took.as_secs_f64(),
         roles.join(", "),
         report.server,
     )
+}
+
+fn amount(report: &Report) -> String {
+    let counts = report.counts;
+    let functions = counted(counts.functions, "function");
+    let Some(tried) = report.tried else {
+        return format!("{}, {} and {functions}", counted(counts.policies, "policy"), counted(counts.views, "view"));
+    };
+    let (relations, statements) = (counted(tried.relations, "relation"), counted(tried.statements, "statement"));
+    format!("{relations} and {} tried by {statements}", counted(tried.functions, "function"))
 }
 
 fn by_severity(report: &Report) -> String {
