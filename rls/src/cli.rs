@@ -13,6 +13,7 @@ use crate::catalog::{self, Catalog};
 use crate::config::Settings;
 use crate::connect::connect;
 use crate::fault::Fault;
+use crate::init::{self, Guess};
 use crate::report::{Report, Style};
 use crate::verify::{self, World};
 
@@ -23,6 +24,8 @@ pub enum RlsCommand {
     Verify(Common),
     /// Try what an app's role could try, and roll it back.
     Attack(AttackArgs),
+    /// Look at a database, guess what it is meant to be, and write rls.toml with what each guess rests on.
+    Init(InitArgs),
 }
 
 /// What every verb takes.
@@ -55,6 +58,16 @@ pub struct AttackArgs {
     budget_s: u64,
 }
 
+/// What `init` takes.
+#[derive(Clone, Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Replace the file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
 /// How findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -81,6 +94,7 @@ async fn dispatch(command: RlsCommand) -> Result<ExitCode, Fault> {
     match command {
         RlsCommand::Verify(common) => verify(&common).await,
         RlsCommand::Attack(args) => attack(&args).await,
+        RlsCommand::Init(args) => init(&args).await,
     }
 }
 
@@ -104,6 +118,25 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     let attack = attack::attack(&mut client, &catalog, &settings, &options).await?;
     let report = Report::new("attack", &world, attack.findings).trying(attack.tried).noting(attack.notes);
     common.tell(&report.after(begun.elapsed()))
+}
+
+async fn init(args: &InitArgs) -> Result<ExitCode, Fault> {
+    let (common, path) = (&args.common, &args.common.config);
+    if path.exists() && !args.force {
+        let path = path.display();
+        return Err(Fault::Refused(format!(
+            "{path} is there already: --force replaces it, --config FILE writes another."
+        )));
+    }
+    let (client, catalog) = common.open().await?;
+    let asked = client.query_one("select current_user::text", &[]).await;
+    let administrator: String = asked.map_err(Fault::while_("asking who we are"))?.get(0);
+    let guess = Guess::of(&catalog, &administrator);
+    let text = init::written(&guess, &catalog.server.database);
+    std::fs::write(path, text).map_err(|reason| Fault::Unwritable { path: path.clone(), reason })?;
+    common.progress("");
+    common.put(&guess.told(path, common.format == Format::Text))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Common {

@@ -21,6 +21,7 @@ pub mod config;
 pub mod connect;
 pub mod fault;
 pub mod finding;
+pub mod init;
 pub mod name;
 pub mod policy;
 pub mod remedy;

@@ -4,4 +4,5 @@
 
 mod bed;
 mod cli;
+mod init;
 mod snapshot;
