@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand, ValueEnum};
 use tokio_postgres::Client;
 
+use crate::apply;
 use crate::attack::{self, Options};
 use crate::catalog::{self, Catalog};
 use crate::config::Settings;
 use crate::connect::connect;
 use crate::fault::Fault;
 use crate::init::{self, Guess};
-use crate::report::{Report, Style};
+use crate::plan::{self, Plan};
+use crate::report::{Report, Style, printable};
 use crate::verify::{self, World};
 
 /// A verb.
@@ -24,6 +26,10 @@ pub enum RlsCommand {
     Verify(Common),
     /// Try what an app's role could try, and roll it back.
     Attack(AttackArgs),
+    /// Write the statements that close what verify finds, in an order that is safe while others work.
+    Plan(Common),
+    /// Run them, a transaction a table, and judge again.
+    Apply(ApplyArgs),
     /// Look at a database, guess what it is meant to be, and write rls.toml with what each guess rests on.
     Init(InitArgs),
 }
@@ -58,6 +64,16 @@ pub struct AttackArgs {
     budget_s: u64,
 }
 
+/// What `apply` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
 /// What `init` takes.
 #[derive(Clone, Debug, Args)]
 pub struct InitArgs {
@@ -84,7 +100,9 @@ pub fn run(command: RlsCommand) -> ExitCode {
     match wait(dispatch(command)) {
         Ok(code) => code,
         Err(fault) => {
-            say_error(&format!("tenantry rls: {}", crate::report::printable(&fault.to_string())));
+            // A fault of rls.toml has a line that points at its place.
+            let lines: Vec<_> = fault.to_string().lines().map(printable).collect();
+            say_error(&format!("tenantry rls: {}", lines.join("\n")));
             ExitCode::from(2)
         }
     }
@@ -94,6 +112,8 @@ async fn dispatch(command: RlsCommand) -> Result<ExitCode, Fault> {
     match command {
         RlsCommand::Verify(common) => verify(&common).await,
         RlsCommand::Attack(args) => attack(&args).await,
+        RlsCommand::Plan(common) => plan(&common).await,
+        RlsCommand::Apply(args) => apply(&args).await,
         RlsCommand::Init(args) => init(&args).await,
     }
 }
@@ -102,10 +122,7 @@ async fn verify(common: &Common) -> Result<ExitCode, Fault> {
     let begun = Instant::now();
     let settings = Settings::read(&common.config)?;
     let (_client, catalog) = common.open().await?;
-    let world = World::new(&catalog, &settings)?;
-    let findings = verify::verify(&world);
-    let report = Report::new("verify", &world, findings).after(begun.elapsed());
-    common.tell(&report)
+    common.tell(&judged("verify", &catalog, &settings)?.after(begun.elapsed()))
 }
 
 async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
@@ -118,6 +135,72 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     let attack = attack::attack(&mut client, &catalog, &settings, &options).await?;
     let report = Report::new("attack", &world, attack.findings).trying(attack.tried).noting(attack.notes);
     common.tell(&report.after(begun.elapsed()))
+}
+
+async fn plan(common: &Common) -> Result<ExitCode, Fault> {
+    let settings = Settings::read(&common.config)?;
+    let (_client, catalog) = common.open().await?;
+    let report = judged("plan", &catalog, &settings)?;
+    let plan = Plan::of(&report.findings);
+    common.progress("");
+    common.put(&match common.format {
+        Format::Text => plan::sql(&plan, &report),
+        Format::Json => plan::json(&plan, &report),
+        Format::Sarif => report.written(Format::Sarif, Style::plain()),
+    })?;
+    Ok(ending(&report))
+}
+
+async fn apply(args: &ApplyArgs) -> Result<ExitCode, Fault> {
+    let (begun, common) = (Instant::now(), &args.common);
+    let settings = Settings::read(&common.config)?;
+    let (mut client, catalog) = common.open().await?;
+    let found = judged("apply", &catalog, &settings)?;
+    let plan = Plan::of(&found.findings);
+    common.progress("");
+    if catalog.server.is_standby && plan.statements() > 0 {
+        return Err(Fault::Refused("this is a standby, where nothing can be changed: name the primary.".to_owned()));
+    }
+    if plan.statements() > 0 && !args.yes {
+        confirm(&plan, &found)?;
+    }
+    apply::apply(&mut client, &plan, &say_progress).await?;
+    let catalog = catalog::read(&mut client).await?;
+    let left = judged("apply", &catalog, &settings)?;
+    let done = format!(
+        "{} statements were run; {} findings above info before, {} now.",
+        plan.statements(),
+        found.holes().count(),
+        left.holes().count()
+    );
+    common.tell(&left.noting([done]).after(begun.elapsed()))
+}
+
+/// What `verify` finds, for a verb that does more.
+fn judged(verb: &'static str, catalog: &Catalog, settings: &Settings) -> Result<Report, Fault> {
+    let world = World::new(catalog, settings)?;
+    Ok(Report::new(verb, &world, verify::verify(&world)))
+}
+
+/// Asks whoever sits at the terminal.
+fn confirm(plan: &Plan, report: &Report) -> Result<(), Fault> {
+    let no = |why: &str| {
+        Err(Fault::Refused(format!("{why}: nothing was changed. Read `tenantry rls plan`, then say --yes.")))
+    };
+    if !std::io::stdin().is_terminal() {
+        return no("nobody is there to ask");
+    }
+    say_progress(&plan::sql(plan, report));
+    say_progress(&format!("Run these {} statements in {}? Type yes:", plan.statements(), printable(&report.database)));
+    let mut answer = String::new();
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(_) if answer.trim() == "yes" => Ok(()),
+        _ => no("the answer was not yes"),
+    }
+}
+
+fn ending(report: &Report) -> ExitCode {
+    ExitCode::from(u8::from(report.has_holes()))
 }
 
 async fn init(args: &InitArgs) -> Result<ExitCode, Fault> {
@@ -159,7 +242,7 @@ impl Common {
     fn tell(&self, report: &Report) -> Result<ExitCode, Fault> {
         self.progress("");
         self.put(&report.written(self.format, self.style()))?;
-        Ok(ExitCode::from(u8::from(report.has_holes())))
+        Ok(ending(report))
     }
 
     /// Puts a text where it was asked for.
@@ -196,6 +279,11 @@ fn say(text: &str) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
+}
+
+/// What `apply` does, line by line: whoever runs it wants to know also where no terminal is.
+fn say_progress(line: &str) {
+    say_error(line);
 }
 
 fn say_error(line: &str) {

@@ -108,7 +108,7 @@ fn referred(catalog: &Catalog, tables: &[&Relation], table: &Relation, tenant: &
     };
     let mut keys = catalog.constraints.iter().filter(is_by_tenant);
     let column = table.column_at(*keys.next()?.referenced_columns.first()?)?;
-    Some((column.name.clone(), format!("{} of {} tables refers to it", tenant.column, 1 + keys.count())))
+    Some((column.name.clone(), format!("what {} means, by {} of its foreign keys", tenant.column, 1 + keys.count())))
 }
 
 /// `tenants` of `tenant_id`, where nobody wrote the foreign key down.
