@@ -6,3 +6,4 @@ mod bed;
 mod cli;
 mod init;
 mod snapshot;
+mod verify_objects;
