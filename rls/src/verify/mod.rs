@@ -1,81 +1,116 @@
 //! `verify`: judges the catalogue. Each family is a file with one function from the world to findings.
 
+mod around;
+mod constraints;
+mod contexts;
+mod functions;
+mod grants;
+mod policies;
+mod roles;
+mod sequences;
+mod server;
+mod sources;
+mod tables;
+mod triggers;
+mod views;
+mod world;
+
+pub use world::{AppRole, Guise, World, names};
+
 use std::collections::HashSet;
 
-use crate::catalog::{Catalog, Relation, Role};
-use crate::config::Settings;
-use crate::fault::Fault;
-use crate::finding::Finding;
+use crate::config::Accepted;
+use crate::finding::{Finding, Severity};
 
-/// What a family judges: the snapshot, and what it is meant to be.
-#[derive(Debug)]
-pub struct World<'a> {
-    /// The snapshot.
-    pub catalog: &'a Catalog,
-    /// What `rls.toml` says.
-    pub settings: &'a Settings,
-    /// The app's roles.
-    pub app_roles: Vec<AppRole<'a>>,
-}
+/// One family: looks at the world, and adds what it finds.
+type Family = fn(&World<'_>, &mut Vec<Finding>);
 
-/// A role that the app connects as, with what it can be.
-#[derive(Debug)]
-pub struct AppRole<'a> {
-    /// The role.
-    pub role: &'a Role,
-    /// Itself, and the roles whose rights it has.
-    pub inherited: HashSet<u32>,
-    /// Those, and the roles that it can become.
-    pub reachable: HashSet<u32>,
-}
+const FAMILIES: &[Family] = &[
+    tables::judge,
+    roles::judge,
+    policies::judge,
+    contexts::judge,
+    sources::judge,
+    views::judge,
+    functions::judge,
+    triggers::judge,
+    constraints::judge,
+    sequences::judge,
+    grants::judge,
+    around::judge,
+    server::judge,
+];
 
-impl<'a> World<'a> {
-    /// Puts both together.
-    ///
-    /// # Errors
-    /// When `rls.toml` names a schema or a role that does not exist: nothing could be found then.
-    pub fn new(catalog: &'a Catalog, settings: &'a Settings) -> Result<Self, Fault> {
-        for schema in &settings.schemas {
-            if !catalog.schemas.iter().any(|known| &known.name == schema) {
-                return Err(Fault::Refused(format!(
-                    "the schema {schema:?} of rls.toml does not exist in this database."
-                )));
-            }
-        }
-        let app_roles = settings.app_roles.iter().map(|name| AppRole::of(catalog, name)).collect::<Result<_, _>>()?;
-        Ok(Self { catalog, settings, app_roles })
-    }
-
-    /// The relations of the exposed schemas, without those that came with an extension.
-    pub fn exposed(&self) -> impl Iterator<Item = &'a Relation> {
-        let (catalog, settings) = (self.catalog, self.settings);
-        catalog
-            .relations
-            .iter()
-            .filter(|relation| relation.extension.is_none() && settings.schemas.contains(&relation.name.schema))
-    }
-
-    /// The tables of the tenants: exposed, with a tenant column, and not everybody's.
-    pub fn tenant_tables(&self) -> impl Iterator<Item = &'a Relation> {
-        let settings = self.settings;
-        self.exposed().filter(move |relation| {
-            relation.is_table()
-                && !settings.is_global(&relation.name)
-                && relation.column(settings.tenant_column(&relation.name)).is_some()
-        })
-    }
-}
-
-impl<'a> AppRole<'a> {
-    fn of(catalog: &'a Catalog, name: &str) -> Result<Self, Fault> {
-        let unknown = || Fault::Refused(format!("the role {name:?} of rls.toml does not exist on this server."));
-        let role = catalog.role(name).ok_or_else(unknown)?;
-        Ok(Self { role, inherited: catalog.inherited(role.oid), reachable: catalog.reachable(role.oid) })
-    }
-}
-
-/// Judges everything.
+/// Judges everything: the worst first, each once. What was accepted is told as information, with the reason for it.
 pub fn verify(world: &World<'_>) -> Vec<Finding> {
-    let _ = world;
-    Vec::new()
+    let mut findings = Vec::new();
+    for judge in FAMILIES {
+        judge(world, &mut findings);
+    }
+    settled(findings, &world.settings.accepted)
+}
+
+/// The worst first, each once; what somebody has accepted as information, with the reason for it.
+pub fn settled(mut findings: Vec<Finding>, accepted: &[Accepted]) -> Vec<Finding> {
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let mut seen = HashSet::new();
+    findings.retain(|finding| seen.insert(finding.id()));
+    for finding in &mut findings {
+        take(finding, accepted);
+    }
+    findings.sort_by_cached_key(|finding| {
+        let Finding { severity, class, object, detail, .. } = finding;
+        (std::cmp::Reverse(*severity), *class, object.clone(), detail.clone())
+    });
+    findings
+}
+
+fn take(finding: &mut Finding, accepted: &[Accepted]) {
+    let id = finding.id();
+    if let Some(taken) = accepted.iter().find(|taken| covers(&taken.id, &id)) {
+        finding.severity = Severity::Info;
+        finding.explanation = format!("Accepted in rls.toml: {} {}", taken.reason.trim(), finding.explanation);
+    }
+}
+
+/// Whether what was accepted is this finding: its id, or the id's beginning up to a colon.
+fn covers(accepted: &str, id: &str) -> bool {
+    id.strip_prefix(accepted).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settled;
+    use crate::class::Class;
+    use crate::config::Accepted;
+    use crate::finding::{Finding, Severity};
+
+    fn found(class: Class, object: &str, detail: &str) -> Finding {
+        Finding::verified(class, object, "why").about(detail)
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_each_once() {
+        let findings = vec![
+            found(Class::Unprovable, "public.b", "p"),
+            found(Class::RlsDisabled, "public.b", ""),
+            found(Class::RlsDisabled, "public.a", ""),
+            found(Class::RlsDisabled, "public.a", "").weighing(Severity::Low),
+        ];
+        let ids: Vec<String> = settled(findings, &[]).iter().map(Finding::id).collect();
+        assert_eq!(ids, ["rls-disabled:public.a", "rls-disabled:public.b", "unprovable:public.b:p"]);
+    }
+
+    #[test]
+    fn what_was_accepted_is_information_and_nothing_that_begins_alike() {
+        let accepted = [Accepted { id: "unique-oracle:public.users".to_owned(), reason: "Public names.".to_owned() }];
+        let findings = vec![
+            found(Class::UniqueOracle, "public.users", "users_email_key"),
+            found(Class::UniqueOracle, "public.users_old", "users_old_email_key"),
+        ];
+        let told = settled(findings, &accepted);
+        assert_eq!((told[0].object.as_str(), told[0].severity), ("public.users_old", Severity::Medium));
+        assert_eq!((told[1].object.as_str(), told[1].severity), ("public.users", Severity::Info));
+        assert!(told[1].explanation.starts_with("Accepted in rls.toml: Public names. "));
+    }
 }

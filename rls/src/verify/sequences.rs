@@ -1,0 +1,9 @@
+//! Sequences that count what all tenants do.
+
+use super::World;
+use crate::finding::Finding;
+
+/// Adds what it finds.
+pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
+    let _ = (world, findings);
+}

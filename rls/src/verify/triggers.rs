@@ -1,0 +1,9 @@
+//! Triggers and rules that carry rows past the policies.
+
+use super::World;
+use crate::finding::Finding;
+
+/// Adds what it finds.
+pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
+    let _ = (world, findings);
+}
