@@ -4,3 +4,4 @@ mod checked_in;
 mod corpus;
 mod place;
 mod snapshot;
+mod verify_objects;
