@@ -1,5 +1,6 @@
 //! What users of `tenantry rls` rely on, on a real PostgreSQL.
 
+mod attack;
 mod checked_in;
 mod corpus;
 mod place;

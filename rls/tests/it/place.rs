@@ -2,8 +2,10 @@
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tenantry_platform::postgres::{PrivateCluster, shared_for_tests};
+use tenantry_rls::attack::{Options, attack};
 use tenantry_rls::catalog;
 use tenantry_rls::config::Settings;
 use tenantry_rls::finding::Finding;
@@ -15,6 +17,9 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 /// The roles that a text may name, and whether they sign in.
 const ROLES: [(&str, bool); 5] =
     [("app", true), ("owner", false), ("other", false), ("role_a", true), ("role_b", true)];
+
+/// How long an attack may take.
+const BUDGET: Duration = Duration::from_secs(60);
 
 /// A database, and the roles of one case.
 pub(crate) struct Place {
@@ -98,10 +103,12 @@ impl Place {
     }
 
     /// What `attack` finds.
-    #[expect(clippy::unused_async, clippy::unused_self, reason = "its door is not there yet")]
     pub(crate) async fn attack(&self, settings: &Settings) -> Result<Vec<Finding>, String> {
-        let _ = settings;
-        Ok(Vec::new())
+        let mut client = tenantry_rls::connect::connect(&self.url()).await.map_err(|fault| fault.to_string())?;
+        let catalog = catalog::read(&mut client).await.map_err(|fault| fault.to_string())?;
+        let options = Options { url: self.url(), yes: true, budget: BUDGET };
+        let attack = attack(&mut client, &catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
+        Ok(attack.findings)
     }
 
     /// Takes all of it away.
