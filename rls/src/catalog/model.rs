@@ -62,8 +62,25 @@ pub struct Server {
     pub lo_compat_privileges: bool,
     /// Large objects in it (at most 1,000 are counted).
     pub large_objects: i64,
+    /// Whose they are, and who else has them.
+    pub large_objects_of: Vec<LargeObjects>,
+    /// `EXECUTE` on the functions that read them.
+    pub reads_large_objects: Vec<Grant>,
+    /// Who may read the raw statistics, which hold values; the privilege is the catalogue's name.
+    pub reads_statistics: Vec<Grant>,
     /// Whether this is a standby.
     pub is_standby: bool,
+}
+
+/// Large objects that have the same owner and grants.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct LargeObjects {
+    /// Their owner.
+    pub owner: u32,
+    /// How many.
+    pub count: i64,
+    /// What was granted: `SELECT`, `UPDATE`.
+    pub acl: Vec<Grant>,
 }
 
 /// One grant of one privilege; grantee 0 is PUBLIC. What an owner has by ownership is in it.
@@ -310,6 +327,8 @@ pub struct Trigger {
     pub function: u32,
     /// Not `disabled`.
     pub is_enabled: bool,
+    /// `tgtype`: 1 for each row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate, 64 instead.
+    pub timing: i16,
     /// `pg_get_triggerdef`.
     pub definition: String,
 }
@@ -361,6 +380,8 @@ pub struct Function {
     pub source: String,
     /// The body of one with `begin atomic` or `return`, as PostgreSQL prints it.
     pub sql_body: Option<String>,
+    /// Of one in plpgsql: the statement that makes it.
+    pub definition: Option<String>,
     /// `EXECUTE`.
     pub acl: Vec<Grant>,
     /// The extension that it came with.

@@ -38,6 +38,22 @@ const SERVER: &str = concat!(
     "select json_build_object('version_num', current_setting('server_version_num')::int, 'database', d.datname, \
      'owner', d.datdba::int8, 'lo_compat_privileges', current_setting('lo_compat_privileges')::bool, \
      'large_objects', (select count(*) from (select from pg_catalog.pg_largeobject_metadata limit 1000) l), \
+     'large_objects_of', coalesce((select json_agg(json_build_object('owner', o.lomowner::int8, 'count', o.n, \
+       'acl', coalesce((select json_agg(json_build_object('grantee', a.grantee::int8, 'privilege', a.privilege_type)) \
+         from aclexplode(o.lomacl) a), '[]'))) \
+       from (select lomowner, lomacl, count(*) as n from (select lomowner, lomacl from pg_catalog.pg_largeobject_metadata \
+         limit 1000) l group by lomowner, lomacl) o), '[]'), \
+     'reads_large_objects', (select coalesce(json_agg(json_build_object('grantee', a.grantee::int8, 'privilege', a.privilege_type)), '[]') \
+       from pg_catalog.pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a \
+       where p.pronamespace = 'pg_catalog'::regnamespace and p.proname in ('lo_get', 'lo_open')), \
+     'reads_statistics', (select coalesce(json_agg(json_build_object('grantee', g.grantee, 'privilege', g.name)), '[]') from \
+       (select a.grantee::int8 as grantee, c.relname as name from pg_catalog.pg_class c, aclexplode(c.relacl) a \
+         where c.relnamespace = 'pg_catalog'::regnamespace and c.relname in ('pg_statistic', 'pg_statistic_ext_data') \
+         and a.privilege_type = 'SELECT' \
+        union select a.grantee::int8, c.relname from pg_catalog.pg_class c \
+         join pg_catalog.pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a \
+         where c.relnamespace = 'pg_catalog'::regnamespace and c.relname in ('pg_statistic', 'pg_statistic_ext_data') \
+         and a.privilege_type = 'SELECT') g), \
      'is_standby', pg_is_in_recovery(), 'acl', ",
     acl!("d.datacl", "d", "d.datdba"),
     ") from pg_catalog.pg_database d where d.datname = current_database()"
@@ -133,7 +149,7 @@ const INDEXES: &str = concat!(
 );
 
 const TRIGGERS: &str = "select json_agg(json_build_object('relation', tgrelid::int8, 'name', tgname, \
-     'function', tgfoid::int8, 'is_enabled', tgenabled <> 'D', 'definition', pg_get_triggerdef(oid)) \
+     'function', tgfoid::int8, 'is_enabled', tgenabled <> 'D', 'timing', tgtype, 'definition', pg_get_triggerdef(oid)) \
      order by tgrelid, tgname) from pg_catalog.pg_trigger where not tgisinternal";
 
 const RULES: &str = concat!(
@@ -155,7 +171,9 @@ const FUNCTIONS: &str = concat!(
      'returns', coalesce(pg_get_function_result(p.oid), ''), 'returns_set', p.proretset, 'owner', p.proowner::int8, \
      'is_definer', p.prosecdef, 'is_leakproof', p.proleakproof, 'volatility', p.provolatile, 'language', l.lanname, \
      'kind', p.prokind, 'settings', coalesce(p.proconfig, '{}'), 'source', p.prosrc, \
-     'sql_body', pg_get_function_sqlbody(p.oid), 'extension', e.name, 'acl', ",
+     'sql_body', pg_get_function_sqlbody(p.oid), \
+     'definition', case when p.prokind in ('f', 'p') and l.lanname = 'plpgsql' then pg_get_functiondef(p.oid) end, \
+     'extension', e.name, 'acl', ",
     acl!("p.proacl", "f", "p.proowner"),
     ") order by n.nspname, p.proname, p.oid) \
      from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace \
