@@ -5,5 +5,6 @@
 mod bed;
 mod cli;
 mod init;
+mod plan;
 mod snapshot;
 mod verify_objects;
