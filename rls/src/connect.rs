@@ -1,6 +1,8 @@
-//! The administrator's connection.
+//! The administrator's connections.
 
-use tokio_postgres::{Client, Config, NoTls};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
 
 use crate::fault::{Fault, said};
 
@@ -14,6 +16,48 @@ pub async fn connect(url: &str) -> Result<Client, Fault> {
     let (client, connection) = config.connect(NoTls).await.map_err(|error| Fault::Unreachable(said(&error)))?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// Connects, and keeps every notice that the server sends: a statement's are there when it has answered.
+///
+/// # Errors
+/// When the URL means nothing, or the server does not let us in.
+pub async fn connect_hearing(url: &str) -> Result<(Client, Heard), Fault> {
+    let mut config: Config = url.parse().map_err(|_| meaningless())?;
+    config.application_name("tenantry-rls");
+    let (client, mut connection) = config.connect(NoTls).await.map_err(|error| Fault::Unreachable(said(&error)))?;
+    let heard = Heard::default();
+    let told = heard.clone();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                let detail = notice.detail().map(|detail| format!(" {detail}")).unwrap_or_default();
+                told.add(format!("{}{detail}", notice.message()));
+            }
+        }
+    });
+    Ok((client, heard))
+}
+
+/// What the server said beside its answers.
+#[derive(Clone, Debug, Default)]
+pub struct Heard(Arc<Mutex<Vec<String>>>);
+
+impl Heard {
+    /// As many are kept between two askings; a function may raise notices without end.
+    const LIMIT: usize = 1_000;
+
+    /// Takes what was said since the last asking.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, notice: String) {
+        let mut notices = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if notices.len() < Self::LIMIT {
+            notices.push(notice);
+        }
+    }
 }
 
 /// What is said of a URL that cannot be read. Which part of it is wrong might be a part of the password.

@@ -1,4 +1,30 @@
 //! `attack`: tries it, and rolls it back.
+//!
+//! Two tenants whose names a careless comparison takes for one get rows full of canaries; then one of them tries, as
+//! the app's role, what SQL offers. What must always hold:
+//!
+//! - nothing is committed: each table is tried in a transaction of its own, which is rolled back;
+//! - a finding was seen: B's value in an answer, B's row changed, or an answer that is different only because of B;
+//! - what could not be tried is said, with the reason.
+//!
+//! In the order of a run: `facts` and `plan` (what is known before), `identity` (who acts), `values` and `seed` (the
+//! rows), `arena` on a `session` (the transaction), `probes` (what is tried), `sight` (knows B's values), `judge` (what
+//! it means) and `script` (how it is shown).
+
+mod arena;
+mod facts;
+mod harvest;
+mod identity;
+mod judge;
+mod outcome;
+mod plan;
+mod probes;
+mod run;
+mod script;
+mod seed;
+mod session;
+mod sight;
+mod values;
 
 use std::time::Duration;
 
@@ -8,6 +34,7 @@ use crate::catalog::Catalog;
 use crate::config::Settings;
 use crate::fault::Fault;
 use crate::finding::Finding;
+use crate::verify::World;
 
 /// What was asked of a run.
 #[derive(Clone, Debug)]
@@ -38,9 +65,14 @@ pub struct Tried {
     pub relations: usize,
     /// Functions and procedures.
     pub functions: usize,
-    /// Statements as an app role.
+    /// Statements, those that put rows there among them.
     pub statements: usize,
 }
+
+/// Said with every run.
+const NOT_UNDONE: &str = "Everything was rolled back. A rollback does not undo: sequences that triggers or functions \
+     moved, what dblink, foreign tables or a function's own programs did elsewhere, and advisory locks of a session, \
+     which end with ours.";
 
 /// Tries what an app role could try. Everything is rolled back.
 ///
@@ -52,6 +84,35 @@ pub async fn attack(
     settings: &Settings,
     options: &Options,
 ) -> Result<Attack, Fault> {
-    let _ = (client, catalog, settings, options);
-    Ok(Attack::default())
+    let world = World::new(catalog, settings)?;
+    let facts = facts::Facts::read(client).await?;
+    admit(client, catalog, &facts, options).await?;
+    let mut attack = run::run(&world, &facts, options).await?;
+    attack.notes.insert(0, NOT_UNDONE.to_owned());
+    Ok(attack)
+}
+
+const OTHERS: &str = "select pg_catalog.count(*) from pg_catalog.pg_stat_activity where datname = current_database() \
+     and backend_type = 'client backend' and pid <> pg_backend_pid() and application_name <> 'tenantry-rls'";
+
+/// Refuses where an attack would do harm, or could not be made.
+async fn admit(client: &Client, catalog: &Catalog, facts: &facts::Facts, options: &Options) -> Result<(), Fault> {
+    if catalog.server.is_standby {
+        return Err(Fault::Refused(
+            "this server is a standby, which takes no rows to attack with. Attack its primary, or a restored copy."
+                .to_owned(),
+        ));
+    }
+    if !facts.login.bypasses_rls {
+        return Err(Fault::Refused(
+            "this login is held by row level security itself, and could not put both tenants' rows there. Connect as a superuser, or a role with BYPASSRLS that may become the app's roles.".to_owned(),
+        ));
+    }
+    let others: i64 = client.query_one(OTHERS, &[]).await.map_err(Fault::while_("asking who else is here"))?.get(0);
+    if others > 0 && !options.yes {
+        return Err(Fault::Refused(format!(
+            "{others} other clients are connected to this database, and rows and locks of an attack, though rolled back, could hold them up. Attack a copy, or say --yes."
+        )));
+    }
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! What users of `tenantry rls` rely on, on a real PostgreSQL.
-
 #![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
+mod attack;
 mod bed;
+mod checked_in;
 mod cli;
+mod corpus;
 mod init;
 mod plan;
+mod place;
 mod snapshot;
 mod verify_objects;

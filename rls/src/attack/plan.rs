@@ -1,0 +1,295 @@
+//! What is known before anything is tried: keys, references, whose a column is, and what rows should hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::facts::Facts;
+use super::harvest;
+use super::identity::{Identity, base};
+use super::values::Value;
+use crate::catalog::{Column, Relation, RelationKind};
+use crate::verify::World;
+
+/// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
+const VARIANTS: usize = 14;
+/// Names of columns that hold a person.
+const PEOPLE: &[&str] = &[
+    "user_id",
+    "owner_id",
+    "owner",
+    "created_by",
+    "author_id",
+    "author",
+    "user",
+    "uid",
+    "assignee_id",
+    "profile_id",
+    "uploaded_by",
+    "creator_id",
+    "updated_by",
+    "member_id",
+    "person_id",
+];
+
+/// A foreign key.
+#[derive(Clone, Debug)]
+pub(super) struct ForeignKey {
+    pub(super) name: String,
+    pub(super) columns: Vec<String>,
+    pub(super) target: u32,
+    pub(super) targets: Vec<String>,
+}
+
+/// A unique key, or one that excludes.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// Its columns; those in expressions too.
+    pub(super) columns: Vec<String>,
+    pub(super) is_primary: bool,
+    pub(super) is_exclusion: bool,
+    /// Whether one of its parts is an expression, or only some rows are in it.
+    pub(super) is_plain: bool,
+}
+
+/// What a row holds that is not chosen by type.
+pub(super) type Overrides = BTreeMap<String, Value>;
+
+/// What is known before anything is tried.
+#[derive(Debug)]
+pub(super) struct Plan<'w> {
+    pub(super) world: &'w World<'w>,
+    pub(super) facts: &'w Facts,
+    numbers: HashMap<u32, usize>,
+    keys: HashMap<u32, Vec<ForeignKey>>,
+    pub(super) user_type: String,
+    people: BTreeSet<(u32, String)>,
+}
+
+impl<'w> Plan<'w> {
+    pub(super) fn new(world: &'w World<'w>, facts: &'w Facts) -> Self {
+        let catalog = world.catalog;
+        let numbers = catalog.relations.iter().enumerate().map(|(at, relation)| (relation.oid, at + 1)).collect();
+        let mut plan = Self {
+            world,
+            facts,
+            numbers,
+            keys: foreign_keys(world),
+            user_type: "uuid".to_owned(),
+            people: BTreeSet::new(),
+        };
+        plan.find_people();
+        plan
+    }
+
+    fn find_people(&mut self) {
+        let world = self.world;
+        if let Some(membership) = world.settings.context.membership() {
+            if let Some(table) = world.relation_meant(&membership.table) {
+                self.people.insert((table.oid, membership.user.clone()));
+            }
+        }
+        for relation in world.exposed() {
+            let column = world.settings.of_table(&relation.name).and_then(|table| table.user_column.clone());
+            self.people.extend(column.map(|column| (relation.oid, column)));
+        }
+        let known = self
+            .people
+            .iter()
+            .find_map(|(table, column)| world.relation(*table)?.column(column).map(|column| column.type_name.clone()));
+        self.user_type = known.or_else(|| self.usual_user_type()).unwrap_or_else(|| "uuid".to_owned());
+    }
+
+    fn usual_user_type(&self) -> Option<String> {
+        let named = |relation: &'w Relation| relation.columns.iter().find(|column| column.name == "user_id");
+        self.world.exposed().find_map(named).map(|column| column.type_name.clone())
+    }
+
+    /// A small number of a table's own, which its canaries carry.
+    pub(super) fn number(&self, table: u32) -> usize {
+        self.numbers.get(&table).copied().unwrap_or_default()
+    }
+
+    /// The relation whose canaries carry this number.
+    pub(super) fn numbered(&self, number: usize) -> Option<&'w Relation> {
+        self.world.catalog.relations.get(number.checked_sub(1)?)
+    }
+
+    pub(super) fn foreign_keys(&self, table: u32) -> &[ForeignKey] {
+        self.keys.get(&table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The column that says whose a row is, where there is one.
+    pub(super) fn tenant_column(&self, relation: &'w Relation) -> Option<&'w Column> {
+        if self.world.settings.is_global(&relation.name) {
+            return None;
+        }
+        relation.column(self.world.settings.tenant_column(&relation.name))
+    }
+
+    /// What a column holds for being somebody's: the tenant, or the person.
+    pub(super) fn owner_value(&self, relation: &'w Relation, column: &Column, identity: &Identity) -> Option<String> {
+        let membership = self.world.settings.context.membership();
+        let of_membership =
+            membership.filter(|known| self.world.relation_meant(&known.table).map(|it| it.oid) == Some(relation.oid));
+        if of_membership.is_some_and(|known| known.tenant == column.name) {
+            return Some(identity.tenant.clone());
+        }
+        if self.is_person(relation, column) {
+            return Some(identity.user.clone());
+        }
+        let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
+        tenant.then(|| identity.tenant.clone())
+    }
+
+    /// Whether a column holds people.
+    pub(super) fn is_person(&self, relation: &Relation, column: &Column) -> bool {
+        self.people.contains(&(relation.oid, column.name.clone()))
+            || (PEOPLE.contains(&column.name.to_ascii_lowercase().as_str())
+                && base(self.facts.base(&column.type_name)) == base(self.facts.base(&self.user_type)))
+    }
+
+    /// The unique and excluding keys of a table.
+    pub(super) fn keys(&self, relation: &Relation) -> Vec<Key> {
+        let catalog = self.world.catalog;
+        let known =
+            catalog.indexes_of(relation.oid).filter(|index| (index.is_unique || index.is_exclusion) && index.is_valid);
+        known
+            .map(|index| {
+                let constraint = catalog
+                    .constraints_of(relation.oid)
+                    .find(|constraint| constraint.index == index.oid && constraint.kind != "f");
+                let plain = index.columns.iter().filter_map(|number| relation.column_at(*number));
+                let mut columns: Vec<String> = plain.map(|column| column.name.clone()).collect();
+                let expressions = index.keys.iter().zip(&index.columns).filter(|(_, number)| **number == 0);
+                for (text, _) in expressions {
+                    let inside = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
+                    columns.extend(inside.map(|column| column.name.clone()));
+                }
+                Key {
+                    name: index.name.clone(),
+                    columns,
+                    is_primary: constraint.is_some_and(|constraint| constraint.kind == "p"),
+                    is_exclusion: index.is_exclusion,
+                    is_plain: !index.columns.contains(&0) && index.predicate.is_none(),
+                }
+            })
+            .collect()
+    }
+
+    /// What speaks of a table: its policies, the functions and views in which its name stands.
+    fn texts(&self, relation: &Relation) -> Vec<String> {
+        let catalog = self.world.catalog;
+        let policies =
+            catalog.policies_of(relation.oid).flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
+        let about = |text: &&String| harvest::mentions(text, &relation.name.name);
+        let bodies = catalog
+            .functions
+            .iter()
+            .filter(|function| function.extension.is_none())
+            .flat_map(|function| std::iter::once(&function.source).chain(&function.sql_body));
+        let views = catalog
+            .relations
+            .iter()
+            .filter(|view| view.extension.is_none())
+            .filter_map(|view| view.definition.as_ref());
+        policies.chain(bodies.filter(about).cloned()).chain(views.filter(about).cloned()).collect()
+    }
+
+    /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
+    /// opposite of the first, and one with nothing but what must be.
+    pub(super) fn variants(&self, relation: &Relation) -> Vec<Overrides> {
+        let truths: Vec<&Column> =
+            relation.columns.iter().filter(|column| self.facts.base(&column.type_name) == "boolean").collect();
+        let opposite: Overrides =
+            truths.iter().map(|column| (column.name.clone(), Value::Text("false".to_owned()))).collect();
+        let mut found = vec![opposite.clone()];
+        for text in self.texts(relation) {
+            self.add_spoken_of(relation, &text, &mut found);
+        }
+        let spoken = self.texts(relation);
+        for column in truths.iter().filter(|column| spoken.iter().any(|text| harvest::mentions(text, &column.name))) {
+            let mut only = opposite.clone();
+            only.insert(column.name.clone(), Value::Text("true".to_owned()));
+            found.push(only);
+        }
+        let mut seen = BTreeSet::new();
+        found.retain(|row| seen.insert(format!("{row:?}")));
+        found.truncate(VARIANTS);
+        found
+    }
+
+    fn add_spoken_of(&self, relation: &Relation, text: &str, found: &mut Vec<Overrides>) {
+        let columns = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
+        for column in columns.filter(|column| column.generated.is_empty()) {
+            let base_type = self.facts.base(&column.type_name);
+            let labels = self.facts.of_type(base_type).map(|fact| &fact.labels).filter(|labels| !labels.is_empty());
+            let textual =
+                matches!(base(base_type), "text" | "character varying" | "character" | "public.citext" | "citext");
+            let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
+            if tenant || !(textual || labels.is_some()) {
+                continue;
+            }
+            let fits = |value: &String| labels.is_none_or(|labels| labels.contains(value));
+            let values = harvest::values(text).into_iter().filter(fits).take(6);
+            found.extend(values.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+        }
+    }
+
+    /// The table and all that its rows refer to, for the smallest script.
+    pub(super) fn closure(&self, tables: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
+        let mut open: Vec<u32> = tables.into_iter().collect();
+        let mut found: BTreeSet<u32> = open.iter().copied().collect();
+        while let Some(table) = open.pop() {
+            let targets = self.foreign_keys(table).iter().map(|key| key.target);
+            open.extend(targets.filter(|target| found.insert(*target)));
+        }
+        found
+    }
+
+    /// Whether a table's rows can be traced to a tenant: by a column of their own, a person, or what they refer to.
+    pub(super) fn is_of_tenants(&self, relation: &'w Relation) -> bool {
+        let owned = |table: &'w Relation| {
+            !self.world.settings.is_global(&table.name)
+                && (self.tenant_column(table).is_some()
+                    || table.columns.iter().any(|column| self.people.contains(&(table.oid, column.name.clone()))))
+        };
+        let by_person = relation.has_rls && relation.columns.iter().any(|column| self.is_person(relation, column));
+        !self.world.settings.is_global(&relation.name)
+            && (by_person
+                || self.closure([relation.oid]).into_iter().filter_map(|table| self.world.relation(table)).any(owned))
+    }
+
+    /// The table at the top of a partition or an inheriting table.
+    pub(super) fn root(&self, relation: &'w Relation) -> &'w Relation {
+        let mut top = relation;
+        for _ in 0..16 {
+            match top.parents.first().and_then(|parent| self.world.relation(*parent)) {
+                Some(parent) if parent.kind != RelationKind::Foreign => top = parent,
+                _ => break,
+            }
+        }
+        top
+    }
+}
+
+fn foreign_keys(world: &World<'_>) -> HashMap<u32, Vec<ForeignKey>> {
+    let mut found: HashMap<u32, Vec<ForeignKey>> = HashMap::new();
+    for constraint in world.catalog.constraints.iter().filter(|constraint| constraint.kind == "f") {
+        let Some((relation, target)) =
+            world.relation(constraint.relation).zip(constraint.references.and_then(|oid| world.relation(oid)))
+        else {
+            continue;
+        };
+        let names = |relation: &Relation, numbers: &[i16]| -> Vec<String> {
+            numbers.iter().filter_map(|number| relation.column_at(*number)).map(|column| column.name.clone()).collect()
+        };
+        let columns = names(relation, &constraint.columns);
+        let targets = names(target, &constraint.referenced_columns);
+        // A partitioned target is referred to once more by each partition: those are the same key.
+        let known = found.entry(relation.oid).or_default();
+        if columns.len() == targets.len() && !target.is_partition {
+            known.push(ForeignKey { name: constraint.name.clone(), columns, target: target.oid, targets });
+        }
+    }
+    found
+}

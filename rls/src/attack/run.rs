@@ -1,0 +1,130 @@
+//! The order of a run: each table by itself, then what stands in front of all of them.
+
+use std::time::Instant;
+
+use super::arena::{Actor, Arena};
+use super::facts::Facts;
+use super::identity::{Pair, Side, base, pairs};
+use super::judge::Found;
+use super::plan::Plan;
+use super::probes::{keys, read, write};
+use super::session::Session;
+use super::{Attack, Options, Tried};
+use crate::catalog::Relation;
+use crate::fault::Fault;
+use crate::verify::World;
+
+/// What a run carries along.
+pub(super) struct Run<'w, 'o> {
+    pub(super) plan: &'w Plan<'w>,
+    pub(super) session: Session,
+    /// A session in which no context is ever set.
+    pub(super) silent: Session,
+    pub(super) found: Found,
+    pub(super) tried: Tried,
+    options: &'o Options,
+    began: Instant,
+}
+
+pub(super) async fn run(world: &World<'_>, facts: &Facts, options: &Options) -> Result<Attack, Fault> {
+    let plan = Plan::new(world, facts);
+    let mut run = Run {
+        plan: &plan,
+        session: Session::open(&options.url).await?,
+        silent: Session::open(&options.url).await?,
+        found: Found::with_hints(world),
+        tried: Tried::default(),
+        options,
+        began: Instant::now(),
+    };
+    let actors = Actor::all(world);
+    for actor in &actors {
+        run.actor(actor).await?;
+    }
+    run.tried.statements = run.session.statements + run.silent.statements;
+    let notes = run.found.notes.iter().cloned().collect();
+    let findings = crate::verify::settled(run.found.into_findings(), &world.settings.accepted);
+    Ok(Attack { findings, notes, tried: run.tried })
+}
+
+impl<'w> Run<'w, '_> {
+    /// Whether there is time for more; says once what was left out.
+    fn has_time(&mut self) -> bool {
+        let has = self.began.elapsed() < self.options.budget;
+        if !has {
+            self.found.note(format!(
+                "The time of {} s was over before everything was tried: give it more, or fewer schemas.",
+                self.options.budget.as_secs()
+            ));
+        }
+        has
+    }
+
+    async fn actor(&mut self, actor: &Actor<'w>) -> Result<(), Fault> {
+        let world = self.plan.world;
+        let tables: Vec<&'w Relation> = world.exposed().filter(|relation| relation.is_table()).collect();
+        for relation in tables {
+            let reachable = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+                .iter()
+                .any(|privilege| world.may(&actor.inherited, relation, privilege));
+            if reachable && self.plan.is_of_tenants(relation) && self.has_time() {
+                self.tried.relations += 1;
+                self.table(actor, relation).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The pairs of tenants for a table.
+    fn pairs(&self, relation: &'w Relation) -> Vec<Pair> {
+        let settings = self.plan.world.settings;
+        let column = self.plan.tenant_column(relation).or_else(|| self.plan.tenant_column(self.plan.root(relation)));
+        let type_name = column.map_or(settings.tenant_type.as_str(), |column| self.plan.facts.base(&column.type_name));
+        let folds = type_name.ends_with("citext");
+        let padded = base(type_name) == "character";
+        let mut pairs = pairs(settings, type_name, &self.plan.user_type);
+        pairs.retain(|pair| {
+            !(folds && pair.confusion.contains("capitals")) && !(padded && pair.confusion.contains("spaces"))
+        });
+        pairs
+    }
+
+    async fn table(&mut self, actor: &Actor<'w>, relation: &'w Relation) -> Result<(), Fault> {
+        let pairs = self.pairs(relation);
+        let plan = self.plan;
+        let Some(first) = pairs.first() else { return Ok(()) };
+        let mut arena = Arena::open(&mut self.session, plan, actor, first.clone()).await?;
+        arena.seeder.fill(arena.session, plan.root(relation)).await;
+        if arena.seeder.first(plan.root(relation).oid, Side::B).is_none() {
+            let why = arena.seeder.refused.get(&plan.root(relation).oid).cloned().unwrap_or_default();
+            self.found.note(format!("{} could not be given rows to look for: {why}", relation.name));
+        }
+        read::read(&mut arena, relation, &mut self.found).await;
+        write::write(&mut arena, relation, &mut self.found).await;
+        keys::keys(&mut arena, relation, &mut self.found).await;
+        arena.close().await?;
+        self.unset(actor, relation, first).await?;
+        for pair in pairs.iter().skip(1) {
+            self.confused(actor, relation, pair).await?;
+        }
+        Ok(())
+    }
+
+    async fn unset(&mut self, actor: &Actor<'w>, relation: &'w Relation, pair: &Pair) -> Result<(), Fault> {
+        let mut arena = Arena::open(&mut self.silent, self.plan, actor, pair.clone()).await?;
+        arena.seeder.is_silent = true;
+        arena.seeder.fill(arena.session, self.plan.root(relation)).await;
+        read::read_unset(&mut arena, relation, &mut self.found).await;
+        arena.close().await?;
+        Ok(())
+    }
+
+    async fn confused(&mut self, actor: &Actor<'w>, relation: &'w Relation, pair: &Pair) -> Result<(), Fault> {
+        let mut arena = Arena::open(&mut self.session, self.plan, actor, pair.clone()).await?;
+        arena.seeder.fill(arena.session, self.plan.root(relation)).await;
+        read::read_confused(&mut arena, relation, &mut self.found).await;
+        write::write_confused(&mut arena, relation, &mut self.found).await;
+        arena.close().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! A database of one case, attacked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tenantry_platform::postgres::shared_for_tests;
+use tenantry_rls::attack::{Attack, Options, attack};
+use tenantry_rls::catalog;
+use tenantry_rls::config::Settings;
+use tenantry_rls::connect::connect;
+use tenantry_rls::finding::Severity;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// `rls.toml` of most cases. `$app` is the case's role.
+pub const BY_SETTING: &str = r#"
+    schemas = ["public"]
+    app_roles = ["$app"]
+    tenant_column = "tenant_id"
+    tenant_type = "uuid"
+    [tables.orgs]
+    tenant_column = "id"
+    [context]
+    kind = "guc"
+    vars = { "app.tenant_id" = "$tenant" }
+"#;
+
+/// A database of a case, and its role.
+pub struct Case {
+    pub url: String,
+    pub role: String,
+    pub settings: Settings,
+}
+
+impl Case {
+    pub async fn new(config: &str, ddl: &str) -> Self {
+        let cluster = shared_for_tests().await;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let role = format!("attack_{}_{number}", std::process::id());
+        let url = |database: &str| cluster.administrator_url(database);
+        let client = connect(&url("postgres")).await.unwrap();
+        client.batch_execute(&format!("create role {role} login")).await.unwrap();
+        client.batch_execute(&format!("create database {role}")).await.unwrap();
+        let url = url(&role);
+        let client = connect(&url).await.unwrap();
+        let ddl = ddl.replace("$app", &role);
+        client.batch_execute(&ddl).await.unwrap_or_else(|error| panic!("{error:?} in {ddl}"));
+        let settings = Settings::parse(&config.replace("$app", &role)).unwrap();
+        Self { url, role, settings }
+    }
+
+    pub async fn attacked(&self) -> Attack {
+        let mut client = connect(&self.url).await.unwrap();
+        let catalog = catalog::read(&mut client).await.unwrap();
+        let options = Options { url: self.url.clone(), yes: true, budget: Duration::from_secs(60) };
+        attack(&mut client, &catalog, &self.settings, &options).await.unwrap()
+    }
+
+    /// The ids of what is above information, with the case's role named `$app`.
+    pub fn ids(&self, attack: &Attack) -> Vec<String> {
+        let above = attack.findings.iter().filter(|finding| finding.severity > Severity::Info);
+        let mut ids: Vec<String> = above.map(|finding| finding.id().replace(&self.role, "$app")).collect();
+        ids.sort();
+        ids
+    }
+}
+
+/// Attacks a sound schema with one change after the other, and compares with what each planted: nothing else may be
+/// found. All that is different is told together.
+pub async fn finds(config: &str, sound: &str, changes: &[(&str, &[&str])]) {
+    let mut wrong = Vec::new();
+    for (change, planted) in changes {
+        let case = Case::new(config, &format!("{sound};{change}")).await;
+        let attack = case.attacked().await;
+        let ids = case.ids(&attack);
+        let mut planted = planted.to_vec();
+        planted.sort_unstable();
+        if ids != planted {
+            let told = attack
+                .findings
+                .iter()
+                .map(|finding| format!("{}\n{}\n{}", finding.id(), finding.explanation, finding.proof));
+            let told: Vec<String> = told.collect();
+            wrong.push(format!(
+                "{change}\n planted: {planted:?}\n found: {ids:?}\n notes: {:?}\n{}",
+                attack.notes,
+                told.join("\n")
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), changes.len(), wrong.join("\n\n"));
+}

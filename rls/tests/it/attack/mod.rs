@@ -1,0 +1,4 @@
+//! `attack`: every planted hole is shown, and a sound schema has none.
+
+mod kit;
+mod tables;
