@@ -7,7 +7,7 @@ mod checked_in;
 mod cli;
 mod corpus;
 mod init;
-mod plan;
 mod place;
+mod plan;
 mod snapshot;
 mod verify_objects;
