@@ -8,5 +8,6 @@ mod cli;
 mod corpus;
 mod init;
 mod place;
+mod plan;
 mod snapshot;
 mod verify_objects;
