@@ -109,7 +109,23 @@ impl Settings {
     pub fn read(path: &Path) -> Result<Self, Fault> {
         let text =
             std::fs::read_to_string(path).map_err(|reason| Fault::Unreadable { path: path.to_owned(), reason })?;
-        Self::parse(&text).map_err(|reason| Fault::Configuration { path: path.to_owned(), reason })
+        let fault = |reason| Fault::Configuration { path: path.to_owned(), reason };
+        let settings = Self::parse(&text).map_err(fault)?;
+        match settings.unnamed() {
+            Some(key) => {
+                Err(fault(format!("{key} is empty: name one at least, since nothing could be found without.")))
+            }
+            None => Ok(settings),
+        }
+    }
+
+    /// A list without which every judgement would be that all is well.
+    const fn unnamed(&self) -> Option<&'static str> {
+        match (self.schemas.is_empty(), self.app_roles.is_empty()) {
+            (true, _) => Some("schemas"),
+            (_, true) => Some("app_roles"),
+            _ => None,
+        }
     }
 
     /// Reads a text.

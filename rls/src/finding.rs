@@ -31,6 +31,19 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// Its word, as reports write it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// One hole.
 #[derive(Clone, Debug)]
 pub struct Finding {

@@ -13,6 +13,7 @@
 //! connection), `catalog` (the snapshot), `policy` (what an expression implies), `verify` and `attack` (the findings),
 //! `remedy` (what closes them), `report` (how they are told), `explain` (what each class is).
 
+pub mod apply;
 pub mod attack;
 pub mod catalog;
 pub mod class;
@@ -21,7 +22,10 @@ pub mod config;
 pub mod connect;
 pub mod fault;
 pub mod finding;
+pub mod init;
 pub mod name;
+pub mod plan;
 pub mod policy;
 pub mod remedy;
+pub mod report;
 pub mod verify;

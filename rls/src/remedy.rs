@@ -67,4 +67,14 @@ impl Remedy {
         self.advice = advice.into();
         self
     }
+
+    /// The statements as one text, each with its semicolon.
+    pub fn sql(&self) -> String {
+        self.steps.iter().map(|step| format!("{};", step.sql)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The statements, or else the advice.
+    pub fn fix(&self) -> String {
+        if self.steps.is_empty() { self.advice.clone() } else { self.sql() }
+    }
 }
