@@ -18,13 +18,12 @@ pub async fn connect(url: &str) -> Result<Client, Fault> {
     Ok(client)
 }
 
-<<<<<<< HEAD
 /// Connects, and keeps every notice that the server sends: a statement's are there when it has answered.
 ///
 /// # Errors
 /// When the URL means nothing, or the server does not let us in.
 pub async fn connect_hearing(url: &str) -> Result<(Client, Heard), Fault> {
-    let mut config: Config = url.parse().map_err(|error| Fault::Unreachable(said(&error)))?;
+    let mut config: Config = url.parse().map_err(|_| meaningless())?;
     config.application_name("tenantry-rls");
     let (client, mut connection) = config.connect(NoTls).await.map_err(|error| Fault::Unreachable(said(&error)))?;
     let heard = Heard::default();
@@ -59,7 +58,8 @@ impl Heard {
             notices.push(notice);
         }
     }
-=======
+}
+
 /// What is said of a URL that cannot be read. Which part of it is wrong might be a part of the password.
 fn meaningless() -> Fault {
     Fault::Refused(
@@ -67,5 +67,4 @@ fn meaningless() -> Fault {
          @ : / ? # and % in a name or password written as %40 %3A %2F %3F %23 and %25."
             .to_owned(),
     )
->>>>>>> rls-d
 }
