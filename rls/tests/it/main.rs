@@ -1,4 +1,5 @@
 //! What users of `tenantry rls` rely on, on a real PostgreSQL.
+#![cfg(test)] // tells clippy that the set-up beside the tests is test code too
 
 mod attack;
 mod bed;
@@ -6,6 +7,7 @@ mod checked_in;
 mod cli;
 mod corpus;
 mod init;
+mod own;
 mod place;
 mod snapshot;
 mod verify_objects;

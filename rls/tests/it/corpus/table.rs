@@ -51,7 +51,9 @@ pub(super) fn print(verdicts: &[Verdict]) -> String {
     page.extend(classes.iter().map(|(class, line)| line.print(&format!("`{class}`"))));
     page.push_str(&all.print("all"));
     page.push_str(&list("Found by neither", verdicts, missed));
-    page.push_str(&list("Found by attack alone", verdicts, |verdict| if verdict.verify.hit { Vec::new() } else { attacked(verdict) }));
+    page.push_str(&list("Found by attack alone", verdicts, |verdict| {
+        if verdict.verify.hit { Vec::new() } else { attacked(verdict) }
+    }));
     page.push_str(&list("False alarms", verdicts, |verdict| if verdict.leaks { Vec::new() } else { beside(verdict) }));
     page.push_str(&list("Beside a hole, and not true", verdicts, |verdict| {
         if verdict.leaks { beside(verdict) } else { Vec::new() }
