@@ -9,5 +9,6 @@ mod corpus;
 mod init;
 mod own;
 mod place;
+mod random;
 mod snapshot;
 mod verify_objects;

@@ -6,7 +6,7 @@ use regex::RegexBuilder;
 use tenantry_rls::finding::{Finding, Severity};
 
 use super::case::Case;
-use crate::place::Place;
+use crate::place::{Place, verified};
 
 /// What came of one case.
 pub(super) struct Verdict {
@@ -55,9 +55,10 @@ async fn judge_here(case: &Case, attacked: bool) -> Verdict {
     let mut verdict = Verdict::of(case, load(&place, case).await.err());
     if verdict.unproved.is_none() {
         let settings = case.settings(|text| place.named(text));
-        verdict.verify = sort(&place, case, place.verify(&settings).await);
+        let catalog = place.catalog().await.unwrap();
+        verdict.verify = sort(&place, case, verified(&catalog, &settings));
         if attacked {
-            verdict.attack = Some(sort(&place, case, place.attack(&settings).await));
+            verdict.attack = Some(sort(&place, case, place.attack(&catalog, &settings).await));
         }
         verdict.unproved = prove(&place, case).await.err();
     }
