@@ -44,8 +44,9 @@ const MAKERS: &[(&str, Maker)] = &[
 pub(super) fn draw(dice: &mut Dice, scene: &Scene, number: usize, leaks: bool) -> Feature {
     loop {
         let (class, make) = dice.of(MAKERS);
-        if scene.speaks == Speaks::Role && class == "policy-fails-open" {
-            continue; // a session always has a role
+        // A session always has a role; and inside a definer's function that role is the owner.
+        if scene.speaks == Speaks::Role && matches!(class, "policy-fails-open" | "function-definer" | "error-oracle") {
+            continue;
         }
         let table = Table { name: format!("{}.t{number}", scene.schema), number };
         let (object, ddl) = make(dice, scene, &table, leaks);
@@ -68,7 +69,8 @@ impl Table {
         format!(
             "create table {} (tenant_id {} {null}, id uuid not null default gen_random_uuid(), title text,\n  \
              status text default 'published', amount int default 1, is_public boolean default true,\n  \
-             made_at timestamptz default now(), {rest});\n",
+             made_at timestamptz default now(), is_hidden boolean default false, stock int default 1,\n  \
+             stage text default 'new', {rest});\n",
             self.name,
             scene.type_name()
         )

@@ -21,32 +21,33 @@ const WEAK: &[&str] = &[
     "made_at <= now()",
 ];
 
+/// What a CASE asks. Each is asked once in a tree, and speaks of a column that nothing else does: every branch is reached.
+const ASKED: &[&str] = &["is_hidden", "stock > 100", "stage = 'done'"];
+
 /// A random tree. Without `leaking` it is sound; with it, it is not.
 pub(super) fn tree(dice: &mut Dice, scene: &Scene, leaking: bool) -> Condition {
     loop {
-        let condition = branch(dice, scene, 3);
+        let condition = branch(dice, scene, 3, &mut ASKED.to_vec());
         if condition.leaks == leaking {
             return condition;
         }
     }
 }
 
-fn branch(dice: &mut Dice, scene: &Scene, depth: usize) -> Condition {
+fn branch(dice: &mut Dice, scene: &Scene, depth: usize, asked: &mut Vec<&str>) -> Condition {
     if depth == 0 || dice.percent(25) {
         return if dice.percent(65) { sound(dice, scene) } else { weak(dice) };
     }
-    let (left, right) = (branch(dice, scene, depth - 1), branch(dice, scene, depth - 1));
-    match dice.below(6) {
-        0 | 1 => Condition { sql: format!("({} and {})", left.sql, right.sql), leaks: left.leaks && right.leaks },
-        2 | 3 => Condition { sql: format!("({} or {})", left.sql, right.sql), leaks: left.leaks || right.leaks },
-        4 => Condition {
-            sql: format!("not (not ({}) or not ({}))", left.sql, right.sql),
-            leaks: left.leaks && right.leaks,
-        },
-        _ => {
-            let sql = format!("case when amount > 0 then ({}) else ({}) end", left.sql, right.sql);
-            Condition { sql, leaks: left.leaks || right.leaks }
+    let (left, right) = (branch(dice, scene, depth - 1, asked), branch(dice, scene, depth - 1, asked));
+    let (both, either) = (left.leaks && right.leaks, left.leaks || right.leaks);
+    let (left, right) = (left.sql, right.sql);
+    match (dice.below(6), asked.pop()) {
+        (0, Some(asked)) => {
+            Condition { sql: format!("case when {asked} then ({left}) else ({right}) end"), leaks: either }
         }
+        (1 | 2, _) => Condition { sql: format!("({left} or {right})"), leaks: either },
+        (3, _) => Condition { sql: format!("not (not ({left}) or not ({right}))"), leaks: both },
+        _ => Condition { sql: format!("({left} and {right})"), leaks: both },
     }
 }
 
