@@ -70,6 +70,9 @@ pub struct Server {
     pub reads_statistics: Vec<Grant>,
     /// Whether this is a standby.
     pub is_standby: bool,
+    /// Collations that take different bytes for the same text.
+    #[serde(default)]
+    pub lossy_collations: Vec<String>,
 }
 
 /// Large objects that have the same owner and grants.

@@ -54,7 +54,8 @@ const SERVER: &str = concat!(
          join pg_catalog.pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a \
          where c.relnamespace = 'pg_catalog'::regnamespace and c.relname in ('pg_statistic', 'pg_statistic_ext_data') \
          and a.privilege_type = 'SELECT') g), \
-     'is_standby', pg_is_in_recovery(), 'acl', ",
+     'is_standby', pg_is_in_recovery(), 'lossy_collations', coalesce((select json_agg(collname) \
+       from pg_catalog.pg_collation where not collisdeterministic), '[]'), 'acl', ",
     acl!("d.datacl", "d", "d.datdba"),
     ") from pg_catalog.pg_database d where d.datname = current_database()"
 );

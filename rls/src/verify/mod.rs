@@ -32,7 +32,6 @@ const FAMILIES: &[Family] = &[
     roles::judge,
     policies::judge,
     contexts::judge,
-    sources::judge,
     views::judge,
     functions::judge,
     triggers::judge,
