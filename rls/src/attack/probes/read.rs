@@ -12,6 +12,10 @@ use crate::name::ident;
 /// More rows say nothing more.
 const ROWS: usize = 500;
 
+/// With an index on the tenant, a condition of A's own would only ever see A's rows.
+pub(in crate::attack) const NO_INDEX: &str =
+    "set local enable_indexscan = off; set local enable_bitmapscan = off; set local enable_indexonlyscan = off";
+
 /// Whose rows came back.
 #[derive(Clone, Debug, Default)]
 pub(in crate::attack) struct Reading {

@@ -104,7 +104,7 @@ async fn functions_that_answer_for_any_tenant() {
             &[],
         ),
         (
-            "create function peek(t text) returns boolean language plpgsql leakproof immutable as \
+            "create function peek(t text) returns boolean language plpgsql leakproof immutable cost 1 as \
              $$ begin if t like 'canary%' then raise notice '%', t; end if; return true; end $$",
             &["function-leakproof:public.peek(text)"],
         ),
@@ -149,7 +149,10 @@ async fn triggers_that_reach_others() {
              create trigger touch before update on docs for each row execute function touch()",
             &[],
         ),
-        ("create rule clear as on delete to docs do also delete from projects", &["rule-bypass:public.docs:clear"]),
+        (
+            "create rule clear as on delete to docs do also update projects set slug = slug",
+            &["rule-bypass:public.docs:clear"],
+        ),
     ])
     .await;
 }
