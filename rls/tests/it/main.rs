@@ -9,6 +9,7 @@ mod corpus;
 mod init;
 mod own;
 mod place;
+mod plan;
 mod random;
 mod snapshot;
 mod verify_objects;
