@@ -20,6 +20,7 @@ pub mod class;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod explain;
 pub mod fault;
 pub mod finding;
 pub mod init;

@@ -147,10 +147,28 @@ impl<'w, 's> Arena<'w, 's> {
             }
         };
         Some(format!(
-            "select pg_catalog.count(*), pg_catalog.md5(pg_catalog.string_agg(t.ctid::text || t.tableoid::text || t::text, '' \
-             order by t.tableoid, t.ctid)) from {} t where {condition}",
+            "select pg_catalog.concat(pg_catalog.count(*), ' ', pg_catalog.md5(pg_catalog.string_agg(\
+             t.ctid::text || t.tableoid::text || t::text, '' order by t.tableoid, t.ctid))) from {} t where {condition}",
             relation.name.quoted()
         ))
+    }
+
+    /// The same of several tables, in one row.
+    pub(super) fn digests(&self, relations: &[&'w Relation]) -> String {
+        let parts: Vec<String> =
+            relations.iter().filter_map(|table| self.digest(table)).map(|sql| format!("({sql})")).collect();
+        if parts.is_empty() { "select 1".to_owned() } else { format!("select {}", parts.join(", ")) }
+    }
+
+    /// The tables that have a row of B's.
+    pub(super) fn seeded(&self) -> Vec<&'w Relation> {
+        let world = self.plan.world;
+        world
+            .catalog
+            .relations
+            .iter()
+            .filter(|table| table.is_table() && self.seeder.first(table.oid, Side::B).is_some())
+            .collect()
     }
 
     /// The permissive policies that let A do this.

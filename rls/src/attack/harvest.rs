@@ -40,7 +40,11 @@ pub(super) fn values(text: &str) -> BTreeSet<String> {
     let fits = |value: &String| {
         !value.is_empty() && value.len() <= 40 && !value.contains(['%', '{', '(', '\n', '.']) && !value.ends_with(' ')
     };
-    literals(text).into_iter().filter(fits).collect()
+    let parts = |value: String| match value.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+        Some(path) => path.split(',').map(|part| part.trim_matches('"').to_owned()).collect(),
+        None => vec![value],
+    };
+    literals(text).into_iter().flat_map(parts).filter(fits).collect()
 }
 
 /// The settings that are read: `current_setting('app.tenant_id'…)`.
@@ -70,7 +74,7 @@ mod tests {
     fn what_an_expression_speaks_of_is_found() {
         let text = "((status = 'it''s'::text) OR (x = ANY ('{}')) OR a = current_setting('app.tenant'::text, true))";
         assert!(literals(text).contains("it's"));
-        assert!(values("a = 'public' or b = '{x}'").iter().eq(["public"]));
+        assert!(values("a = 'public' or b #>> '{x,y}'").iter().eq(["public", "x", "y"]));
         assert!(settings(text).iter().eq(["app.tenant"]));
         assert!(mentions(text, "status") && !mentions(text, "statu"));
     }

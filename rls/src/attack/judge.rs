@@ -75,6 +75,11 @@ impl Found {
             .any(|known| known.object == object && known.detail == policy && CONDITIONS.contains(&known.class))
     }
 
+    /// Whether something was found in a function already.
+    pub(super) fn has_function(&self, signature: &str) -> bool {
+        self.findings.iter().any(|known| known.object == signature)
+    }
+
     /// Whether a table's rows are open to A by themselves, whatever else reads them.
     pub(super) fn is_open(&self, object: &str) -> bool {
         let opens = |class: Class| {
@@ -116,7 +121,7 @@ impl Found {
             Failing::Nobodys => Class::PolicyNullTenant,
             Failing::Unset => hinted.filter(|class| *class == Class::PolicyTautology).unwrap_or(Class::PolicyFailsOpen),
             Failing::Confused => hinted.filter(|class| *class == Class::StoragePath).unwrap_or(Class::PolicyLossy),
-            Failing::Believed => Class::PolicyWrongContext,
+            Failing::Believed => hinted.unwrap_or(Class::PolicyWrongContext),
             Failing::Written => hinted.unwrap_or(Class::PolicyCheckOpen),
             Failing::Open => hinted.unwrap_or_else(|| by_text(policy, actor)),
         }

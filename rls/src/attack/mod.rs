@@ -12,6 +12,7 @@
 //! it means) and `script` (how it is shown).
 
 mod arena;
+mod both;
 mod facts;
 mod harvest;
 mod identity;

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::arena::{Actor, Arena};
+use super::both::fill_all;
 use super::facts::Facts;
 use super::identity::{Pair, Side, base, pairs};
 use super::judge::Found;
 use super::plan::Plan;
-use super::probes::{keys, read, write};
+use super::probes::{believed, code, front, keys, objects, read, roles, shadow, sources, triggers, write};
 use super::session::Session;
 use super::{Attack, Options, Tried};
 use crate::catalog::Relation;
@@ -62,6 +63,9 @@ impl<'w> Run<'w, '_> {
 
     async fn actor(&mut self, actor: &Actor<'w>) -> Result<(), Fault> {
         let world = self.plan.world;
+        if actor.is_above_rls() {
+            return self.whole(actor).await;
+        }
         let tables: Vec<&'w Relation> = world.exposed().filter(|relation| relation.is_table()).collect();
         for relation in tables {
             let reachable = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
@@ -72,6 +76,33 @@ impl<'w> Run<'w, '_> {
                 self.table(actor, relation).await?;
             }
         }
+        self.whole(actor).await
+    }
+
+    /// What stands in front of the tables, beside them and around them, with every table full.
+    async fn whole(&mut self, actor: &Actor<'w>) -> Result<(), Fault> {
+        let settings = self.plan.world.settings;
+        let all = pairs(settings, self.plan.facts.base(&settings.tenant_type), &self.plan.user_type);
+        let Some(pair) = all.first() else { return Ok(()) };
+        let mut arena = Arena::open(&mut self.session, self.plan, actor, pair.clone()).await?;
+        fill_all(&mut arena).await;
+        let found = &mut self.found;
+        if actor.is_above_rls() {
+            roles::above(&mut arena, found).await;
+            objects::objects(&mut arena, found).await;
+            arena.close().await?;
+            return Ok(());
+        }
+        roles::roles(&mut arena, found).await;
+        believed::believed(&mut arena, found).await;
+        self.tried.relations += front::front(&mut arena, found).await;
+        self.tried.functions += code::code(&mut arena, found).await;
+        code::leakproof(&mut arena, found).await;
+        triggers::triggers(&mut arena, found).await;
+        sources::sources(&mut arena, found).await;
+        shadow::shadow(&mut arena, found).await;
+        objects::objects(&mut arena, found).await;
+        arena.close().await?;
         Ok(())
     }
 

@@ -595,6 +595,12 @@ impl DraftCell<'_> {
 }
 
 impl Seeder<'_> {
+    /// What is known to be a possible row, without asking.
+    pub(super) fn spares(&self, table: u32, side: Side) -> Option<Vec<(String, String)>> {
+        let known = self.spares.get(&(table, side)).cloned().flatten();
+        known.or_else(|| self.first(table, side).map(|row| row.given.clone())).filter(|given| !given.is_empty())
+    }
+
     /// The rows of one side in a table.
     pub(super) fn rows_of(&self, table: u32, side: Side) -> impl Iterator<Item = &Seeded> {
         self.rows.iter().filter(move |row| row.table == table && row.side == side && !row.is_nobodys)

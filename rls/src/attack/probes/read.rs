@@ -12,6 +12,10 @@ use crate::name::ident;
 /// More rows say nothing more.
 const ROWS: usize = 500;
 
+/// With an index on the tenant, a condition of A's own would only ever see A's rows.
+pub(in crate::attack) const NO_INDEX: &str =
+    "set local enable_indexscan = off; set local enable_bitmapscan = off; set local enable_indexonlyscan = off";
+
 /// Whose rows came back.
 #[derive(Clone, Debug, Default)]
 pub(in crate::attack) struct Reading {
@@ -147,7 +151,7 @@ fn unguarded(arena: &Arena<'_, '_>, relation: &Relation, sql: &str, reading: &Re
 }
 
 /// Finds the policy, and says how it fails.
-async fn leaking<'w>(
+pub(in crate::attack) async fn leaking<'w>(
     arena: &mut Arena<'w, '_>,
     relation: &'w Relation,
     guise: &Guise,
@@ -195,7 +199,32 @@ fn told(failing: Failing, policy: &str, confusion: &str) -> String {
     match failing {
         Failing::Nobodys => format!("The policy {policy} shows rows without a tenant to every tenant."),
         Failing::Unset => format!("The policy {policy} shows tenants' rows to a session that set no context."),
+        Failing::Believed => {
+            format!("The policy {policy} believes what the caller chooses, and shows another tenant's rows.")
+        }
         Failing::Confused => format!("The policy {policy} {confusion}, and so takes one tenant for another."),
         _ => format!("The policy {policy} shows tenant A another tenant's rows."),
     }
+}
+
+/// The tables of which A reads another tenant's rows in this guise, after statements of its own.
+pub(in crate::attack) async fn leaking_tables<'w>(
+    arena: &mut Arena<'w, '_>,
+    guise: &Guise,
+    own: &[String],
+) -> Vec<(&'w Relation, String, Reading)> {
+    let world = arena.plan.world;
+    let mut leaking = Vec::new();
+    for relation in arena.seeded() {
+        if world.settings.is_global(&relation.name) || !arena.plan.is_of_tenants(relation) {
+            continue;
+        }
+        let Some(sql) = select(arena, relation) else { continue };
+        let (outcome, _) = arena.after(&[], guise, own, &sql, None).await;
+        let reading = whose(arena, relation, &sql, &outcome);
+        if reading.theirs > 0 {
+            leaking.push((relation, sql, reading));
+        }
+    }
+    leaking
 }

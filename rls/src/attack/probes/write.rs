@@ -125,7 +125,7 @@ fn harmless_column(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String>
 }
 
 /// `update … set tenant_id = B`, or for a row that belongs to a parent's tenant, the parent's id.
-fn moving(arena: &Arena<'_, '_>, relation: &Relation, to: Side) -> Option<String> {
+pub(in crate::attack) fn moving(arena: &Arena<'_, '_>, relation: &Relation, to: Side) -> Option<String> {
     let may = arena.actor.columns(relation, "UPDATE");
     let there = arena.values(relation.oid, to)?;
     let mut columns: Vec<String> = Vec::new();

@@ -25,6 +25,30 @@ pub const BY_SETTING: &str = r#"
     vars = { "app.tenant_id" = "$tenant" }
 "#;
 
+/// Two tables of a sound schema; what a case changes comes after.
+pub const SOUND: &str = r#"
+    create table orgs (id uuid primary key, name text not null);
+    create table projects (tenant_id uuid not null references orgs, id uuid not null default gen_random_uuid(),
+      slug text not null, primary key (tenant_id, id), unique (tenant_id, slug));
+    create table docs (tenant_id uuid not null references orgs, id uuid not null default gen_random_uuid(),
+      project_id uuid not null, title text not null check (length(title) > 3), status text not null default 'draft'
+      check (status in ('draft', 'published')), size integer not null default 0, is_public boolean not null default false,
+      made_at timestamptz not null default now(), primary key (tenant_id, id),
+      foreign key (tenant_id, project_id) references projects);
+    create function tenant() returns uuid language sql stable
+      return nullif(current_setting('app.tenant_id', true), '')::uuid;
+    do $$ declare t text; begin
+      foreach t in array array['projects', 'docs'] loop
+        execute format('alter table %I enable row level security; alter table %1$I force row level security', t);
+        execute format('create policy own on %I to $app using (tenant_id = tenant()) with check (tenant_id = tenant())', t);
+        execute format('grant select, insert, update, delete on %I to $app', t);
+      end loop;
+    end $$;
+    alter table orgs enable row level security;
+    create policy own on orgs to $app using (id = tenant());
+    grant select on orgs to $app;
+"#;
+
 /// A database of a case, and its role.
 pub struct Case {
     pub url: String,
