@@ -71,7 +71,11 @@ fn definer(
             told(&leaks)
         );
         let severity = if by_secret { Severity::Info } else { Severity::Critical };
-        findings.push(of_function(Class::FunctionDefiner, function, explanation).weighing(severity).closed_by(closed(world, function)));
+        findings.push(
+            of_function(Class::FunctionDefiner, function, explanation)
+                .weighing(severity)
+                .closed_by(closed(world, function)),
+        );
     }
     if let Some(text) = found.built.first() {
         findings.push(dynamic(library, function, callers, text));
@@ -153,9 +157,7 @@ fn search_path(world: &World<'_>, function: &Function, found: &Found) -> Option<
         );
         return Some(of_path(world, Class::FunctionSearchPath, function, explanation).weighing(severity));
     };
-    let open = path.iter().find(|schema| {
-        world.app_roles.iter().any(|app| world.may_create_in(schema, &app.reachable))
-    });
+    let open = path.iter().find(|schema| world.app_roles.iter().any(|app| world.may_create_in(schema, &app.reachable)));
     if let Some(schema) = open {
         let explanation = format!(
             "{} runs as {} and looks names up in {schema}, where an app role may create objects of the same name.",
@@ -171,7 +173,8 @@ fn search_path(world: &World<'_>, function: &Function, found: &Found) -> Option<
 fn shadowed(world: &World<'_>, function: &Function, found: &Found, path: &[String]) -> Option<Finding> {
     let name = found.unqualified.first()?;
     let makers = makers_of_temporary_tables(world);
-    let is_last = path.last().is_some_and(|last| last == "pg_temp") && path.iter().filter(|it| *it == "pg_temp").count() == 1;
+    let is_last =
+        path.last().is_some_and(|last| last == "pg_temp") && path.iter().filter(|it| *it == "pg_temp").count() == 1;
     if makers.is_empty() || is_last {
         return None;
     }
@@ -197,7 +200,8 @@ fn of_path(world: &World<'_>, class: Class, function: &Function, explanation: St
         .filter(|schema| !world.app_roles.iter().any(|app| world.may_create_in(schema, &app.reachable)))
         .map(|schema| ident(&schema))
         .collect();
-    let path = std::iter::once("pg_catalog".to_owned()).chain(schemas).chain(["pg_temp".to_owned()]).collect::<Vec<_>>();
+    let path =
+        std::iter::once("pg_catalog".to_owned()).chain(schemas).chain(["pg_temp".to_owned()]).collect::<Vec<_>>();
     let sql = format!("alter {} {} set search_path = {}", kind(function), function.quoted(), path.join(", "));
     let remedy = Remedy::steps([Step::of_database(sql)])
         .with_advice("Names in its body that are in other schemas need their schema written before them.");
@@ -248,7 +252,11 @@ fn asked<'a>(world: &World<'a>, text: &str) -> Vec<&'a Function> {
 
 fn leakproof(function: &Function, callers: &[&AppRole<'_>]) -> Option<Finding> {
     let is_readable = matches!(function.language.as_str(), "sql" | "plpgsql");
-    if !function.is_leakproof || callers.is_empty() || function.argument_types.is_empty() || function.language == "internal" {
+    if !function.is_leakproof
+        || callers.is_empty()
+        || function.argument_types.is_empty()
+        || function.language == "internal"
+    {
         return None;
     }
     let raises = function.source.to_ascii_lowercase().contains("raise");
@@ -266,7 +274,9 @@ fn leakproof(function: &Function, callers: &[&AppRole<'_>]) -> Option<Finding> {
         names(callers)
     );
     let sql = format!("alter function {} not leakproof", function.quoted());
-    Some(of_function(Class::FunctionLeakproof, function, explanation).closed_by(Remedy::steps([Step::of_database(sql)])))
+    Some(
+        of_function(Class::FunctionLeakproof, function, explanation).closed_by(Remedy::steps([Step::of_database(sql)])),
+    )
 }
 
 fn unreadable(function: &Function, callers: &[&AppRole<'_>]) -> Finding {

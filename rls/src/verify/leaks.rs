@@ -57,7 +57,11 @@ impl<'w, 'a> Library<'w, 'a> {
         if world.passes_policies(reader, relation) {
             return Some(format!("{name} owns {} and its policies are not forced", relation.name));
         }
-        if self.policies_hold(reader, relation, verb) { None } else { Some(format!("the policies for {name} are open")) }
+        if self.policies_hold(reader, relation, verb) {
+            None
+        } else {
+            Some(format!("the policies for {name} are open"))
+        }
     }
 
     /// Tables that everybody reads, and that a row of a trigger or rule is written to.
@@ -84,8 +88,11 @@ const fn writes(verb: Verb) -> bool {
 /// What leaks, in a sentence: `reads app.notes and updates app.orders, …`.
 pub(super) fn told(leaks: &[Leak<'_>]) -> String {
     const SHOWN: usize = 5;
-    let mut parts: Vec<String> =
-        leaks.iter().take(SHOWN).map(|leak| format!("{} {} ({})", leak.verb.done(), leak.relation.name, leak.why)).collect();
+    let mut parts: Vec<String> = leaks
+        .iter()
+        .take(SHOWN)
+        .map(|leak| format!("{} {} ({})", leak.verb.done(), leak.relation.name, leak.why))
+        .collect();
     if leaks.len() > SHOWN {
         parts.push(format!("{} more", leaks.len() - SHOWN));
     }

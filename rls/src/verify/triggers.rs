@@ -17,17 +17,29 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
     let library = Library::of(world);
     for trigger in world.catalog.triggers.iter().filter(|trigger| trigger.is_enabled) {
         let Some(table) = world.relation(trigger.relation).filter(|table| table.extension.is_none()) else { continue };
-        let Some(function) = world.function(trigger.function).filter(|function| function.extension.is_none()) else { continue };
+        let Some(function) = world.function(trigger.function).filter(|function| function.extension.is_none()) else {
+            continue;
+        };
         one(&library, trigger, table, function, findings);
     }
 }
 
-fn one(library: &Library<'_, '_>, trigger: &Trigger, table: &Relation, function: &Function, findings: &mut Vec<Finding>) {
+fn one(
+    library: &Library<'_, '_>,
+    trigger: &Trigger,
+    table: &Relation,
+    function: &Function,
+    findings: &mut Vec<Finding>,
+) {
     let world = library.world;
     let firing: Vec<_> = world
         .app_roles
         .iter()
-        .filter(|app| EVENTS.iter().any(|(bit, privilege)| trigger.timing & bit != 0 && world.may(&app.reachable, table, privilege)))
+        .filter(|app| {
+            EVENTS
+                .iter()
+                .any(|(bit, privilege)| trigger.timing & bit != 0 && world.may(&app.reachable, table, privilege))
+        })
         .collect();
     if firing.is_empty() {
         return;
@@ -58,10 +70,7 @@ fn one(library: &Library<'_, '_>, trigger: &Trigger, table: &Relation, function:
             "The trigger {} of {} writes rows of every tenant into {}, which has no row level security and which app roles read.",
             trigger.name, table.name, open.name
         );
-        let advice = format!(
-            "Give {} a tenant column and policies, or take the app's rights to it.",
-            open.name
-        );
+        let advice = format!("Give {} a tenant column and policies, or take the app's rights to it.", open.name);
         findings.push(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
     }
     if let Some(what) = found.notifies.first().filter(|_| library.is_of_tenants(table)) {
@@ -73,7 +82,9 @@ fn one(library: &Library<'_, '_>, trigger: &Trigger, table: &Relation, function:
         let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
         findings.push(it.finding(Class::NotifyLeaks, explanation).closed_by(Remedy::advice(advice)));
     }
-    if let Some(text) = found.built.first().filter(|_| function.is_definer && world.who_reaches(function.owner).is_empty()) {
+    if let Some(text) =
+        found.built.first().filter(|_| function.is_definer && world.who_reaches(function.owner).is_empty())
+    {
         let shown: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         let explanation = format!(
             "When {} changes {}, {} builds a statement from the row and runs it as {}: {}",
@@ -89,7 +100,8 @@ fn one(library: &Library<'_, '_>, trigger: &Trigger, table: &Relation, function:
         findings.push(finding);
     }
     if !found.unread.is_empty() && function.is_definer {
-        let explanation = format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
+        let explanation =
+            format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
         findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::Low));
     }
 }

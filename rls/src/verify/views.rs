@@ -65,12 +65,14 @@ fn view(library: &Library<'_, '_>, view: &Relation, findings: &mut Vec<Finding>)
             view.name
         );
         let sql = format!("alter view {} set (security_barrier = true)", view.name.quoted());
-        let remedy = Remedy::steps([Step::on(&view.name, sql)])
-            .with_advice("Better still, let it read as whoever asks (security_invoker = true), so that the policies hold it.");
+        let remedy = Remedy::steps([Step::on(&view.name, sql)]).with_advice(
+            "Better still, let it read as whoever asks (security_invoker = true), so that the policies hold it.",
+        );
         findings.push(of_view(world, Class::ViewLeaky, view, explanation).closed_by(remedy));
     }
     if !found.unread.is_empty() && !is_invoker {
-        let explanation = format!("{} reads as its owner, and could not be judged: {}.", view.name, found.unread.join(", "));
+        let explanation =
+            format!("{} reads as its owner, and could not be judged: {}.", view.name, found.unread.join(", "));
         findings.push(of_view(world, Class::Unprovable, view, explanation));
     }
 }
@@ -99,9 +101,9 @@ fn invoker(world: &World<'_>, view: &Relation) -> Remedy {
 fn past_policies(library: &Library<'_, '_>, found: &Found) -> bool {
     found.touches.iter().filter(|touch| touch.is_held).any(|touch| {
         let relation = library.world.relation(touch.relation).filter(|relation| library.is_of_tenants(relation));
-        relation.zip(touch.reader).is_some_and(|(relation, reader)| {
-            library.why_not_held(reader, relation, touch.verb).is_some()
-        })
+        relation
+            .zip(touch.reader)
+            .is_some_and(|(relation, reader)| library.why_not_held(reader, relation, touch.verb).is_some())
     })
 }
 
@@ -122,7 +124,12 @@ fn unchecked(library: &Library<'_, '_>, view: &Relation, found: &Found) -> Optio
     let sql = format!("alter view {} set (check_option = cascaded)", view.name.quoted());
     let remedy = Remedy::steps([Step::on(&view.name, sql)])
         .with_advice("Or let it read and write as whoever asks: security_invoker = true.");
-    Some(of_view(world, Class::ViewDefiner, view, explanation).about("writes").weighing(Severity::High).closed_by(remedy))
+    Some(
+        of_view(world, Class::ViewDefiner, view, explanation)
+            .about("writes")
+            .weighing(Severity::High)
+            .closed_by(remedy),
+    )
 }
 
 /// Whether PostgreSQL writes through it by itself: one relation, nothing put together.

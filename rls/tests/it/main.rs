@@ -9,5 +9,7 @@ mod corpus;
 mod init;
 mod place;
 mod plan;
+mod report;
 mod snapshot;
+mod tls;
 mod verify_objects;

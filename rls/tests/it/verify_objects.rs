@@ -475,7 +475,9 @@ async fn rules_run_as_the_owner_of_their_table() {
 #[tokio::test]
 async fn functions_that_run_as_their_owners() {
     let made = |options: &str, body: &str| {
-        format!("reset role; {MEMBERS} create function app.f(p uuid, q text default '') {options} security definer set search_path = app, pg_temp as $f$ {body} $f$")
+        format!(
+            "reset role; {MEMBERS} create function app.f(p uuid, q text default '') {options} security definer set search_path = app, pg_temp as $f$ {body} $f$"
+        )
     };
     let sql = |body: &str| made("returns setof app.notes language sql stable", body);
     let pl = |body: &str| made("returns setof app.notes language plpgsql", body);
@@ -606,7 +608,9 @@ async fn who_may_call_and_whose_it_is() {
 #[tokio::test]
 async fn where_names_are_looked_up() {
     let f = |options: &str, body: &str| {
-        format!("reset role; create function app.f() returns bigint language sql security definer {options} as $f$ {body} $f$")
+        format!(
+            "reset role; create function app.f() returns bigint language sql security definer {options} as $f$ {body} $f$"
+        )
     };
     let held = "select count(*) from notes where tenant_id = app.tenant()";
     let qualified = "select count(*) from app.notes where tenant_id = app.tenant()";
@@ -671,16 +675,28 @@ async fn statements_that_functions_build() {
 
 #[tokio::test]
 async fn claims_of_leakproof() {
-    let shout = "returns boolean language plpgsql leakproof cost 0.1 as $f$ begin raise notice '%', t; return true; end $f$";
+    let shout =
+        "returns boolean language plpgsql leakproof cost 0.1 as $f$ begin raise notice '%', t; return true; end $f$";
     expect(&[
         (&format!("reset role; create function app.f(t text) {shout}"), &["function-leakproof app.f(text)"]),
         (
             "reset role; create function app.f(t text) returns int language sql leakproof immutable as 'select t::int'",
             &["function-leakproof app.f(text)"],
         ),
-        (&format!("reset role; create function app.f(t uuid, u text) {shout}"), &["function-leakproof app.f(uuid, text)"]),
-        (&format!("reset role; create function app.f(t text) {shout}; revoke execute on function app.f(text) from public"), &[]),
-        ("reset role; create function app.f() returns uuid language sql leakproof stable as 'select app.tenant()'", &[]),
+        (
+            &format!("reset role; create function app.f(t uuid, u text) {shout}"),
+            &["function-leakproof app.f(uuid, text)"],
+        ),
+        (
+            &format!(
+                "reset role; create function app.f(t text) {shout}; revoke execute on function app.f(text) from public"
+            ),
+            &[],
+        ),
+        (
+            "reset role; create function app.f() returns uuid language sql leakproof stable as 'select app.tenant()'",
+            &[],
+        ),
         (&format!("reset role; create function app.f(t text) {}", shout.replace("leakproof", "")), &[]),
     ])
     .await;

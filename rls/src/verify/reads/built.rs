@@ -87,7 +87,9 @@ impl Reading<'_, '_, '_> {
             "ColumnRef" => {
                 let name = strings(content).join(".");
                 match state.texts.get(&name) {
-                    Some(known) if !self.is_tainted(&name) || known.is_tainted || !known.text.is_empty() => known.clone(),
+                    Some(known) if !self.is_tainted(&name) || known.is_tainted || !known.text.is_empty() => {
+                        known.clone()
+                    }
                     _ => Built { text: format!(" {name} "), is_tainted: self.is_tainted(&name), ..Built::default() },
                 }
             }
@@ -118,9 +120,10 @@ impl Reading<'_, '_, '_> {
                 }
                 built
             }
-            ("lower" | "upper" | "trim" | "btrim" | "replace" | "left" | "right" | "substr" | "substring", [first, ..]) => {
-                self.fold(first, state)
-            }
+            (
+                "lower" | "upper" | "trim" | "btrim" | "replace" | "left" | "right" | "substr" | "substring",
+                [first, ..],
+            ) => self.fold(first, state),
             (_, args) => {
                 let is_tainted = args.iter().any(|arg| self.mentions_tainted(arg));
                 Built { text: SOME_NAME.to_owned(), is_tainted, ..Built::default() }
@@ -189,7 +192,9 @@ impl Reading<'_, '_, '_> {
 fn position(rest: &str) -> (Option<usize>, &str) {
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     match rest[digits..].strip_prefix('$') {
-        Some(after) => (rest[..digits].parse().ok(), after.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit())),
+        Some(after) => {
+            (rest[..digits].parse().ok(), after.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit()))
+        }
         None => (None, rest.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit())),
     }
 }

@@ -85,7 +85,9 @@ impl Reading<'_, '_, '_> {
 
     fn one_of(&mut self, left: &Value, items: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) {
         let found: Vec<Vec<Term>> = items.iter().map(|item| self.terms(item, frame, equal)).collect();
-        let Some(first) = found.first().filter(|first| found.iter().all(|terms| terms == *first)).cloned() else { return };
+        let Some(first) = found.first().filter(|first| found.iter().all(|terms| terms == *first)).cloned() else {
+            return;
+        };
         let left = self.terms(left, frame, equal);
         pair(&left, &first, equal);
     }
@@ -126,7 +128,9 @@ impl Reading<'_, '_, '_> {
     fn in_union(&mut self, tested: &[Vec<Term>], given: &super::Given, equal: &mut Vec<Equal>) {
         let classes = self.classes(&given.equal);
         for ((_, column), tested) in given.columns.iter().zip(tested) {
-            let all = |of: &std::collections::HashSet<Term>| !column.is_empty() && column.iter().all(|term| of.contains(term));
+            let all = |of: &std::collections::HashSet<Term>| {
+                !column.is_empty() && column.iter().all(|term| of.contains(term))
+            };
             if all(&classes.tenant) {
                 pair(tested, &[Term::Tenant], equal);
             } else if all(&classes.user) {

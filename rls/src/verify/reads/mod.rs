@@ -7,9 +7,9 @@
 //!
 //! `query` reads statements, `terms` values and conditions, `routine` functions, `source` their text.
 
+mod built;
 mod conditions;
 mod query;
-mod built;
 mod routine;
 mod source;
 mod steps;
@@ -199,10 +199,16 @@ impl<'w, 'a> Library<'w, 'a> {
             if !applies(&policy.roles) || !(policy.command == "*" || policy.command == verb.policy()) {
                 continue;
             }
-            let text = if verb == Verb::Insert { policy.check.as_ref().or(policy.using.as_ref()) } else { policy.using.as_ref() };
-            let of_app = self.world.app_roles.iter().any(|app| {
-                policy.roles.iter().any(|role| *role == 0 || app.reachable.contains(role))
-            });
+            let text = if verb == Verb::Insert {
+                policy.check.as_ref().or(policy.using.as_ref())
+            } else {
+                policy.using.as_ref()
+            };
+            let of_app = self
+                .world
+                .app_roles
+                .iter()
+                .any(|app| policy.roles.iter().any(|role| *role == 0 || app.reachable.contains(role)));
             // What is open to the app as well is told of the policy itself.
             let holds = of_app || text.is_none_or(|text| self.condition_holds(text, table));
             if policy.is_permissive {
@@ -354,13 +360,15 @@ impl<'l, 'w, 'a> Reading<'l, 'w, 'a> {
     fn is_tied(&self, row: usize, relation: &Relation, classes: &Classes, seen: &mut HashSet<usize>) -> bool {
         let keys = self.library.keys.get(&relation.oid);
         keys.into_iter().flatten().any(|key| {
-            let (Some(child), Some(parent)) = (self.world.relation(key.relation), key.references.and_then(|it| self.world.relation(it)))
+            let (Some(child), Some(parent)) =
+                (self.world.relation(key.relation), key.references.and_then(|it| self.world.relation(it)))
             else {
                 return false;
             };
             let pairs = || key.columns.iter().zip(&key.referenced_columns);
             let tenants = (self.library.tenant_column(child), self.library.tenant_column(parent));
-            let name = |relation: &'a Relation, number: i16| relation.column_at(number).map(|column| column.name.as_str());
+            let name =
+                |relation: &'a Relation, number: i16| relation.column_at(number).map(|column| column.name.as_str());
             let is_tenant_pair = |(from, to): (&i16, &i16)| {
                 tenants.0.is_some() && name(child, *from) == tenants.0 && name(parent, *to) == tenants.1
             };

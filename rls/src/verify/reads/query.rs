@@ -61,8 +61,12 @@ impl<'a> Reading<'_, '_, 'a> {
             Some(("DeleteStmt", delete)) => self.change(delete, Verb::Delete, "using_clause", frame, equal),
             Some(("MergeStmt", merge)) => self.merge(merge, frame, equal),
             Some(("TruncateStmt", truncate)) => self.truncate(truncate, frame),
-            Some(("CreateTableAsStmt", create)) => create.get("query").map(|it| self.query(it, frame, equal)).unwrap_or_default(),
-            Some(("DeclareCursorStmt", cursor)) => cursor.get("query").map(|it| self.query(it, frame, equal)).unwrap_or_default(),
+            Some(("CreateTableAsStmt", create)) => {
+                create.get("query").map(|it| self.query(it, frame, equal)).unwrap_or_default()
+            }
+            Some(("DeclareCursorStmt", cursor)) => {
+                cursor.get("query").map(|it| self.query(it, frame, equal)).unwrap_or_default()
+            }
             Some((_, other)) => {
                 self.walk(other, frame, equal);
                 Given::default()
@@ -100,8 +104,18 @@ impl<'a> Reading<'_, '_, 'a> {
         }
         self.mark_secrets(select, &own, &open);
         let columns = self.targets(list(select, "target_list"), &own, &mut holds);
-        for part in ["target_list", "where_clause", "group_clause", "having_clause", "values_lists", "sort_clause",
-                     "limit_count", "limit_offset", "distinct_clause", "window_clause"] {
+        for part in [
+            "target_list",
+            "where_clause",
+            "group_clause",
+            "having_clause",
+            "values_lists",
+            "sort_clause",
+            "limit_count",
+            "limit_offset",
+            "distinct_clause",
+            "window_clause",
+        ] {
             if let Some(part) = select.get(part) {
                 self.walk(part, &own, &holds);
             }
@@ -119,7 +133,11 @@ impl<'a> Reading<'_, '_, 'a> {
         let mut columns = left.columns;
         for ((_, terms), (_, more)) in columns.iter_mut().zip(right.columns) {
             // An arm that gives something else makes the column nobody's.
-            if more.is_empty() { terms.clear() } else if !terms.is_empty() { terms.extend(more) }
+            if more.is_empty() {
+                terms.clear()
+            } else if !terms.is_empty() {
+                terms.extend(more)
+            }
         }
         open.extend(left.open);
         open.extend(right.open);
@@ -254,7 +272,10 @@ impl<'a> Reading<'_, '_, 'a> {
         }
         for name in names {
             let side = |rows: &[(String, usize)]| -> Vec<Term> {
-                rows.iter().map(|(_, row)| self.column_in(*row, &name)).find(|terms| !terms.is_empty()).unwrap_or_default()
+                rows.iter()
+                    .map(|(_, row)| self.column_in(*row, &name))
+                    .find(|terms| !terms.is_empty())
+                    .unwrap_or_default()
             };
             let (left, right) = (side(&own.rows[before..middle]), side(&own.rows[middle..]));
             pair(&left, &right, on);
@@ -264,7 +285,8 @@ impl<'a> Reading<'_, '_, 'a> {
     fn column_names(&self, row: usize) -> Vec<String> {
         match &self.sources[row] {
             Source::Relation(oid) => {
-                let columns = self.world.relation(*oid).map(|relation| relation.columns.iter().map(|it| it.name.clone()));
+                let columns =
+                    self.world.relation(*oid).map(|relation| relation.columns.iter().map(|it| it.name.clone()));
                 columns.into_iter().flatten().collect()
             }
             Source::Columns(columns) => columns.iter().map(|(name, _)| name.clone()).collect(),
@@ -326,8 +348,8 @@ impl<'a> Reading<'_, '_, 'a> {
         for target in targets {
             let Some(("ResTarget", target)) = node(target) else { continue };
             let Some(value) = target.get("val") else { continue };
-            let star = super::super::tree::find(value, "AStar").is_some()
-                && matches!(node(value), Some(("ColumnRef", _)));
+            let star =
+                super::super::tree::find(value, "AStar").is_some() && matches!(node(value), Some(("ColumnRef", _)));
             if star {
                 columns.extend(self.all_columns(value, own));
                 continue;
@@ -496,7 +518,8 @@ impl<'a> Reading<'_, '_, 'a> {
         self.carried(insert, &own, target.as_ref());
         let mut holds = given.equal.clone();
         if let Some(Target { touch: Some(touch), .. }) = target
-            && let Some(tenant) = self.world.relation(self.found.touches[touch].relation).and_then(|it| self.library.tenant_column(it))
+            && let Some(tenant) =
+                self.world.relation(self.found.touches[touch].relation).and_then(|it| self.library.tenant_column(it))
             && self.found.touches[touch].is_held
         {
             holds.push((Term::Column(self.found.touches[touch].row, tenant.to_owned()), Term::Tenant));
@@ -509,7 +532,8 @@ impl<'a> Reading<'_, '_, 'a> {
 
     /// Whether the rows that come in are the context's tenant's.
     fn inserts_own(&mut self, relation: &Relation, insert: &Value, given: &Given, own: &Rc<Frame>) -> bool {
-        let columns: Vec<String> = list(insert, "cols").iter().filter_map(|it| Some(text(node(it)?.1, "name").to_owned())).collect();
+        let columns: Vec<String> =
+            list(insert, "cols").iter().filter_map(|it| Some(text(node(it)?.1, "name").to_owned())).collect();
         let columns = if columns.is_empty() {
             relation.columns.iter().map(|column| column.name.clone()).collect()
         } else {
@@ -544,20 +568,25 @@ impl<'a> Reading<'_, '_, 'a> {
 
     /// Whether a conflict may be met in another tenant's row, which is changed then.
     fn conflicts_elsewhere(&mut self, relation: &Relation, insert: &Value, own: &Rc<Frame>, equal: &[Equal]) -> bool {
-        let Some(conflict) = insert.get("on_conflict_clause").filter(|it| number(it, "action") == DO_UPDATE) else { return false };
+        let Some(conflict) = insert.get("on_conflict_clause").filter(|it| number(it, "action") == DO_UPDATE) else {
+            return false;
+        };
         let Some(tenant) = self.library.tenant_column(relation) else { return false };
         let infer = conflict.get("infer").unwrap_or(&Value::Null);
-        let by_column = list(infer, "index_elems").iter().any(|it| node(it).is_some_and(|(_, it)| text(it, "name") == tenant));
+        let by_column =
+            list(infer, "index_elems").iter().any(|it| node(it).is_some_and(|(_, it)| text(it, "name") == tenant));
         let number = relation.column(tenant).map(|column| column.number);
         let by_name = self.world.catalog.constraints_of(relation.oid).any(|constraint| {
-            constraint.name == text(infer, "conname") && number.is_some_and(|number| constraint.columns.contains(&number))
+            constraint.name == text(infer, "conname")
+                && number.is_some_and(|number| constraint.columns.contains(&number))
         });
         let mut holds = equal.to_vec();
         if let Some(condition) = conflict.get("where_clause") {
             self.conjuncts(condition, own, &mut holds);
         }
         let row = own.rows.last().map(|(_, row)| *row);
-        let by_where = row.is_some_and(|row| self.classes(&holds).tenant.contains(&Term::Column(row, tenant.to_owned())));
+        let by_where =
+            row.is_some_and(|row| self.classes(&holds).tenant.contains(&Term::Column(row, tenant.to_owned())));
         !(by_column || by_name || by_where)
     }
 
@@ -591,7 +620,14 @@ impl<'a> Reading<'_, '_, 'a> {
         Given { columns: Vec::new(), equal: holds, open, is_union: false }
     }
 
-    fn merge_clause(&mut self, relation: &Relation, clause: &Value, own: &Rc<Frame>, outside: &[Equal], holds: &mut Vec<Equal>) {
+    fn merge_clause(
+        &mut self,
+        relation: &Relation,
+        clause: &Value,
+        own: &Rc<Frame>,
+        outside: &[Equal],
+        holds: &mut Vec<Equal>,
+    ) {
         if number(clause, "command_type") != CMD_INSERT {
             return self.moves_tenant(relation, list(clause, "target_list"), own, holds);
         }

@@ -34,8 +34,28 @@ impl Library<'_, '_> {
 
 /// Whether a value of a type can hold a piece of SQL.
 fn can_hold_sql(written: &str) -> bool {
-    const NOT: &[&str] = &["integer", "bigint", "smallint", "boolean", "uuid", "numeric", "real", "double precision", "date",
-        "timestamp", "time", "interval", "oid", "inet", "cidr", "money", "bytea", "uuid[]", "integer[]", "bigint[]"];
+    const NOT: &[&str] = &[
+        "integer",
+        "bigint",
+        "smallint",
+        "boolean",
+        "uuid",
+        "numeric",
+        "real",
+        "double precision",
+        "date",
+        "timestamp",
+        "time",
+        "interval",
+        "oid",
+        "inet",
+        "cidr",
+        "money",
+        "bytea",
+        "uuid[]",
+        "integer[]",
+        "bigint[]",
+    ];
     !NOT.iter().any(|kind| written == *kind || (written.starts_with(kind) && !written.ends_with("[]")))
 }
 
@@ -53,7 +73,13 @@ pub(super) struct Ran {
 
 impl Reading<'_, '_, '_> {
     /// Reads a function's body, with what is given for its arguments.
-    pub(super) fn run(&mut self, function: &Function, given: Option<&[Vec<Term>]>, from: &Frame, equal: &[Equal]) -> Ran {
+    pub(super) fn run(
+        &mut self,
+        function: &Function,
+        given: Option<&[Vec<Term>]>,
+        from: &Frame,
+        equal: &[Equal],
+    ) -> Ran {
         if self.inside.len() >= MAX_DEPTH || self.inside.contains(&function.oid) {
             return Ran::default();
         }
@@ -182,10 +208,13 @@ impl Reading<'_, '_, '_> {
         }
         let Some(function) = self.called(&names, args.len(), frame) else { return };
         let mut holds = equal.to_vec();
-        let given: Vec<Vec<Term>> = args.iter().map(|arg| {
-            let terms = self.terms(arg, frame, &mut holds);
-            self.known(&terms, &holds)
-        }).collect();
+        let given: Vec<Vec<Term>> = args
+            .iter()
+            .map(|arg| {
+                let terms = self.terms(arg, frame, &mut holds);
+                self.known(&terms, &holds)
+            })
+            .collect();
         self.run(function, Some(&given), frame, equal);
     }
 

@@ -102,7 +102,9 @@ fn told(function: &Function, source: &str) -> Vec<String> {
 /// Types that the parser knows; `record` for what has fields is not taken as an argument, so text stands for it.
 fn known_type(written: &str) -> &str {
     match written {
-        "integer" | "bigint" | "smallint" | "boolean" | "uuid" | "numeric" | "jsonb" | "json" | "text[]" | "uuid[]" => written,
+        "integer" | "bigint" | "smallint" | "boolean" | "uuid" | "numeric" | "jsonb" | "json" | "text[]" | "uuid[]" => {
+            written
+        }
         _ => "text",
     }
 }
@@ -134,7 +136,8 @@ fn mended(source: &str) -> Option<String> {
             "begin" => declares = false,
             _ => {}
         }
-        let starts = matches!(at.checked_sub(1).and_then(&word), Some(";")) || at.checked_sub(1).and_then(&word).is_some_and(|it| it.eq_ignore_ascii_case("declare"));
+        let starts = matches!(at.checked_sub(1).and_then(&word), Some(";"))
+            || at.checked_sub(1).and_then(&word).is_some_and(|it| it.eq_ignore_ascii_case("declare"));
         if !declares || !starts {
             continue;
         }
@@ -143,8 +146,17 @@ fn mended(source: &str) -> Option<String> {
         if word(from).is_some_and(|it| it.eq_ignore_ascii_case("constant")) {
             from += 1;
         }
-        let is_cursor = |at: usize| word(at).is_some_and(|it| it.eq_ignore_ascii_case("cursor") || it.eq_ignore_ascii_case("alias") || it.eq_ignore_ascii_case("no") || it.eq_ignore_ascii_case("scroll"));
-        let ends = |at: usize| word(at).is_none_or(|it| matches!(it.to_ascii_lowercase().as_str(), ";" | ":=" | "=" | "default" | "not"));
+        let is_cursor = |at: usize| {
+            word(at).is_some_and(|it| {
+                it.eq_ignore_ascii_case("cursor")
+                    || it.eq_ignore_ascii_case("alias")
+                    || it.eq_ignore_ascii_case("no")
+                    || it.eq_ignore_ascii_case("scroll")
+            })
+        };
+        let ends = |at: usize| {
+            word(at).is_none_or(|it| matches!(it.to_ascii_lowercase().as_str(), ";" | ":=" | "=" | "default" | "not"))
+        };
         let mut to = from;
         while !ends(to) {
             to += 1;

@@ -36,7 +36,9 @@ impl Returned {
         match node(value) {
             Some(("AConst", constant)) => {
                 constant.get("isnull").and_then(Value::as_bool).unwrap_or_default()
-                    || constant.get("val").is_some_and(|val| val.get("Boolval").is_some_and(|it| it.get("boolval") != Some(&Value::Bool(true))))
+                    || constant.get("val").is_some_and(|val| {
+                        val.get("Boolval").is_some_and(|it| it.get("boolval") != Some(&Value::Bool(true)))
+                    })
             }
             _ => false,
         }
@@ -200,7 +202,12 @@ impl Reading<'_, '_, '_> {
         let otherwise = list(content, "else_body");
         let mut own = after.clone();
         let ends = !otherwise.is_empty() && self.steps(otherwise, body, &mut own);
-        if otherwise.is_empty() || ends { *state = after } else { forget(&own, &mut after); *state = after }
+        if otherwise.is_empty() || ends {
+            *state = after
+        } else {
+            forget(&own, &mut after);
+            *state = after
+        }
         all_end && ends
     }
 
@@ -247,7 +254,8 @@ impl Reading<'_, '_, '_> {
         let is_distinct = number(expr, "kind") == DISTINCT;
         let is_unequal = number(expr, "kind") == OP && matches!(operator.as_str(), "<>" | "!=");
         let (Some(left), Some(right)) = (expr.get("lexpr"), expr.get("rexpr")) else { return };
-        let is_sure = null_is_checked || !(self.may_be_null(left, frame, state) || self.may_be_null(right, frame, state));
+        let is_sure =
+            null_is_checked || !(self.may_be_null(left, frame, state) || self.may_be_null(right, frame, state));
         if is_distinct || (is_unequal && is_sure) {
             let left = self.terms(left, frame, &mut state.equal);
             let right = self.terms(right, frame, &mut state.equal);

@@ -65,7 +65,9 @@ impl<'a> Reading<'_, '_, 'a> {
             "CoalesceExpr" => self.first_of(list(content, "args"), frame, equal),
             "SqlvalueFunction" => self.role_term(number(content, "op"), frame),
             "FuncCall" => self.call_terms(value, content, frame, equal),
-            "SubLink" if matches!(number(content, "sub_link_type"), SCALAR | ARRAY) => self.sub_select(content, frame, equal),
+            "SubLink" if matches!(number(content, "sub_link_type"), SCALAR | ARRAY) => {
+                self.sub_select(content, frame, equal)
+            }
             "AArrayExpr" => self.all_alike(list(content, "elements"), frame, equal),
             "CollateClause" => self.inner_terms(content, "arg", frame, equal),
             _ => Vec::new(),
@@ -196,7 +198,8 @@ impl<'a> Reading<'_, '_, 'a> {
         let fits = |function: &&&'a Function| function.argument_types.len() >= arity && function.extension.is_none();
         let in_schema = |schema: &str, name: &str| {
             let named = self.world.functions_named(&Name::new(schema, name));
-            let exact = named.iter().find(|function| function.argument_types.len() == arity && function.extension.is_none());
+            let exact =
+                named.iter().find(|function| function.argument_types.len() == arity && function.extension.is_none());
             exact.or_else(|| named.iter().find(fits)).copied()
         };
         match names {
@@ -232,7 +235,8 @@ impl<'a> Reading<'_, '_, 'a> {
             "CoalesceExpr" => {
                 let args = list(content, "args").iter().filter(|arg| !is_constant(arg));
                 let found: Vec<_> = args.map(|arg| self.claim(arg, frame, depth + 1)).collect();
-                let alike = found.iter().flatten().map(|(setting, path)| settled(setting, path)).collect::<HashSet<_>>();
+                let alike =
+                    found.iter().flatten().map(|(setting, path)| settled(setting, path)).collect::<HashSet<_>>();
                 if found.iter().all(Option::is_some) && alike.len() == 1 { found.into_iter().next()? } else { None }
             }
             "SubLink" if number(content, "sub_link_type") == SCALAR => {
