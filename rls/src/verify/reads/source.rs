@@ -61,8 +61,15 @@ fn sql_text(function: &Function) -> String {
 /// The parser knows few types, and no rows of triggers: so the function is told in types that it knows, and, where that
 /// is not enough, with declarations that it can read.
 fn attempts(function: &Function) -> Vec<String> {
-    let plain = told(function, &function.source);
-    let mended = mended(&function.source).map(|source| told(function, &source));
+    let words = Words::of(&function.source);
+    let source = words.as_ref().map_or_else(|| function.source.clone(), |words| words.replaced(&words.returned()));
+    let plain = told(function, &source);
+    let mended = words.map(|words| {
+        let mut cuts = words.returned();
+        cuts.extend(words.declared());
+        cuts.sort_by_key(|cut| cut.start);
+        told(function, &words.replaced(&cuts))
+    });
     plain.into_iter().chain(mended.into_iter().flatten()).collect()
 }
 
@@ -120,22 +127,43 @@ fn split_directives(source: &str) -> (String, &str) {
     (directives, rest)
 }
 
-/// The same with every declared type of a schema, and every array of one, as a record.
-fn mended(source: &str) -> Option<String> {
-    let tokens = pg_query::scan(source).ok()?.tokens;
-    let word = |at: usize| -> Option<&str> {
-        let token = tokens.get(at)?;
-        source.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
-    };
-    let mut cuts: Vec<(usize, usize)> = Vec::new();
-    let mut declares = false;
-    for at in 0..tokens.len() {
-        let Some(text) = word(at) else { continue };
-        match text.to_ascii_lowercase().as_str() {
-            "declare" => declares = true,
-            "begin" => declares = false,
-            _ => {}
+/// A part of a text, and what stands in its place.
+struct Cut {
+    start: usize,
+    end: usize,
+    with: String,
+}
+
+/// A function's source, word by word.
+struct Words<'s> {
+    source: &'s str,
+    places: Vec<(usize, usize)>,
+}
+
+impl<'s> Words<'s> {
+    fn of(source: &'s str) -> Option<Self> {
+        let tokens = pg_query::scan(source).ok()?.tokens;
+        let place = |token: &pg_query::protobuf::ScanToken| {
+            let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);
+            source.get(start..end).map(|_| (start, end))
+        };
+        Some(Self { source, places: tokens.iter().map(place).collect::<Option<_>>()? })
+    }
+
+    fn at(&self, at: usize) -> &'s str {
+        self.places.get(at).map_or("", |(start, end)| &self.source[*start..*end])
+    }
+
+    fn is(&self, at: usize, words: &[&str]) -> bool {
+        words.iter().any(|word| self.at(at).eq_ignore_ascii_case(word))
+    }
+
+    fn replaced(&self, cuts: &[Cut]) -> String {
+        let mut text = self.source.to_owned();
+        for cut in cuts.iter().rev() {
+            text.replace_range(cut.start..cut.end, &cut.with);
         }
+<<<<<<< HEAD
         let starts = matches!(at.checked_sub(1).and_then(&word), Some(";"))
             || at.checked_sub(1).and_then(&word).is_some_and(|it| it.eq_ignore_ascii_case("declare"));
         if !declares || !starts {
@@ -167,12 +195,58 @@ fn mended(source: &str) -> Option<String> {
             let written = source.get(start..end)?;
             if written.contains('.') || written.contains('[') {
                 cuts.push((start, end));
+=======
+        text
+    }
+
+    /// `return x;` as `return (x);`: the parser tells nothing of a variable that is returned by itself.
+    fn returned(&self) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        for at in 0..self.places.len() {
+            if !self.is(at, &["return"]) {
+                continue;
+            }
+            let from = if self.is(at + 1, &["next"]) { at + 2 } else { at + 1 };
+            let mut to = from;
+            while to < self.places.len() && self.at(to) != ";" {
+                to += 1;
+            }
+            let is_name = (1..=3).contains(&(to - from)) && !self.is(from, &["query", "next", "null"]);
+            if is_name && to < self.places.len() {
+                let (start, end) = (self.places[from].0, self.places[to - 1].1);
+                cuts.push(Cut { start, end, with: format!("({})", &self.source[start..end]) });
+>>>>>>> refs/heads/rls
             }
         }
+        cuts
     }
-    let mut text = source.to_owned();
-    for (start, end) in cuts.iter().rev() {
-        text.replace_range(*start..*end, "record");
+
+    /// Every declared type of a schema, and every array of one, as a record.
+    fn declared(&self) -> Vec<Cut> {
+        let (mut cuts, mut declares) = (Vec::new(), false);
+        for at in 0..self.places.len() {
+            declares = (declares || self.is(at, &["declare"])) && !self.is(at, &["begin"]);
+            let starts = at > 0 && self.is(at - 1, &[";", "declare"]);
+            if declares && starts {
+                cuts.extend(self.declared_type(at));
+            }
+        }
+        cuts
     }
-    Some(text)
+
+    /// Of `NAME [constant] TYPE …`, up to `:=`, `default`, `not` or `;`.
+    fn declared_type(&self, at: usize) -> Option<Cut> {
+        let from = if self.is(at + 1, &["constant"]) { at + 2 } else { at + 1 };
+        if self.is(from, &["cursor", "alias", "no", "scroll"]) {
+            return None;
+        }
+        let mut to = from;
+        while to < self.places.len() && !self.is(to, &[";", ":=", "=", "default", "not"]) {
+            to += 1;
+        }
+        let (start, end) = (self.places.get(from)?.0, self.places.get(to.checked_sub(1)?)?.1);
+        let written = self.source.get(start..end)?;
+        let is_unknown = written.contains('.') || written.contains('[');
+        is_unknown.then(|| Cut { start, end, with: "record".to_owned() })
+    }
 }

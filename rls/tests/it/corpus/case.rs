@@ -24,6 +24,8 @@ pub(super) struct Case {
     toml: String,
     /// What psql must print.
     pub(super) expect: Option<String>,
+    /// What psql must not print.
+    pub(super) never: Option<String>,
     ddl: String,
     /// Rows that the proof needs.
     pub(super) seed: String,
@@ -82,6 +84,7 @@ impl Case {
             prelude: heads("prelude").pop(),
             toml: heads("toml").join("\n"),
             expect: heads("expect").pop(),
+            never: heads("never").pop(),
             ddl: with_tenants(ddl),
             seed: with_tenants(seed),
             proof: with_tenants(proof),
