@@ -10,11 +10,12 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::{WebPkiServerVerifier, verify_server_name};
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -30,49 +31,54 @@ impl MakeTls {
     /// For what was asked.
     pub(super) fn new(check: Check, roots: &Roots) -> Result<Self, Fault> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let inner = match check {
-            Check::Nothing => None,
-            Check::Chain | Check::Name => Some(verifier(roots, &provider)?),
+        let (named, inner) = match check {
+            Check::Nothing => (Vec::new(), None),
+            Check::Chain | Check::Name => verifier(roots, &provider)?,
         };
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| Fault::Refused(format!("TLS cannot be set up: {error}")))?;
-        let verifier = Arc::new(Verifier { inner, check, provider });
+        let verifier = Arc::new(Verifier { named, inner, check, provider });
         let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         Ok(Self(Arc::new(config)))
     }
 }
 
-fn verifier(roots: &Roots, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+/// The certificates that were named, and what verifies by them.
+type ByRoots = (Vec<CertificateDer<'static>>, Option<Arc<WebPkiServerVerifier>>);
+
+fn verifier(roots: &Roots, provider: &Arc<CryptoProvider>) -> Result<ByRoots, Fault> {
     let mut store = RootCertStore::empty();
+    let named = match roots {
+        Roots::System => Vec::new(),
+        Roots::File(path) => certificates(path)?,
+    };
     match roots {
         Roots::System => drop(store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-        Roots::File(path) => add(&mut store, path)?,
+        Roots::File(_) => drop(store.add_parsable_certificates(named.iter().cloned())),
     }
     let built = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build();
-    built.map_err(|error| {
-        Fault::Refused(format!(
-            "no authority is known to verify the server by ({error}): name one with sslrootcert=FILE in --url."
-        ))
-    })
+    let none = |error| {
+        format!("no authority is known to verify the server by ({error}): name one with sslrootcert=FILE in --url.")
+    };
+    Ok((named, Some(built.map_err(|error| Fault::Refused(none(error)))?)))
 }
 
-fn add(store: &mut RootCertStore, path: &Path) -> Result<(), Fault> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let unusable = |reason: String| {
         let path = path.display();
         Fault::Refused(format!("sslrootcert {path} cannot be used: {reason}. It has to hold certificates as PEM."))
     };
     let found = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
-    for certificate in found {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        store.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    if store.is_empty() { Err(unusable("there is no certificate in it".to_owned())) } else { Ok(()) }
+    let found: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| unusable(error.to_string()))?;
+    if found.is_empty() { Err(unusable("there is no certificate in it".to_owned())) } else { Ok(found) }
 }
 
 /// Verifies what was asked, and the handshake's signature always.
 #[derive(Debug)]
 struct Verifier {
+    /// Of a file: a server that shows one of these itself, signed by itself, is the one that was meant.
+    named: Vec<CertificateDer<'static>>,
     inner: Option<Arc<WebPkiServerVerifier>>,
     check: Check,
     provider: Arc<CryptoProvider>,
@@ -88,6 +94,12 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let Some(inner) = &self.inner else { return Ok(ServerCertVerified::assertion()) };
+        if self.named.iter().any(|named| named == certificate) {
+            if self.check == Check::Name {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+            }
+            return Ok(ServerCertVerified::assertion());
+        }
         match inner.verify_server_cert(certificate, others, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },

@@ -163,39 +163,6 @@ impl<'s> Words<'s> {
         for cut in cuts.iter().rev() {
             text.replace_range(cut.start..cut.end, &cut.with);
         }
-<<<<<<< HEAD
-        let starts = matches!(at.checked_sub(1).and_then(&word), Some(";"))
-            || at.checked_sub(1).and_then(&word).is_some_and(|it| it.eq_ignore_ascii_case("declare"));
-        if !declares || !starts {
-            continue;
-        }
-        // NAME [constant] TYPE … up to `:=`, `default`, `not` or `;`.
-        let mut from = at + 1;
-        if word(from).is_some_and(|it| it.eq_ignore_ascii_case("constant")) {
-            from += 1;
-        }
-        let is_cursor = |at: usize| {
-            word(at).is_some_and(|it| {
-                it.eq_ignore_ascii_case("cursor")
-                    || it.eq_ignore_ascii_case("alias")
-                    || it.eq_ignore_ascii_case("no")
-                    || it.eq_ignore_ascii_case("scroll")
-            })
-        };
-        let ends = |at: usize| {
-            word(at).is_none_or(|it| matches!(it.to_ascii_lowercase().as_str(), ";" | ":=" | "=" | "default" | "not"))
-        };
-        let mut to = from;
-        while !ends(to) {
-            to += 1;
-        }
-        if to > from && !is_cursor(from) {
-            let start = usize::try_from(tokens[from].start).ok()?;
-            let end = usize::try_from(tokens[to - 1].end).ok()?;
-            let written = source.get(start..end)?;
-            if written.contains('.') || written.contains('[') {
-                cuts.push((start, end));
-=======
         text
     }
 
@@ -215,7 +182,6 @@ impl<'s> Words<'s> {
             if is_name && to < self.places.len() {
                 let (start, end) = (self.places[from].0, self.places[to - 1].1);
                 cuts.push(Cut { start, end, with: format!("({})", &self.source[start..end]) });
->>>>>>> refs/heads/rls
             }
         }
         cuts
