@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::leaks::{comparison, excerpt, told};
 use super::reads::{Found, Library};
-use super::{AppRole, World, names, tree};
+use super::{AppRole, World, names};
 use crate::catalog::{Function, granted};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
-use crate::name::{Name, ident};
+use crate::name::ident;
 use crate::remedy::{Remedy, Step};
 
 /// Languages whose code the parser cannot read, and that do more than SQL may.
@@ -32,7 +32,6 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         }
         findings.extend(leakproof(function, &callers));
     }
-    helpers(&library, findings);
 }
 
 /// The functions of triggers that an app role can make fire.
@@ -213,39 +212,6 @@ fn path_of(function: &Function) -> Option<Vec<String>> {
     let written = function.settings.iter().find_map(|setting| setting.strip_prefix("search_path="))?;
     let parts = written.split(',').map(|part| part.trim().trim_matches('"').to_owned());
     Some(parts.filter(|part| !part.is_empty()).collect())
-}
-
-/// Functions that policies ask, and that find a temporary table before the real one.
-fn helpers(library: &Library<'_, '_>, findings: &mut Vec<Finding>) {
-    let world = library.world;
-    if makers_of_temporary_tables(world).is_empty() {
-        return;
-    }
-    let mut seen = HashSet::new();
-    for policy in &world.catalog.policies {
-        for text in [&policy.using, &policy.check].into_iter().flatten() {
-            for function in asked(world, text) {
-                if function.is_definer || function.extension.is_some() || !seen.insert(function.oid) {
-                    continue;
-                }
-                let found = library.of_function(function, None);
-                let path = path_of(function).unwrap_or_default();
-                findings.extend(shadowed(world, function, &found, &path));
-            }
-        }
-    }
-}
-
-/// The functions that an expression calls.
-fn asked<'a>(world: &World<'a>, text: &str) -> Vec<&'a Function> {
-    let Some(tree) = tree::parse(&format!("select {text}")) else { return Vec::new() };
-    let mut names = Vec::new();
-    tree::calls(&tree, &mut names);
-    names
-        .iter()
-        .filter_map(|parts| if let [schema, name] = parts.as_slice() { Some(Name::new(schema, name)) } else { None })
-        .flat_map(|name| world.functions_named(&name).to_vec())
-        .collect()
 }
 
 // Claims and languages.
