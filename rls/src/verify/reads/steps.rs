@@ -239,8 +239,8 @@ impl Reading<'_, '_, '_> {
                     state.equal.extend(last);
                 }
             }
-            "SubLink" | "FuncCall" => {}
-            _ => self.differs(condition, frame, state, false),
+            "AExpr" => self.differs(condition, frame, state, false),
+            _ => {}
         }
     }
 
