@@ -13,3 +13,4 @@ mod plan;
 mod random;
 mod snapshot;
 mod verify_objects;
+mod verify_policies;
