@@ -15,3 +15,4 @@ mod report;
 mod snapshot;
 mod tls;
 mod verify_objects;
+mod verify_policies;
