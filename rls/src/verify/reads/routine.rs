@@ -227,8 +227,7 @@ impl Reading<'_, '_, '_> {
         let is_key = |name: &str| name == "id" || name.ends_with("_id");
         for parts in columns {
             let Some(name) = parts.last().filter(|name| !is_key(name)) else { continue };
-            let is_whole_row =
-                parts.len() == 1 && frame.rows.iter().any(|(alias, row)| alias == name && self.is_of_tenants(*row));
+            let is_whole_row = parts.len() == 1 && self.is_row(name, frame);
             let is_column = self
                 .column(&parts, frame)
                 .iter()
@@ -237,6 +236,18 @@ impl Reading<'_, '_, '_> {
                 self.found.notifies.push(name.clone());
             }
         }
+    }
+
+    /// Whether a name is that of a row of a tenants' table.
+    fn is_row(&self, name: &str, frame: &Rc<Frame>) -> bool {
+        let mut at = Some(frame);
+        while let Some(frame) = at {
+            if let Some((_, row)) = frame.rows.iter().find(|(alias, _)| alias == name) {
+                return self.is_of_tenants(*row);
+            }
+            at = frame.outer.as_ref();
+        }
+        false
     }
 
     fn is_of_tenants(&self, row: usize) -> bool {
