@@ -28,6 +28,11 @@ macro_rules! classes {
                 match self { $(Self::$name => $title,)+ }
             }
 
+            /// Its page, in Markdown.
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("explain/pages/", $id, ".md")),)+ }
+            }
+
             /// The class with this id.
             pub fn of_id(id: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|class| class.id() == id)

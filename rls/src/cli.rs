@@ -13,6 +13,7 @@ use crate::attack::{self, Options};
 use crate::catalog::{self, Catalog};
 use crate::config::Settings;
 use crate::connect::connect;
+use crate::explain;
 use crate::fault::Fault;
 use crate::init::{self, Guess};
 use crate::plan::{self, Plan};
@@ -32,6 +33,8 @@ pub enum RlsCommand {
     Apply(ApplyArgs),
     /// Look at a database, guess what it is meant to be, and write rls.toml with what each guess rests on.
     Init(InitArgs),
+    /// What a class of holes is, how it was abused, and how it is closed; without a name, the list of classes.
+    Explain(ExplainArgs),
 }
 
 /// What every verb takes.
@@ -72,6 +75,15 @@ pub struct ApplyArgs {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
+}
+
+/// What `explain` takes.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    common: Common,
+    /// A class, or a finding's whole id.
+    class: Option<String>,
 }
 
 /// What `init` takes.
@@ -115,6 +127,7 @@ async fn dispatch(command: RlsCommand) -> Result<ExitCode, Fault> {
         RlsCommand::Plan(common) => plan(&common).await,
         RlsCommand::Apply(args) => apply(&args).await,
         RlsCommand::Init(args) => init(&args).await,
+        RlsCommand::Explain(args) => explain(&args),
     }
 }
 
@@ -201,6 +214,12 @@ fn confirm(plan: &Plan, report: &Report) -> Result<(), Fault> {
 
 fn ending(report: &Report) -> ExitCode {
     ExitCode::from(u8::from(report.has_holes()))
+}
+
+fn explain(args: &ExplainArgs) -> Result<ExitCode, Fault> {
+    let common = &args.common;
+    common.put(&explain::told(args.class.as_deref(), common.format, common.style())?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn init(args: &InitArgs) -> Result<ExitCode, Fault> {

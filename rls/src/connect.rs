@@ -1,8 +1,13 @@
 //! The administrator's connections.
 
+mod asked;
+mod tls;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
+
+use self::tls::{Encrypted, MakeTls};
 
 use crate::fault::{Fault, said};
 
@@ -11,11 +16,26 @@ use crate::fault::{Fault, said};
 /// # Errors
 /// When the URL means nothing, or the server does not let us in. No error repeats a part of the URL: it holds a password.
 pub async fn connect(url: &str) -> Result<Client, Fault> {
-    let mut config: Config = url.parse().map_err(|_| meaningless())?;
-    config.application_name("tenantry-rls");
-    let (client, connection) = config.connect(NoTls).await.map_err(|error| Fault::Unreachable(said(&error)))?;
+    let (client, connection) = open(url).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+async fn open(url: &str) -> Result<(Client, Connection<Socket, Encrypted<Socket>>), Fault> {
+    let mut asked = asked::read(url, &|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
+    asked.config.application_name("tenantry-rls");
+    let tls = MakeTls::new(asked.check, &asked.roots)?;
+    asked.config.connect(tls).await.map_err(|error| match tls::refusal(&error) {
+        Some(why) => unvouched(&why),
+        None => Fault::Unreachable(said(&error)),
+    })
+}
+
+fn unvouched(why: &str) -> Fault {
+    Fault::Refused(format!(
+        "the server's certificate is not to be believed: {why}. Name the authority that signed it with sslrootcert=FILE in \
+         --url (hosts of databases offer theirs for download), or say sslmode=no-verify to encrypt for whoever answers."
+    ))
 }
 
 /// Connects, and keeps every notice that the server sends: a statement's are there when it has answered.
@@ -23,9 +43,7 @@ pub async fn connect(url: &str) -> Result<Client, Fault> {
 /// # Errors
 /// When the URL means nothing, or the server does not let us in.
 pub async fn connect_hearing(url: &str) -> Result<(Client, Heard), Fault> {
-    let mut config: Config = url.parse().map_err(|_| meaningless())?;
-    config.application_name("tenantry-rls");
-    let (client, mut connection) = config.connect(NoTls).await.map_err(|error| Fault::Unreachable(said(&error)))?;
+    let (client, mut connection) = open(url).await?;
     let heard = Heard::default();
     let told = heard.clone();
     tokio::spawn(async move {

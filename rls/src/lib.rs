@@ -9,9 +9,9 @@
 //! - a schema without a hole has no finding: a false alarm is a defect as grave as a miss;
 //! - no identifier of a database reaches a statement unless it is quoted ([`name`]).
 //!
-//! The files, in the order of a run: `cli` (what was asked), `config` (`rls.toml`), `connect` (the administrator's
+//! The files, in the order of a run: `cli` (what was asked), `config` and `init` (`rls.toml`), `connect` (the administrator's
 //! connection), `catalog` (the snapshot), `policy` (what an expression implies), `verify` and `attack` (the findings),
-//! `remedy` (what closes them), `report` (how they are told), `explain` (what each class is).
+//! `remedy`, `plan` and `apply` (what closes them), `report` (how they are told), `explain` (what each class is).
 
 pub mod apply;
 pub mod attack;
@@ -20,6 +20,7 @@ pub mod class;
 pub mod cli;
 pub mod config;
 pub mod connect;
+pub mod explain;
 pub mod fault;
 pub mod finding;
 pub mod init;

@@ -1,7 +1,8 @@
 -- object: public.has_text(text)
 -- leak: no
 -- context: guc
--- expect: looking at canary-a(?!.*canary-b)
+-- expect: looking at canary-a
+-- never: canary-b
 
 create table orders (
   tenant_id uuid not null,

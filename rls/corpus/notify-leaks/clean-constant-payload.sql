@@ -2,7 +2,8 @@
 -- leak: no
 -- context: guc
 -- tenant: text
--- expect: wake up(?!.*canary)
+-- expect: wake up
+-- never: canary
 
 create table tasks (
   tenant_id text not null,

@@ -1,7 +1,8 @@
 -- object: public.orders
 -- leak: no
 -- context: guc
--- expect: Asynchronous notification "orders" received(?!.*canary)
+-- expect: Asynchronous notification "orders" received
+-- never: canary
 
 create table orders (
   tenant_id uuid not null,

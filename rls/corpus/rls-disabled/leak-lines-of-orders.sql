@@ -2,6 +2,7 @@
 -- object: public.order_lines
 -- leak: yes
 -- context: guc
+-- also: foreign-key-oracle
 -- expect: canary-b
 
 create table orders (

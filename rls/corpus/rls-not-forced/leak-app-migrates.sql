@@ -3,6 +3,7 @@
 -- leak: yes
 -- context: guc
 -- also: role-owns-table
+-- also: schema-create public
 -- expect: canary-b
 
 create table orders (

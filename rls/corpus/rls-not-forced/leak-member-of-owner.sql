@@ -3,6 +3,7 @@
 -- context: guc
 -- tenant: text
 -- also: role-owns-table
+-- also: schema-create public
 -- expect: canary-b
 
 create table notes (

@@ -2,6 +2,7 @@
 -- leak: yes
 -- context: guc
 -- also: role-owns-table
+-- also: schema-create public
 -- expect: canary-b
 
 create table patients (

@@ -4,6 +4,9 @@
 -- tenant: text
 -- also: role-reads-all
 -- also: role-owns-table
+-- also: rls-not-forced public.tasks
+-- also: role-owns-table public.tasks
+-- also: schema-create public
 -- expect: canary-b
 
 create table tasks (

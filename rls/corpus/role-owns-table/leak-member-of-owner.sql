@@ -2,6 +2,8 @@
 -- leak: yes
 -- context: guc
 -- tenant: text
+-- also: rls-not-forced
+-- also: schema-create public
 -- expect: canary-b
 
 create table tasks (

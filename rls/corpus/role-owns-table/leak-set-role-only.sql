@@ -2,6 +2,8 @@
 -- leak: yes
 -- context: guc
 -- tenant: bigint
+-- also: rls-not-forced
+-- also: schema-create public
 -- expect: canary-b
 
 create table wallets (

@@ -1,7 +1,8 @@
 -- object: public.my_orders
 -- leak: no
 -- context: guc
--- expect: row: canary-a(?!.*canary-b)
+-- expect: row: canary-a
+-- never: canary-b
 
 create table orders (
   tenant_id uuid not null,

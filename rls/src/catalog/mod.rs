@@ -59,9 +59,9 @@ impl Catalog {
         self.closure(role, |membership| membership.inherits)
     }
 
-    /// The roles that a role may become by `SET ROLE`, or has the rights of, itself among them.
+    /// The roles that a role may become by `SET ROLE`, has the rights of, or may grant itself, itself among them.
     pub fn reachable(&self, role: u32) -> HashSet<u32> {
-        self.closure(role, |membership| membership.inherits || membership.may_set)
+        self.closure(role, |membership| membership.inherits || membership.may_set || membership.is_admin)
     }
 
     fn closure(&self, role: u32, passes: impl Fn(&Membership) -> bool) -> HashSet<u32> {

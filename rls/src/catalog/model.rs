@@ -70,6 +70,9 @@ pub struct Server {
     pub reads_statistics: Vec<Grant>,
     /// Whether this is a standby.
     pub is_standby: bool,
+    /// Collations that take different bytes for the same text.
+    #[serde(default)]
+    pub lossy_collations: Vec<String>,
 }
 
 /// Large objects that have the same owner and grants.
@@ -340,6 +343,8 @@ pub struct Rule {
     pub relation: u32,
     /// Its name.
     pub name: String,
+    /// Not disabled.
+    pub is_enabled: bool,
     /// `pg_get_ruledef`.
     pub definition: String,
 }
@@ -380,8 +385,8 @@ pub struct Function {
     pub source: String,
     /// The body of one with `begin atomic` or `return`, as PostgreSQL prints it.
     pub sql_body: Option<String>,
-    /// Of one in plpgsql: the statement that makes it.
-    pub definition: Option<String>,
+    /// The names of what it gives back in variables: `out` and `table` arguments.
+    pub outputs: Vec<String>,
     /// `EXECUTE`.
     pub acl: Vec<Grant>,
     /// The extension that it came with.

@@ -54,7 +54,8 @@ const SERVER: &str = concat!(
          join pg_catalog.pg_attribute t on t.attrelid = c.oid, aclexplode(t.attacl) a \
          where c.relnamespace = 'pg_catalog'::regnamespace and c.relname in ('pg_statistic', 'pg_statistic_ext_data') \
          and a.privilege_type = 'SELECT') g), \
-     'is_standby', pg_is_in_recovery(), 'acl', ",
+     'is_standby', pg_is_in_recovery(), 'lossy_collations', coalesce((select json_agg(collname) \
+       from pg_catalog.pg_collation where not collisdeterministic), '[]'), 'acl', ",
     acl!("d.datacl", "d", "d.datdba"),
     ") from pg_catalog.pg_database d where d.datname = current_database()"
 );
@@ -154,7 +155,7 @@ const TRIGGERS: &str = "select json_agg(json_build_object('relation', tgrelid::i
 
 const RULES: &str = concat!(
     "select json_agg(json_build_object('relation', r.ev_class::int8, 'name', r.rulename, \
-     'definition', pg_get_ruledef(r.oid))) from pg_catalog.pg_rewrite r \
+     'is_enabled', r.ev_enabled <> 'D', 'definition', pg_get_ruledef(r.oid))) from pg_catalog.pg_rewrite r \
      join pg_catalog.pg_class c on c.oid = r.ev_class join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
      where r.rulename <> '_RETURN' and ",
     ours!("n")
@@ -172,7 +173,9 @@ const FUNCTIONS: &str = concat!(
      'is_definer', p.prosecdef, 'is_leakproof', p.proleakproof, 'volatility', p.provolatile, 'language', l.lanname, \
      'kind', p.prokind, 'settings', coalesce(p.proconfig, '{}'), 'source', p.prosrc, \
      'sql_body', pg_get_function_sqlbody(p.oid), \
-     'definition', case when p.prokind in ('f', 'p') and l.lanname = 'plpgsql' then pg_get_functiondef(p.oid) end, \
+     'outputs', coalesce((select json_agg(a.name order by o) from \
+       unnest(coalesce(p.proargnames, '{}'::text[])) with ordinality a(name, o) \
+       where p.proargmodes[o] in ('o', 't') and a.name <> ''), '[]'), \
      'extension', e.name, 'acl', ",
     acl!("p.proacl", "f", "p.proowner"),
     ") order by n.nspname, p.proname, p.oid) \

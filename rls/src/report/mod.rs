@@ -160,8 +160,6 @@ fn is_of(finding: &Finding, entry: &Accepted) -> bool {
 /// Entries that accept nothing any more.
 fn unused(entries: &[Accepted], taken: &[(Finding, String)]) -> Vec<String> {
     let is_unused = |entry: &&Accepted| !taken.iter().any(|(finding, _)| is_of(finding, entry));
-    let told = |entry: &Accepted| {
-        format!("rls.toml accepts {:?}, which is not found any more: its [[accepted]] can go.", entry.id)
-    };
+    let told = |entry: &Accepted| format!("rls.toml accepts {:?}, which this run did not find.", entry.id);
     entries.iter().filter(is_unused).map(told).collect()
 }

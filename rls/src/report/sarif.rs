@@ -49,7 +49,7 @@ fn rule(class: Class) -> Value {
         "shortDescription": { "text": class.title() },
         "fullDescription": { "text": format!("{}.", class.title()) },
         "helpUri": MANUAL,
-        "help": { "text": format!("tenantry rls explain {}", class.id()) },
+        "help": { "text": format!("tenantry rls explain {}", class.id()), "markdown": class.page() },
         "defaultConfiguration": { "level": level(class.severity()) },
         "properties": { "tags": ["security"], "security-severity": score(class.severity()) },
     })

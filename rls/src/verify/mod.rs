@@ -5,8 +5,10 @@ mod constraints;
 mod contexts;
 mod functions;
 mod grants;
+mod leaks;
 mod policies;
 mod reach;
+mod reads;
 mod roles;
 mod sequences;
 mod server;
@@ -32,7 +34,6 @@ const FAMILIES: &[Family] = &[
     roles::judge,
     policies::judge,
     contexts::judge,
-    sources::judge,
     views::judge,
     functions::judge,
     triggers::judge,

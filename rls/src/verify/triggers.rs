@@ -1,9 +1,126 @@
-//! Triggers and rules that carry rows past the policies.
+//! Triggers that carry rows past the policies, and notifications that everybody hears.
 
-use super::World;
-use crate::finding::Finding;
+use super::leaks::{comparison, excerpt, told};
+use super::reads::Library;
+use super::{World, names};
+use crate::catalog::{Function, Relation, Trigger};
+use crate::class::Class;
+use crate::finding::{Finding, Severity};
+use crate::name::ident;
+use crate::remedy::Remedy;
+
+/// The bits of `tgtype`, and the privilege that makes each fire.
+const EVENTS: &[(i16, &str)] = &[(4, "INSERT"), (8, "DELETE"), (16, "UPDATE"), (32, "TRUNCATE")];
 
 /// Adds what it finds.
 pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
-    let _ = (world, findings);
+    let library = Library::of(world);
+    for trigger in world.catalog.triggers.iter().filter(|trigger| trigger.is_enabled) {
+        let Some(table) = world.relation(trigger.relation).filter(|table| table.extension.is_none()) else { continue };
+        let Some(function) = world.function(trigger.function).filter(|function| function.extension.is_none()) else {
+            continue;
+        };
+        one(&library, trigger, table, function, findings);
+    }
+}
+
+fn one(
+    library: &Library<'_, '_>,
+    trigger: &Trigger,
+    table: &Relation,
+    function: &Function,
+    findings: &mut Vec<Finding>,
+) {
+    let world = library.world;
+    let firing: Vec<_> = world
+        .app_roles
+        .iter()
+        .filter(|app| {
+            EVENTS
+                .iter()
+                .any(|(bit, privilege)| trigger.timing & bit != 0 && world.may(&app.reachable, table, privilege))
+        })
+        .collect();
+    if firing.is_empty() {
+        return;
+    }
+    let found = library.of_function(function, Some(table));
+    let leaks = library.leaks(&found);
+    let carried = library.carried(&found);
+    let it = Told { trigger, table, function };
+    if !leaks.is_empty() {
+        let explanation = format!(
+            "When {} changes {}, the trigger {} runs {} as {}: it {}, and nothing holds that to the tenant of the row.",
+            names(&firing),
+            table.name,
+            trigger.name,
+            function.signature(),
+            world.role_name(function.owner),
+            told(&leaks)
+        );
+        let advice = format!(
+            "Make {} SECURITY INVOKER, so that the policies hold it; or compare the tenant in each of its statements ({}, or \
+             that of NEW and OLD).",
+            function.signature(),
+            comparison(world)
+        );
+        findings.push(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
+    } else if let Some(open) = carried.first().filter(|_| library.is_of_tenants(table)) {
+        let explanation = format!(
+            "The trigger {} of {} writes rows of every tenant into {}, which has no row level security and which app roles read.",
+            trigger.name, table.name, open.name
+        );
+        let advice = format!("Give {} a tenant column and policies, or take the app's rights to it.", open.name);
+        findings.push(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
+    }
+    if let Some(what) = found.notifies.first().filter(|_| library.is_of_tenants(table)) {
+        let what = if what == "new" || what == "old" { "whole rows".to_owned() } else { format!("the column {what}") };
+        let explanation = format!(
+            "The trigger {} of {} notifies {what}: every session that may connect hears every channel, whichever tenant it is for.",
+            trigger.name, table.name
+        );
+        let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
+        findings.push(it.finding(Class::NotifyLeaks, explanation).closed_by(Remedy::advice(advice)));
+    }
+    if let Some(text) =
+        found.built.first().filter(|_| function.is_definer && world.who_reaches(function.owner).is_empty())
+    {
+        let shown: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let explanation = format!(
+            "When {} changes {}, {} builds a statement from the row and runs it as {}: {}",
+            names(&firing),
+            table.name,
+            function.signature(),
+            world.role_name(function.owner),
+            excerpt(&shown)
+        );
+        let finding = Finding::verified(Class::FunctionDynamicSql, function.signature(), explanation)
+            .because(excerpt(function.body()))
+            .closed_by(Remedy::advice("Give values by USING, or by format with %L."));
+        findings.push(finding);
+    }
+    if !found.unread.is_empty() && function.is_definer {
+        let explanation =
+            format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
+        findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::Low));
+    }
+}
+
+struct Told<'t> {
+    trigger: &'t Trigger,
+    table: &'t Relation,
+    function: &'t Function,
+}
+
+impl Told<'_> {
+    fn finding(&self, class: Class, explanation: String) -> Finding {
+        let definer = if self.function.is_definer { ", security definer" } else { "" };
+        Finding::verified(class, self.table.name.to_string(), explanation).about(&self.trigger.name).because(format!(
+            "trigger {}: {}\n{}{definer}:\n{}",
+            ident(&self.trigger.name),
+            self.trigger.definition,
+            self.function.signature(),
+            excerpt(self.function.body())
+        ))
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{Catalog, Function, Policy, Relation, Role, Schema, granted};
-use crate::config::Settings;
+use crate::catalog::{Catalog, Constraint, Function, Policy, Relation, Role, Schema, granted};
+use crate::config::{Context, Settings};
 use crate::fault::Fault;
 use crate::name::Name;
 
@@ -47,10 +47,12 @@ struct Index<'a> {
     by_name: HashMap<&'a Name, &'a Relation>,
     children: HashMap<u32, Vec<&'a Relation>>,
     policies: HashMap<u32, Vec<&'a Policy>>,
+    constraints: HashMap<u32, Vec<&'a Constraint>>,
     functions: HashMap<u32, &'a Function>,
     functions_by_name: HashMap<&'a Name, Vec<&'a Function>>,
     roles: HashMap<u32, &'a Role>,
     schemas: HashMap<&'a str, &'a Schema>,
+    roots: HashSet<u32>,
 }
 
 impl<'a> World<'a> {
@@ -67,7 +69,7 @@ impl<'a> World<'a> {
             }
         }
         let app_roles = settings.app_roles.iter().map(|name| AppRole::of(catalog, name)).collect::<Result<_, _>>()?;
-        Ok(Self { catalog, settings, app_roles, index: Index::of(catalog) })
+        Ok(Self { catalog, settings, app_roles, index: Index::of(catalog, settings) })
     }
 
     /// The relations of the exposed schemas, without those that came with an extension.
@@ -131,6 +133,18 @@ impl<'a> World<'a> {
     /// The policies of a relation.
     pub fn policies_of(&self, relation: u32) -> &[&'a Policy] {
         self.index.policies.get(&relation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The constraints of a relation.
+    pub fn constraints_of(&self, relation: u32) -> &[&'a Constraint] {
+        self.index.constraints.get(&relation).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tenant that a role stands for, where the context is by role and says so.
+    pub fn tenant_of_role(&self, role: &str) -> Option<&'a str> {
+        let Context::Role { roles, tenants, .. } = &self.settings.context else { return None };
+        let (label, _) = roles.iter().find(|(_, name)| name.as_str() == role)?;
+        tenants.get(label).map(String::as_str)
     }
 
     /// A function by its oid.
@@ -199,6 +213,47 @@ impl<'a> World<'a> {
         self.app_roles.iter().filter(|app| app.reachable.contains(&role)).collect()
     }
 
+    /// Each role that policies hold and that an app role is or can become, once. Where roles stand for tenants, those.
+    pub fn guises(&self) -> Vec<&Guise<'a>> {
+        let tenants: HashSet<&str> = match &self.settings.context {
+            Context::Role { roles, .. } => roles.values().map(String::as_str).collect(),
+            _ => HashSet::new(),
+        };
+        let mut seen = HashSet::new();
+        let all = self.app_roles.iter().flat_map(|app| &app.guises).filter(|guise| seen.insert(guise.role.oid));
+        let all: Vec<&Guise<'a>> = all.collect();
+        let stand_for = |guise: &&&Guise<'_>| tenants.contains(guise.role.name.as_str());
+        let only: Vec<&Guise<'a>> = all.iter().filter(stand_for).copied().collect();
+        if only.is_empty() { all } else { only }
+    }
+
+    /// Whether rows of a table without a tenant column belong to a tenant by foreign keys.
+    pub fn belongs_by_key(&self, relation: &Relation) -> bool {
+        let (mut seen, mut open) = (HashSet::from([relation.oid]), vec![relation.oid]);
+        while let Some(next) = open.pop() {
+            for target in self.parents_by_key(next) {
+                if self.is_tenant_table(target) || self.is_tenants_root(target) {
+                    return true;
+                }
+                if !self.settings.is_global(&target.name) && seen.insert(target.oid) {
+                    open.push(target.oid);
+                }
+            }
+        }
+        false
+    }
+
+    /// The tables that this one's foreign keys refer to.
+    pub fn parents_by_key(&self, relation: u32) -> impl Iterator<Item = &'a Relation> {
+        let references = self.constraints_of(relation).iter().filter_map(|constraint| constraint.references);
+        references.filter_map(|oid| self.relation(oid))
+    }
+
+    /// Whether its rows are the tenants themselves: other tables' tenant columns refer to it.
+    pub fn is_tenants_root(&self, relation: &Relation) -> bool {
+        self.index.roots.contains(&relation.oid) && !self.settings.is_global(&relation.name)
+    }
+
     /// Whether row level security does not hold a role anywhere.
     pub fn is_above_rls(&self, role: u32) -> bool {
         self.role(role).is_some_and(|role| role.is_superuser || role.bypasses_rls)
@@ -234,18 +289,33 @@ impl<'a> AppRole<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(catalog: &'a Catalog) -> Self {
+    fn of(catalog: &'a Catalog, settings: &Settings) -> Self {
         Self {
+            roots: roots(catalog, settings),
             relations: catalog.relations.iter().map(|relation| (relation.oid, relation)).collect(),
             by_name: catalog.relations.iter().map(|relation| (&relation.name, relation)).collect(),
             children: children(catalog),
             policies: grouped(catalog.policies.iter().map(|policy| (policy.relation, policy))),
+            constraints: grouped(catalog.constraints.iter().map(|constraint| (constraint.relation, constraint))),
             functions: catalog.functions.iter().map(|function| (function.oid, function)).collect(),
             functions_by_name: grouped(catalog.functions.iter().map(|function| (&function.name, function))),
             roles: catalog.roles.iter().map(|role| (role.oid, role)).collect(),
             schemas: catalog.schemas.iter().map(|schema| (schema.name.as_str(), schema)).collect(),
         }
     }
+}
+
+/// What the tenant columns of exposed tables refer to.
+fn roots(catalog: &Catalog, settings: &Settings) -> HashSet<u32> {
+    let relations: HashMap<u32, &Relation> =
+        catalog.relations.iter().map(|relation| (relation.oid, relation)).collect();
+    let refers = |constraint: &Constraint| {
+        let relation = relations.get(&constraint.relation)?;
+        let column = relation.column(settings.tenant_column(&relation.name))?;
+        let is_exposed = settings.schemas.contains(&relation.name.schema);
+        (is_exposed && constraint.columns == [column.number]).then_some(constraint.references?)
+    };
+    catalog.constraints.iter().filter_map(refers).collect()
 }
 
 fn children(catalog: &Catalog) -> HashMap<u32, Vec<&Relation>> {

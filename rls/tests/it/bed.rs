@@ -57,6 +57,11 @@ impl Bed {
         command
     }
 
+    /// Another connection of the administrator.
+    pub(crate) async fn another(&self) -> Client {
+        connect(&self.url.parse().unwrap()).await
+    }
+
     pub(crate) async fn execute(&self, sql: &str) {
         self.client.batch_execute(&sql.replace("$p", &self.prefix)).await.unwrap();
     }

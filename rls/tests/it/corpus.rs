@@ -5,6 +5,8 @@ mod case;
 mod judge;
 mod table;
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt as _, stream};
 
 use crate::checked_in::expect_part;
@@ -23,7 +25,7 @@ async fn what_is_found_in_the_corpus_is_what_the_page_says() {
     if let Some(only) = &only {
         cases.retain(|case| case.title().contains(only));
     }
-    let judged = stream::iter(&cases).map(|case| judge(case, true));
+    let judged = stream::iter(cases).map(|case| judge(Arc::new(case), true));
     let verdicts: Vec<Verdict> = judged.buffered(AT_ONCE).collect().await;
     let page = table::print(&verdicts);
     if only.is_some() {

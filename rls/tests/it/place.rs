@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tenantry_platform::postgres::{PrivateCluster, shared_for_tests};
 use tenantry_rls::attack::{Options, attack};
-use tenantry_rls::catalog;
+use tenantry_rls::catalog::{self, Catalog};
 use tenantry_rls::config::Settings;
 use tenantry_rls::finding::Finding;
 use tenantry_rls::verify::{World, verify};
@@ -94,20 +94,17 @@ impl Place {
         tokio::task::spawn_blocking(move || psql(&url, &script)).await.unwrap()
     }
 
-    /// What `verify` finds.
-    pub(crate) async fn verify(&self, settings: &Settings) -> Result<Vec<Finding>, String> {
+    /// The snapshot of it.
+    pub(crate) async fn catalog(&self) -> Result<Catalog, String> {
         let mut client = tenantry_rls::connect::connect(&self.url()).await.map_err(|fault| fault.to_string())?;
-        let catalog = catalog::read(&mut client).await.map_err(|fault| fault.to_string())?;
-        let world = World::new(&catalog, settings).map_err(|fault| fault.to_string())?;
-        Ok(verify(&world))
+        catalog::read(&mut client).await.map_err(|fault| fault.to_string())
     }
 
     /// What `attack` finds.
-    pub(crate) async fn attack(&self, settings: &Settings) -> Result<Vec<Finding>, String> {
+    pub(crate) async fn attack(&self, catalog: &Catalog, settings: &Settings) -> Result<Vec<Finding>, String> {
         let mut client = tenantry_rls::connect::connect(&self.url()).await.map_err(|fault| fault.to_string())?;
-        let catalog = catalog::read(&mut client).await.map_err(|fault| fault.to_string())?;
         let options = Options { url: self.url(), yes: true, budget: BUDGET };
-        let attack = attack(&mut client, &catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
+        let attack = attack(&mut client, catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
         Ok(attack.findings)
     }
 
@@ -135,4 +132,10 @@ fn psql(url: &str, script: &str) -> String {
     child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What `verify` finds.
+pub(crate) fn verified(catalog: &Catalog, settings: &Settings) -> Result<Vec<Finding>, String> {
+    let world = World::new(catalog, settings).map_err(|fault| fault.to_string())?;
+    Ok(verify(&world))
 }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::StreamExt as _;
 use tenantry_platform::postgres::{PrivateCluster, shared_for_tests};
 use tenantry_rls::catalog;
 use tenantry_rls::config::Settings;
@@ -84,16 +85,19 @@ async fn connect(cluster: &PrivateCluster, name: &str) -> Client {
 
 /// Each of these, on the ground, is told exactly as it says: `class object`, in any order; nothing where it is clean.
 async fn expect(cases: &[(&str, &[&str])]) {
+    const TOGETHER: usize = 6;
+    let all = cases.iter().map(|(ddl, expected)| async move { (*ddl, *expected, findings(ddl).await) });
+    let mut all = futures_util::stream::iter(all).buffered(TOGETHER);
     let mut wrong = String::new();
-    for (ddl, expected) in cases {
-        let found = findings(ddl).await;
+    while let Some((ddl, expected, found)) = all.next().await {
         let above = found.iter().filter(|finding| finding.severity > Severity::Info);
         let mut told: Vec<String> = above.map(|finding| format!("{} {}", finding.class.id(), finding.object)).collect();
         let mut expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
         told.sort();
         expected.sort();
         if told != expected {
-            wrong += &format!("\n--- {ddl}\nexpected {expected:?}\ntold     {told:?}\n");
+            let why: Vec<&str> = found.iter().map(|finding| finding.explanation.as_str()).collect();
+            wrong += &format!("\n--- {ddl}\nexpected {expected:?}\ntold     {told:?}\n{}\n", why.join("\n"));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -301,19 +305,420 @@ async fn what_is_around_tables() {
     .await;
 }
 
+const MEMBERS: &str = "create table members (tenant_id uuid not null, user_id uuid not null, primary key (tenant_id, user_id)); \
+     alter table members enable row level security; alter table members force row level security; \
+     create policy own on members using (tenant_id = current_setting('app.tenant_id')::uuid); grant select on members to obj_app; ";
+
 #[tokio::test]
-async fn a_watcher_sees_other_tenants() {
-    let cluster = shared_for_tests().await;
-    let name = database(cluster).await;
-    let admin = connect(cluster, &name).await;
-    admin
-        .batch_execute("create role obj_watcher login; grant pg_monitor to obj_watcher; create schema app")
-        .await
-        .unwrap();
-    let mut client = tenantry_rls::connect::connect(&cluster.administrator_url(&name)).await.unwrap();
-    let catalog = catalog::read(&mut client).await.unwrap();
-    let settings = Settings::parse(&SETTINGS.replace("obj_app", "obj_watcher")).unwrap();
-    let found = verify(&World::new(&catalog, &settings).unwrap());
-    let ids: Vec<String> = found.iter().map(Finding::id).collect();
-    assert_eq!(ids, ["statistics-exposed:obj_watcher:pg_monitor"]);
+async fn views_that_read_as_their_owners() {
+    let superuser = |sql: &str| format!("reset role; {sql}");
+    let ctx = "current_setting('app.tenant_id')::uuid";
+    expect(&[
+        (&superuser("create view v as select * from notes; grant select on v to obj_app"), &["view-definer app.v"]),
+        (
+            &superuser("create view v as select o.code, count(*) from orders o join notes n on n.order_id = o.id group by 1; grant select on v to public"),
+            &["view-definer app.v"],
+        ),
+        (
+            &superuser("create view inner_v as select * from notes; create view v with (security_invoker = on) as select * from inner_v; \
+                        grant select on v, inner_v to obj_app"),
+            &["view-definer app.inner_v", "view-definer app.v"],
+        ),
+        (
+            &superuser("create view inner_v with (security_invoker) as select * from notes; create view v as select * from inner_v; grant select on v to obj_app"),
+            &["view-definer app.v"],
+        ),
+        ("alter table notes no force row level security; create view v as select * from notes; grant select on v to obj_app", &["view-definer app.v"]),
+        (&superuser("create view v as select id from notes where false or body is not null; grant update on v to obj_app"), &["view-definer app.v"]),
+        (
+            "create policy all_of_owner on notes to obj_owner using (true); create view v as select * from notes; grant select on v to obj_app",
+            &["view-definer app.v"],
+        ),
+        ("create view v as select * from notes; grant select on v to obj_app", &[]),
+        (&superuser("create view v with (security_invoker = true) as select * from notes; grant select on v to obj_app"), &[]),
+        (&superuser("create view v as select * from notes"), &[]),
+        (&superuser("create view v as select * from notes; grant select on v to obj_plain"), &[]),
+        (&superuser("create view v as select * from countries; grant select on v to obj_app"), &[]),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select * from notes where tenant_id = {ctx}; grant select on v to obj_app")),
+            &[],
+        ),
+        (
+            &superuser("create view v with (security_barrier) as select n.*, o.code from notes n join orders o using (tenant_id) \
+                        where o.id = n.order_id and o.tenant_id = app.tenant(); grant select on v to obj_app"),
+            &[],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select n.body, o.code from notes n left join orders o \
+                        on o.id = n.order_id where n.tenant_id = {ctx}; grant select on v to obj_app")),
+            &[],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select n.body, o.code from notes n left join orders o \
+                        on o.code = n.body where n.tenant_id = {ctx}; grant select on v to obj_app")),
+            &["view-definer app.v"],
+        ),
+        (
+            &superuser(&format!("create view all_notes as select * from notes; create view v with (security_barrier) as \
+                        select * from all_notes where tenant_id = {ctx}; grant select on v to obj_app")),
+            &[],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as with n as (select tenant_id, count(*) c from notes group by 1) \
+                        select * from n where tenant_id = (select {ctx}); grant select on v to obj_app")),
+            &[],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select id from notes where tenant_id = {ctx} \
+                        union all select id from orders; grant select on v to obj_app")),
+            &["view-definer app.v"],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select * from notes where tenant_id = {ctx} or body = 'public'; \
+                        grant select on v to obj_app")),
+            &["view-definer app.v"],
+        ),
+        (
+            &superuser(&format!("create view v as select * from notes where tenant_id = {ctx}; grant select on v to obj_app")),
+            &["view-leaky app.v"],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select * from notes where tenant_id = {ctx}; \
+                        grant select, insert on v to obj_app")),
+            &["view-definer app.v"],
+        ),
+        (
+            &superuser(&format!("create view v with (security_barrier) as select * from notes where tenant_id = {ctx} \
+                        with check option; grant select, insert on v to obj_app")),
+            &[],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_have_policies() {
+    expect(&[
+        ("reset role; create materialized view m as select * from notes; grant select on m to obj_app", &["matview-exposed app.m"]),
+        ("reset role; create materialized view m as select count(*) from orders; grant select on m to public", &["matview-exposed app.m"]),
+        (
+            "reset role; create view w as select code from orders; create materialized view m as select * from w; grant select on m to obj_app",
+            &["matview-exposed app.m"],
+        ),
+        ("reset role; create materialized view m as select * from notes", &[]),
+        ("reset role; create materialized view m as select * from countries; grant select on m to obj_app", &[]),
+        (
+            "reset role; create materialized view m as select tenant_id, count(*) n from orders group by 1; \
+             create view v with (security_barrier) as select * from m where tenant_id = app.tenant(); grant select on v to obj_app",
+            &[],
+        ),
+        (
+            "reset role; create materialized view m as select tenant_id, count(*) n from orders group by 1; \
+             create view v with (security_barrier) as select * from m; grant select on v to obj_app",
+            &["view-definer app.v"],
+        ),
+        (
+            "reset role; create extension file_fdw schema private; create server files foreign data wrapper file_fdw; \
+             create foreign table f (tenant_id uuid, a text) server files options (filename '/nowhere'); grant select on f to obj_app",
+            &["foreign-table-exposed app.f"],
+        ),
+        (
+            "reset role; create extension file_fdw schema private; create server files foreign data wrapper file_fdw; \
+             create foreign table f (tenant_id uuid, a text) server files options (filename '/nowhere')",
+            &[],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rules_run_as_the_owner_of_their_table() {
+    let log = "reset role; create table private.log (tenant_id uuid, body text); ";
+    expect(&[
+        (
+            &format!("{log} create rule r as on update to notes do also update orders set total = 0 where code = new.body; alter table notes owner to obj_bypass"),
+            &["rule-bypass app.notes"],
+        ),
+        (
+            "reset role; create table heard (what text); grant select on heard to obj_app; \
+             create rule r as on insert to notes do also insert into heard values (new.body); alter table notes owner to obj_bypass",
+            &["rule-bypass app.notes"],
+        ),
+        (
+            "alter table orders no force row level security; \
+             create rule r as on delete to notes do also delete from orders where id = old.order_id or code = old.body",
+            &["rule-bypass app.notes"],
+        ),
+        ("create rule r as on delete to notes do also update orders set total = 0 where tenant_id = old.tenant_id and id = old.order_id", &[]),
+        ("create rule r as on delete to notes do instead nothing", &[]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn functions_that_run_as_their_owners() {
+    let made = |options: &str, body: &str| {
+        format!(
+            "reset role; {MEMBERS} create function app.f(p uuid, q text default '') {options} security definer set search_path = app, pg_temp as $f$ {body} $f$"
+        )
+    };
+    let sql = |body: &str| made("returns setof app.notes language sql stable", body);
+    let pl = |body: &str| made("returns setof app.notes language plpgsql", body);
+    let void = |body: &str| made("returns void language plpgsql", body);
+    let hole: &[&str] = &["function-definer app.f(uuid, text)"];
+    let clean: &[&str] = &[];
+    expect(&[
+        (&sql("select * from notes where tenant_id = p"), hole),
+        (&sql("select * from app.notes where tenant_id = $1"), hole),
+        (&sql("select * from notes where id = p"), hole),
+        (&sql("select * from notes where tenant_id = app.tenant()"), clean),
+        (&sql("select * from notes where tenant_id = p and p = app.tenant()"), clean),
+        (&sql("select * from notes where tenant_id = current_setting('app.other')::uuid"), hole),
+        (&sql("select n.* from notes n where n.tenant_id in (select m.tenant_id from members m where m.user_id = current_setting('app.user_id')::uuid)"), clean),
+        (&sql("select n.* from notes n where exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid) and n.tenant_id = p"), clean),
+        (&sql("select n.* from notes n where n.tenant_id in (select m.tenant_id from members m where m.user_id = p)"), hole),
+        (&made("returns bigint language sql", "select count(*) from notes"), hole),
+        (&made("returns boolean language sql", "select exists (select from orders where code = q)"), hole),
+        (&made("returns boolean language sql", "select exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid)"), clean),
+        (&pl("begin return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin return query select * from notes where tenant_id = app.tenant(); end"), clean),
+        (&pl("declare t uuid := app.tenant(); begin return query select * from notes where tenant_id = t; end"), clean),
+        (&pl("declare t uuid := app.tenant(); begin t := p; return query select * from notes where tenant_id = t; end"), hole),
+        (&pl("begin if p is distinct from app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if p is distinct from app.tenant() then raise notice 'no'; end if; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin if p <> current_setting('app.tenant_id')::uuid then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if p <> app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin if app.tenant() is null or p <> app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin perform from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid; if not found then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if not exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid) then return; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin perform from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("declare r app.notes; begin for r in select * from app.notes loop return next r; end loop; end"), hole),
+        (&pl("declare r app.notes; begin for r in select * from app.notes where tenant_id = app.tenant() loop return next r; end loop; end"), clean),
+        (&void("begin update notes set body = q where id = p; end"), hole),
+        (&void("begin update notes set body = q where id = p and tenant_id = app.tenant(); end"), clean),
+        (&void("begin update notes set tenant_id = p where tenant_id = app.tenant(); end"), hole),
+        (&void("begin delete from notes where id = p; end"), hole),
+        (&void("begin delete from notes using orders o where notes.order_id = o.id and o.tenant_id = app.tenant(); end"), clean),
+        (&void("begin insert into notes (tenant_id, body) values (p, q); end"), hole),
+        (&void("begin insert into notes (tenant_id, body) values (app.tenant(), q); end"), clean),
+        (&void("begin insert into notes (tenant_id, body) select tenant_id, body from notes where tenant_id = app.tenant(); end"), clean),
+        (&void("begin truncate notes; end"), hole),
+        (&void("begin perform 1; null; exception when others then null; end"), clean),
+        (&made("returns setof app.notes language sql stable begin atomic select * from app.notes where id = p; end; select 1 --", "")
+            .replace("security definer set search_path = app, pg_temp as $f$  $f$", ""), clean),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn helpers_are_looked_through() {
+    let made = |body: &str| {
+        format!(
+            "reset role; {MEMBERS} \
+             create function app.whose() returns uuid language plpgsql stable as $f$ declare t uuid; begin \
+               t := nullif(current_setting('app.tenant_id', true), '')::uuid; if t is null then raise exception 'no tenant'; end if; return t; end $f$; \
+             create function app.who() returns uuid language sql stable as $f$ select current_setting('app.user_id')::uuid $f$; \
+             create function app.mine() returns setof uuid language sql stable as $f$ select tenant_id from app.members where user_id = app.who() $f$; \
+             create function app.is_mine(t uuid) returns boolean language sql stable as $f$ \
+               select exists (select from app.members m where m.tenant_id = t and m.user_id = app.who()) $f$; \
+             create function app.is_mine_too(t uuid) returns boolean language plpgsql stable as $f$ begin \
+               if exists (select from app.members m where m.tenant_id = t and m.user_id = app.who()) then return true; end if; return false; end $f$; \
+             create function app.anybodys(t uuid) returns boolean language sql stable as $f$ select true $f$; \
+             create function app.must(t uuid) returns void language plpgsql as $f$ begin \
+               if not app.is_mine(t) then raise exception 'no'; end if; end $f$; \
+             create function app.f(p uuid) returns setof app.notes language plpgsql security definer set search_path = app, pg_temp as $f$ begin {body} end $f$"
+        )
+    };
+    let hole: &[&str] = &["function-definer app.f(uuid)"];
+    let clean: &[&str] = &[];
+    expect(&[
+        (&made("return query select * from notes where tenant_id = app.whose();"), clean),
+        (&made("return query select * from notes where tenant_id = (select app.whose());"), clean),
+        (&made("return query select * from notes where tenant_id in (select app.mine());"), clean),
+        (&made("return query select * from notes where tenant_id = any (array(select app.mine()));"), clean),
+        (&made("return query select * from notes where app.is_mine(tenant_id);"), clean),
+        (&made("return query select * from notes where app.is_mine_too(tenant_id);"), clean),
+        (&made("return query select * from notes where app.anybodys(tenant_id);"), hole),
+        (&made("return query select * from notes where app.is_mine(p);"), hole),
+        (&made("return query select * from notes where app.is_mine(p) and tenant_id = p;"), clean),
+        (&made("if not app.is_mine(p) then raise exception 'no'; end if; return query select * from notes where tenant_id = p;"), clean),
+        (&made("if app.is_mine(p) then raise exception 'no'; end if; return query select * from notes where tenant_id = p;"), hole),
+        (&made("perform app.must(p); return query select * from notes where tenant_id = p;"), clean),
+        (&made("perform app.anybodys(p); return query select * from notes where tenant_id = p;"), hole),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_call_and_whose_it_is() {
+    let f = "create function app.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select count(*) from notes'; ";
+    let line = |before: &str, after: &str| format!("{before} {f} {after}");
+    let hole: &[&str] = &["function-definer app.f()"];
+    expect(&[
+        (&line("reset role;", ""), hole),
+        (&line("reset role;", "revoke execute on function app.f() from public; grant execute on function app.f() to obj_app"), hole),
+        (&line("reset role;", "revoke execute on function app.f() from public"), &[]),
+        (&line("reset role;", "revoke execute on function app.f() from public; grant execute on function app.f() to obj_plain"), &[]),
+        (&line("", ""), &[]),
+        (&line("reset role;", "alter function app.f() owner to obj_bypass"), hole),
+        (&line("alter table notes no force row level security;", ""), hole),
+        (&line("", "create policy owners on notes to obj_owner using (true)"), hole),
+        (&line("reset role;", "alter function app.f() security invoker"), &[]),
+        ("reset role; create procedure app.p(t uuid) language sql security definer set search_path = app, pg_temp as 'delete from notes where tenant_id = t'", &["function-definer app.p(uuid)"]),
+        ("reset role; create function private.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select count(*) from notes'", &[]),
+        ("reset role; create function app.f() returns timestamptz language sql security definer set search_path = app, pg_temp as 'select now()'", &[]),
+        (
+            "reset role; create function app.inner_f(t uuid) returns bigint language sql set search_path = app, pg_temp as 'select count(*) from notes where tenant_id = t'; \
+             create function app.f(t uuid) returns bigint language sql security definer set search_path = app, pg_temp as 'select app.inner_f(t)'",
+            &["function-definer app.f(uuid)"],
+        ),
+        (
+            "reset role; create function app.inner_f(t uuid) returns bigint language sql set search_path = app, pg_temp as 'select count(*) from notes where tenant_id = t'; \
+             create function app.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select app.inner_f(app.tenant())'",
+            &[],
+        ),
+        (
+            "reset role; create table app.sessions (tenant_id uuid not null, token_hash bytea, primary key (tenant_id, token_hash)); \
+             alter table app.sessions enable row level security; \
+             create function app.login(h bytea) returns uuid language sql security definer set search_path = app, pg_temp as 'select tenant_id from sessions where token_hash = h'",
+            &[],
+        ),
+        ("reset role; create function app.f(a text) returns void language c security definer set search_path = app, pg_temp as '$libdir/plpgsql', 'plpgsql_call_handler'", &["unprovable app.f(text)"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn where_names_are_looked_up() {
+    let f = |options: &str, body: &str| {
+        format!(
+            "reset role; create function app.f() returns bigint language sql security definer {options} as $f$ {body} $f$"
+        )
+    };
+    let held = "select count(*) from notes where tenant_id = app.tenant()";
+    let qualified = "select count(*) from app.notes where tenant_id = app.tenant()";
+    let loose = "reset role; create schema loose; grant create, usage on schema loose to public; ";
+    expect(&[
+        (&f("", qualified), &["function-search-path app.f()"]),
+        (&f("set search_path = app, pg_temp", held), &[]),
+        (&f("set search_path = ''", qualified), &[]),
+        (&f("set search_path = app", qualified), &[]),
+        (&f("set search_path = app", held), &["temp-shadowing app.f()"]),
+        (&f("set search_path = pg_temp, app", held), &["temp-shadowing app.f()"]),
+        (
+            &format!(
+                "reset role; do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$; {}",
+                f("set search_path = app", held)
+            ),
+            &[],
+        ),
+        (&format!("{loose} {}", f("set search_path = loose, app, pg_temp", qualified)), &["function-search-path app.f()"]),
+        ("reset role; create function app.f() returns bigint language sql security definer begin atomic select count(*) from app.notes where tenant_id = app.tenant(); end", &[]),
+        ("reset role; create function app.f() returns bigint language sql security definer begin atomic select count(*) from app.notes where tenant_id <> app.tenant(); end", &["function-definer app.f()"]),
+        (
+            &format!(
+                "reset role; {MEMBERS} create function app.is_in(t uuid) returns boolean language plpgsql stable as \
+                 $f$ begin return exists (select from members m where m.tenant_id = t); end $f$; \
+                 create policy more on orders as restrictive using (app.is_in(tenant_id))"
+            ),
+            &["policy-function-unsafe app.is_in(uuid)"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn statements_that_functions_build() {
+    let f = |body: &str| {
+        format!(
+            "reset role; create function app.f(q text, n int default 0) returns setof app.notes language plpgsql security definer \
+             set search_path = app, pg_temp as $f$ declare s text; begin {body} end $f$"
+        )
+    };
+    let hole: &[&str] = &["function-dynamic-sql app.f(text, integer)"];
+    let reads: &[&str] = &["function-definer app.f(text, integer)"];
+    expect(&[
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = ''' || q || '''';"), hole),
+        (&f("return query execute format('select * from app.notes where tenant_id = app.tenant() and body = ''%s''', q);"), hole),
+        (&f("s := 'select * from app.notes where tenant_id = app.tenant()'; if q <> '' then s := s || ' order by ' || q; end if; return query execute s;"), hole),
+        (&f("execute 'update app.notes set body = 1 where ' || q;"), hole),
+        (&f("execute format('select * from app.%I where tenant_id = app.tenant()', q);"), hole),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = $1' using q;"), &[]),
+        (&f("return query execute format('select * from app.notes where tenant_id = app.tenant() and body = %L', q);"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = ' || quote_literal(q);"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() limit ' || n;"), &[]),
+        (&f("return query execute format('select * from app.notes where tenant_id = %L', app.tenant());"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = $1' using app.tenant();"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = $1' using q::uuid;"), reads),
+        (&f("return query execute format('select * from app.notes where body = %L', q);"), reads),
+        ("create function app.f(q text) returns void language plpgsql as $f$ begin execute 'select ' || q; end $f$", &[]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn claims_of_leakproof() {
+    let shout =
+        "returns boolean language plpgsql leakproof cost 0.1 as $f$ begin raise notice '%', t; return true; end $f$";
+    expect(&[
+        (&format!("reset role; create function app.f(t text) {shout}"), &["function-leakproof app.f(text)"]),
+        (
+            "reset role; create function app.f(t text) returns int language sql leakproof immutable as 'select t::int'",
+            &["function-leakproof app.f(text)"],
+        ),
+        (
+            &format!("reset role; create function app.f(t uuid, u text) {shout}"),
+            &["function-leakproof app.f(uuid, text)"],
+        ),
+        (
+            &format!(
+                "reset role; create function app.f(t text) {shout}; revoke execute on function app.f(text) from public"
+            ),
+            &[],
+        ),
+        (
+            "reset role; create function app.f() returns uuid language sql leakproof stable as 'select app.tenant()'",
+            &[],
+        ),
+        (&format!("reset role; create function app.f(t text) {}", shout.replace("leakproof", "")), &[]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn triggers_that_carry_rows() {
+    let on = |definer: &str, body: &str| {
+        format!(
+            "reset role; create table totals (what text primary key, n bigint); grant select on totals to obj_app; \
+             create table private.audit (tenant_id uuid, body text); \
+             create function private.t() returns trigger language plpgsql {definer} set search_path = app, pg_temp as $f$ begin {body} return new; end $f$; \
+             create trigger t after insert or update on notes for each row execute function private.t()"
+        )
+    };
+    let hole: &[&str] = &["trigger-leaks app.notes"];
+    let clean: &[&str] = &[];
+    let other = "update orders set total = total + 1 where code = new.body;";
+    expect(&[
+        (&on("security definer", other), hole),
+        (&on("security definer", "update orders set total = total + 1 where id = new.order_id;"), clean),
+        (&on("security definer", "update orders set total = total + 1 where tenant_id = new.tenant_id and code = new.body;"), clean),
+        (&on("security definer", "insert into orders (tenant_id, code) values (gen_random_uuid(), new.body);"), hole),
+        (&on("security definer", "insert into orders (tenant_id, code) values (new.tenant_id, new.body);"), clean),
+        (&on("security definer", "if exists (select from orders where code = new.body) then raise exception 'taken %', new.body; end if;"), hole),
+        (&on("security definer", "insert into totals values (new.body, 1);"), hole),
+        (&on("", "insert into totals values (new.body, 1);"), hole),
+        (&on("security definer", "insert into private.audit values (new.tenant_id, new.body);"), clean),
+        (&on("", "new.body := lower(new.body);"), clean),
+        (&on("", other), clean),
+        (&on("", "perform pg_notify('notes', row_to_json(new)::text);"), &["notify-leaks app.notes"]),
+        (&on("", "perform pg_notify('notes', json_build_object('id', new.id, 'body', new.body)::text);"), &["notify-leaks app.notes"]),
+        (&on("", "perform pg_notify('notes', new.id::text);"), clean),
+        (&on("", "notify notes;"), clean),
+        (
+            &on("security definer", "execute 'update app.orders set total = 0 where code = ''' || new.body || '''';"),
+            &["function-dynamic-sql private.t()"],
+        ),
+        (&format!("{}; alter table notes disable trigger t", on("security definer", other)), clean),
+    ])
+    .await;
 }

@@ -51,10 +51,14 @@ pub(super) fn print(verdicts: &[Verdict]) -> String {
     page.extend(classes.iter().map(|(class, line)| line.print(&format!("`{class}`"))));
     page.push_str(&all.print("all"));
     page.push_str(&list("Found by neither", verdicts, missed));
+    page.push_str(&list("Found by attack alone", verdicts, |verdict| {
+        if verdict.verify.hit { Vec::new() } else { attacked(verdict) }
+    }));
     page.push_str(&list("False alarms", verdicts, |verdict| if verdict.leaks { Vec::new() } else { beside(verdict) }));
     page.push_str(&list("Beside a hole, and not true", verdicts, |verdict| {
         if verdict.leaks { beside(verdict) } else { Vec::new() }
     }));
+    page.push_str(&list("Named otherwise", verdicts, |verdict| said(verdict, |found| &found.otherwise)));
     page.push_str(&list("Could not be judged", verdicts, faults));
     page
 }
@@ -76,8 +80,17 @@ fn missed(verdict: &Verdict) -> Vec<String> {
     if verdict.leaks && !is_found { vec![format!("`{}`", verdict.title)] } else { Vec::new() }
 }
 
+fn attacked(verdict: &Verdict) -> Vec<String> {
+    let is_found = verdict.attack.as_ref().is_some_and(|found| found.hit);
+    if verdict.leaks && is_found { vec![format!("`{}`", verdict.title)] } else { Vec::new() }
+}
+
 fn beside(verdict: &Verdict) -> Vec<String> {
-    let lines = parts(verdict).flat_map(|(part, found)| found.beside.iter().map(move |id| (part, id)));
+    said(verdict, |found| &found.beside)
+}
+
+fn said<'a>(verdict: &'a Verdict, which: impl Fn(&'a Found) -> &'a Vec<String>) -> Vec<String> {
+    let lines = parts(verdict).flat_map(|(part, found)| which(found).iter().map(move |id| (part, id)));
     lines.map(|(part, id)| format!("`{}`: {part} says `{}`", verdict.title, id.replace('\n', " "))).collect()
 }
 
