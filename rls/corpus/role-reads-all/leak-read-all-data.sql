@@ -2,6 +2,8 @@
 -- object: @app@, pg_read_all_data
 -- leak: yes
 -- context: guc
+-- also: statistics-exposed pg_catalog.pg_statistic
+-- also: statistics-exposed pg_catalog.pg_statistic_ext_data
 -- expect: canary-b
 
 create table orders (

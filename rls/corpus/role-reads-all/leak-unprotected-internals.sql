@@ -2,6 +2,8 @@
 -- leak: yes
 -- context: guc
 -- also: rls-disabled
+-- also: statistics-exposed pg_catalog.pg_statistic
+-- also: statistics-exposed pg_catalog.pg_statistic_ext_data
 -- expect: canary-b
 
 create table orders (

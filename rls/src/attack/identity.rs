@@ -53,7 +53,9 @@ pub(super) fn tenants(type_name: &str) -> Vec<(String, String, &'static str)> {
         "smallint" | "integer" | "bigint" | "numeric" => &[
             ("7311", "73112", ""),
             ("73112", "7311", "compares the beginning of a number"),
-            ("17311", "27311", "compares a remainder"),
+            ("17311", "72089311", "compares a remainder"),
+            ("17311", "5765777311", "compares a remainder"),
+            ("9007199254740992", "9007199254740993", "compares floating-point numbers"),
             ("27311", "27319", "compares a quotient"),
             ("311", "17311", "compares the end of a number"),
         ],
@@ -65,6 +67,8 @@ pub(super) fn tenants(type_name: &str) -> Vec<(String, String, &'static str)> {
             ("a.me7", "acme7", "takes a name as a regular expression"),
             ("acme7", "ACME7", "does not tell capitals from small letters"),
             ("acme7", "acme7 ", "ignores spaces"),
+            ("acme7", "ac-me7", "ignores dashes"),
+            ("acme7", "ácme7", "ignores accents"),
             ("acme7", "my-acme7", "looks for a name inside another"),
             ("my-acme7", "acme7", "looks for a name inside another"),
             (
@@ -212,7 +216,17 @@ pub(super) fn pairs(settings: &Settings, type_name: &str, user_type: &str) -> Ve
         let role = |letter: &str| roles.get(letter).cloned().unwrap_or_default();
         let a = Identity { tenant: tenant("A"), user: role("A") };
         let b = Identity { tenant: tenant("B"), user: role("B") };
-        return vec![Pair { a, b, confusion: "" }];
+        let like = |tenant: String| Pair {
+            a: a.clone(),
+            b: Identity { tenant, user: b.user.clone() },
+            confusion: "compares a part of the role's name",
+        };
+        let shorter: String = a.tenant.chars().take(a.tenant.chars().count().saturating_sub(2)).collect();
+        let mut pairs = vec![Pair { a: a.clone(), b: b.clone(), confusion: "" }];
+        if matches!(base(type_name), "text" | "character varying" | "name") {
+            pairs.extend([shorter, a.tenant.to_uppercase(), format!("{}_x", a.tenant)].map(like));
+        }
+        return pairs;
     }
     let alone = !names_tenant(settings) && settings.context.membership().is_none();
     let make = |(a, b, confusion): (String, String, &'static str)| {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::arena::Actor;
 use crate::catalog::Policy;
 use crate::class::Class;
+use crate::config::Settings;
 use crate::finding::Finding;
 use crate::name::Name;
 use crate::verify::World;
@@ -46,6 +47,7 @@ pub(super) struct Found {
     findings: Vec<Finding>,
     pub(super) notes: BTreeSet<String>,
     hints: BTreeMap<(String, String), Vec<Class>>,
+    settings: Option<Settings>,
 }
 
 impl Found {
@@ -55,7 +57,7 @@ impl Found {
         for finding in crate::verify::verify(world) {
             hints.entry((finding.object, finding.detail)).or_default().push(finding.class);
         }
-        Self { hints, ..Self::default() }
+        Self { hints, settings: Some(world.settings.clone()), ..Self::default() }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -98,6 +100,10 @@ impl Found {
         self.findings.iter().any(|known| known.object == object && opens(known.class))
     }
 
+    fn tenant_column(&self, table: &Name) -> &str {
+        self.settings.as_ref().map_or("tenant_id", |settings| settings.tenant_column(table))
+    }
+
     pub(super) fn note(&mut self, note: impl Into<String>) {
         self.notes.insert(note.into());
     }
@@ -123,12 +129,12 @@ impl Found {
             Failing::Confused => hinted.filter(|class| *class == Class::StoragePath).unwrap_or(Class::PolicyLossy),
             Failing::Believed => hinted.unwrap_or(Class::PolicyWrongContext),
             Failing::Written => hinted.unwrap_or(Class::PolicyCheckOpen),
-            Failing::Open => hinted.unwrap_or_else(|| by_text(policy, actor)),
+            Failing::Open => hinted.unwrap_or_else(|| by_text(policy, actor, self.tenant_column(table))),
         }
     }
 }
 
-fn by_text(policy: &Policy, actor: &Actor<'_>) -> Class {
+fn by_text(policy: &Policy, actor: &Actor<'_>, tenant: &str) -> Class {
     let text = policy.using.as_deref().or(policy.check.as_deref()).unwrap_or("true");
     let named = policy.roles.iter().any(|role| *role == 0 || *role == actor.role.oid);
     if !named {
@@ -139,7 +145,7 @@ fn by_text(policy: &Policy, actor: &Actor<'_>) -> Class {
         Class::PolicyCaptured
     } else if text.contains("user_metadata") {
         Class::PolicyWrongContext
-    } else if is_lossy(text) {
+    } else if is_lossy(text) && super::harvest::mentions(text, tenant) {
         Class::PolicyLossy
     } else {
         Class::PolicyOpen
@@ -148,11 +154,14 @@ fn by_text(policy: &Policy, actor: &Actor<'_>) -> Class {
 
 /// Whether nothing in a condition asks who is asking.
 fn is_always(text: &str) -> bool {
-    let asks = ["current_setting", "current_user", "session_user", "CURRENT_USER", "SESSION_USER", "SELECT", "("];
     let inner = text.trim_start_matches('(').trim_end_matches(')');
-    inner.ends_with("OR true")
-        || inner.starts_with("true OR")
-        || (!asks[..6].iter().any(|word| inner.contains(word)) && !inner.contains("()") && !inner.contains('\''))
+    let words: Vec<&str> =
+        inner.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '\'').filter(|word| !word.is_empty()).collect();
+    let constant = |word: &&str| {
+        matches!(*word, "true" | "integer" | "text") || word.starts_with(|c: char| c.is_ascii_digit() || c == '\'')
+    };
+    let itself = inner.split_once(" = ").is_some_and(|(left, right)| left == right);
+    inner.ends_with("OR true") || inner.starts_with("true OR") || itself || words.iter().all(constant)
 }
 
 /// Whether `x.c = x.c` stands in it.

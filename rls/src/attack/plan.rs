@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::facts::Facts;
 use super::harvest;
-use super::identity::{Identity, base};
+use super::identity::{Identity, Pair, Side, base};
 use super::values::Value;
 use crate::catalog::{Column, Relation, RelationKind};
 use crate::verify::World;
 
 /// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
-const VARIANTS: usize = 14;
+const VARIANTS: usize = 20;
 /// Names of columns that hold a person.
 const PEOPLE: &[&str] = &[
     "user_id",
@@ -137,8 +137,7 @@ impl<'w> Plan<'w> {
         if self.is_person(relation, column) {
             return Some(identity.user.clone());
         }
-        let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
-        tenant.then(|| identity.tenant.clone())
+        (column.name == self.world.settings.tenant_column(&relation.name)).then(|| identity.tenant.clone())
     }
 
     /// Whether a column holds people.
@@ -197,7 +196,7 @@ impl<'w> Plan<'w> {
 
     /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
     /// opposite of the first, and one with nothing but what must be.
-    pub(super) fn variants(&self, relation: &Relation) -> Vec<Overrides> {
+    pub(super) fn variants(&self, relation: &'w Relation, pair: &Pair, side: Side) -> Vec<Overrides> {
         let truths: Vec<&Column> =
             relation.columns.iter().filter(|column| self.facts.base(&column.type_name) == "boolean").collect();
         let opposite: Overrides =
@@ -205,7 +204,10 @@ impl<'w> Plan<'w> {
         let mut found = vec![opposite.clone()];
         for text in self.texts(relation) {
             self.add_spoken_of(relation, &text, &mut found);
+            self.add_owned(relation, &text, pair, side, &mut found);
         }
+        found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
+        found.push(self.twin(relation));
         let spoken = self.texts(relation);
         for column in truths.iter().filter(|column| spoken.iter().any(|text| harvest::mentions(text, &column.name))) {
             let mut only = opposite.clone();
@@ -216,6 +218,119 @@ impl<'w> Plan<'w> {
         found.retain(|row| seen.insert(format!("{row:?}")));
         found.truncate(VARIANTS);
         found
+    }
+
+    /// The same texts in a row of every tenant, for what joins by them.
+    fn twin(&self, relation: &'w Relation) -> Overrides {
+        let keys = self.keys(relation);
+        let checked: BTreeSet<i16> = self
+            .world
+            .catalog
+            .constraints_of(relation.oid)
+            .filter(|it| it.kind == "c" || it.kind == "f")
+            .flat_map(|it| it.columns.iter().copied())
+            .collect();
+        let free = |column: &&Column| {
+            column.type_name == "text"
+                && column.generated.is_empty()
+                && !checked.contains(&column.number)
+                && !keys.iter().any(|key| key.columns.contains(&column.name))
+                && column.name != self.world.settings.tenant_column(&relation.name)
+        };
+        relation
+            .columns
+            .iter()
+            .filter(free)
+            .map(|column| (column.name.clone(), Value::Text("twin".to_owned())))
+            .collect()
+    }
+
+    /// Rows of B that say by another column than the tenant's that they are A's: by a person, a role, a document.
+    fn add_owned(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
+        if side == Side::A {
+            return;
+        }
+        let tenant = self.world.settings.tenant_column(&relation.name);
+        let asks_role =
+            ["current_user", "session_user", "CURRENT_USER", "SESSION_USER"].iter().any(|word| text.contains(word));
+        let free = |column: &&Column| {
+            !self.is_person(relation, column)
+                && column.name != tenant
+                && column.generated.is_empty()
+                && harvest::mentions(text, &column.name)
+                && !self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name))
+                && !self.keys(relation).iter().any(|key| key.columns.contains(&column.name))
+        };
+        for column in relation.columns.iter().filter(free) {
+            let plain = base(self.facts.base(&column.type_name));
+            let mut values = Vec::new();
+            if plain == base(self.facts.base(&self.world.settings.tenant_type)) {
+                values.push(pair.a.tenant.clone());
+            }
+            if plain == base(self.facts.base(&self.user_type)) {
+                values.push(pair.a.user.clone());
+            }
+            if asks_role && matches!(plain, "text" | "name" | "character varying") {
+                values.extend(self.world.settings.app_roles.iter().cloned());
+            }
+            if matches!(plain, "json" | "jsonb") {
+                for value in [&pair.b.tenant, &pair.a.tenant] {
+                    let object: serde_json::Map<_, _> =
+                        harvest::values(text).into_iter().map(|key| (key, value.clone().into())).collect();
+                    values.push(serde_json::Value::Object(object).to_string());
+                }
+            }
+            found.extend(values.into_iter().map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+        }
+    }
+
+    /// The tables that a table's policies look up, and what the functions that they call do.
+    pub(super) fn looked_up(&self, relation: &'w Relation) -> Vec<&'w Relation> {
+        let policies = self.world.policies_of(relation.oid).iter();
+        let mut text: String = policies
+            .flat_map(|policy| policy.using.iter().chain(&policy.check))
+            .fold(String::new(), |all, one| all + one + "\n");
+        for _ in 0..3 {
+            let called = self
+                .world
+                .catalog
+                .functions
+                .iter()
+                .filter(|function| function.extension.is_none() && harvest::mentions(&text, &function.name.name));
+            let bodies: Vec<String> = called
+                .map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()))
+                .filter(|body| !text.contains(body.as_str()))
+                .collect();
+            bodies.iter().for_each(|body| text.push_str(body));
+        }
+        let tables = self
+            .world
+            .catalog
+            .relations
+            .iter()
+            .filter(|table| table.is_table() && table.extension.is_none() && table.oid != relation.oid);
+        tables.filter(|table| harvest::mentions(&text, &table.name.name)).collect()
+    }
+
+    /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.
+    pub(super) fn link(&self, relation: &'w Relation, column: &Column) -> Option<(&'w Relation, String)> {
+        let stem = column.name.strip_suffix("_id")?;
+        if column.name == self.world.settings.tenant_column(&relation.name) || stem.is_empty() {
+            return None;
+        }
+        let fits = |table: &&'w Relation| {
+            let name = table.name.name.as_str();
+            table.is_table()
+                && table.extension.is_none()
+                && table.oid != relation.oid
+                && table.name.schema == relation.name.schema
+                && (name == stem
+                    || name == format!("{stem}s")
+                    || name == format!("{stem}es")
+                    || name.trim_end_matches("ies") == stem.trim_end_matches('y'))
+                && table.column("id").is_some_and(|id| id.type_name == column.type_name)
+        };
+        self.world.catalog.relations.iter().find(fits).map(|table| (table, "id".to_owned()))
     }
 
     fn add_spoken_of(&self, relation: &Relation, text: &str, found: &mut Vec<Overrides>) {

@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::identity::{Pair, Side, base, pairs};
 use super::judge::Found;
 use super::plan::Plan;
-use super::probes::{believed, code, front, keys, objects, read, roles, shadow, sources, triggers, write};
+use super::probes::{believed, code, files, front, keys, objects, read, roles, shadow, sources, triggers, write};
 use super::session::Session;
 use super::{Attack, Options, Tried};
 use crate::catalog::Relation;
@@ -95,6 +95,7 @@ impl<'w> Run<'w, '_> {
         }
         roles::roles(&mut arena, found).await;
         believed::believed(&mut arena, found).await;
+        files::files(&mut arena, found).await;
         self.tried.relations += front::front(&mut arena, found).await;
         self.tried.functions += code::code(&mut arena, found).await;
         code::leakproof(&mut arena, found).await;

@@ -79,8 +79,12 @@ impl<'w> Seeder<'w> {
     /// Both tenants' rows in a table: B with every variant, A with two, and one that is nobody's where that can be.
     pub(super) async fn fill(&mut self, session: &mut Session, relation: &'w Relation) {
         self.belong(session, Side::B).await;
+        for looked_up in self.plan.looked_up(relation) {
+            self.row(session, looked_up, Side::B, Overrides::new(), 0).await;
+            self.row(session, looked_up, Side::A, Overrides::new(), 0).await;
+        }
         self.row(session, relation, Side::B, Overrides::new(), 0).await;
-        for variant in self.plan.variants(relation) {
+        for variant in self.plan.variants(relation, &self.pair.clone(), Side::B) {
             self.another(session, relation, Side::B, variant).await;
         }
         if let Some(tenant) = self.plan.tenant_column(relation).filter(|column| !column.is_not_null) {
@@ -91,8 +95,11 @@ impl<'w> Seeder<'w> {
         }
         self.belong(session, Side::A).await;
         self.row(session, relation, Side::A, Overrides::new(), 0).await;
-        let opposite = self.plan.variants(relation).into_iter().next().unwrap_or_default();
-        self.another(session, relation, Side::A, opposite).await;
+        let variants = self.plan.variants(relation, &self.pair.clone(), Side::A);
+        let (first, last) = (variants.first().cloned(), variants.last().cloned());
+        for variant in first.into_iter().chain(last) {
+            self.another(session, relation, Side::A, variant).await;
+        }
         session.guarded("set constraints all immediate").await;
     }
 
@@ -205,6 +212,13 @@ impl<'w> Seeder<'w> {
         let keys: Vec<ForeignKey> = self.plan.foreign_keys(relation.oid).to_vec();
         for key in &keys {
             self.follow(session, relation, side, key, &mut fixed, depth).await;
+        }
+        for column in relation.columns.iter().filter(|column| !fixed.contains_key(&column.name)).collect::<Vec<_>>() {
+            if let Some((target, there)) = self.plan.link(relation, column) {
+                let at = self.row(session, target, side, Overrides::new(), depth + 1).await;
+                let value = at.and_then(|at| self.rows[at].values.get(&there).cloned().flatten());
+                fixed.extend(value.map(|value| (column.name.clone(), Value::Text(value))));
+            }
         }
         let cells = relation.columns.iter().filter(|column| column.generated.is_empty());
         let cells = cells.map(|column| self.cell(relation, column, side, number, fixed.get(&column.name))).collect();

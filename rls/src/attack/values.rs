@@ -63,8 +63,13 @@ pub(super) fn candidates(cell: Cell<'_>, facts: &Facts, checks: &[&str]) -> Vec<
     let mut texts = of_type(cell, facts, facts.base(type_name), &checks);
     texts.dedup();
     let mut values: Vec<Value> = texts.into_iter().map(Value::Text).collect();
-    if cell.column.default.is_some() {
-        values.push(Value::Default);
+    // What is there when nobody says anything is what most rows have.
+    let usual =
+        cell.column.default.as_deref().is_some_and(|text| text.starts_with('\'') || matches!(text, "true" | "false"));
+    match &cell.column.default {
+        Some(_) if usual && !cell.is_key => values.insert(0, Value::Default),
+        Some(_) => values.push(Value::Default),
+        None => {}
     }
     if !cell.column.is_not_null {
         values.push(Value::Null);

@@ -295,12 +295,20 @@ impl Cases<'_> {
             all.extend(query.arms.iter().map(|arm| self.of(&arm.condition, Truths::TRUE, terms.clone())));
         }
         if want.has(Truths::FALSE) {
-            let is_never = |arm: &super::expr::Arm| !matches!(&arm.condition, Condition::And(list) if list.is_empty());
-            if query.arms.iter().all(is_never) {
-                all.push(Ok(narrowed(&Atom::Exists(query.clone()), Truths::FALSE, terms)));
-            }
+            all.push(self.has_no_rows(query, terms));
         }
         self.union(all.into_iter())
+    }
+
+    /// Without rows to choose from, an arm is its condition alone.
+    fn has_no_rows(&self, query: &Query, terms: Vec<Term>) -> Terms {
+        let (plain, over): (Vec<_>, Vec<_>) = query.arms.iter().partition(|arm| !speaks_of_others(&arm.condition));
+        let terms = plain.iter().try_fold(terms, |terms, arm| self.of(&arm.condition, Truths::NOT_TRUE, terms))?;
+        if over.is_empty() {
+            return Ok(terms);
+        }
+        let rest = Query { arms: over.into_iter().cloned().collect() };
+        Ok(narrowed(&Atom::Exists(rest), Truths::FALSE, terms))
     }
 
     fn compare(&self, op: &Op, left: &Value, right: &Value, want: Truths, terms: Vec<Term>) -> Terms {
@@ -354,6 +362,18 @@ impl Cases<'_> {
             }
         }
     }
+}
+
+fn speaks_of_others(condition: &Condition) -> bool {
+    let mut found = false;
+    condition.visit(&mut |value| {
+        found |= match value {
+            Value::Column(column) => column.scope != 0,
+            Value::Call { keeps, .. } => *keeps == Keeps::Unknown,
+            _ => false,
+        }
+    });
+    found
 }
 
 /// `(select count(*) …) > 0` and its kin, as what they ask.

@@ -79,6 +79,11 @@ impl Meanings {
         self.value(CLAIMS, path)
     }
 
+    /// Whether `rls.toml` says what this setting holds, and that is neither tenant nor user: policies look it up.
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        name != CLAIMS && matches!(self.described(name, &[]), Some(Json::String(_)))
+    }
+
     /// Whether the tenant or the user is a part of this setting.
     pub(super) fn holds_context(&self, name: &str) -> bool {
         let is_part = |json: &Json| !json.is_string() && (mentions(json, "$tenant") || mentions(json, "$user"));

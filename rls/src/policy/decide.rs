@@ -145,14 +145,36 @@ impl Case<'_, '_> {
 
     /// Stored files: the first part of their path is whoever asks.
     fn is_stored_under(&self, anchored: &[usize]) -> bool {
-        let is_file = self.relation.name.schema == "storage" && self.relation.name.name == "objects";
+        if self.path_of_file().is_none() {
+            return false;
+        }
         let name = Value::Column(Column { scope: 0, name: "name".to_owned() });
-        let first = Value::call("first part", vec![name], Keeps::Some);
-        is_file
-            && self.facts.equals(&first, |value| {
-                let is_anchored = matches!(value, Value::Column(column) if anchored.contains(&column.scope));
-                is_anchored || self.facts.is_tenant(value) || self.facts.is_person(value)
-            })
+        let first = Value::call("first part", vec![name.clone()], Keeps::Some);
+        let is_mine = |value: &Value| {
+            let is_anchored = matches!(value, Value::Column(column) if anchored.contains(&column.scope));
+            is_anchored || self.facts.is_tenant(value) || self.facts.is_person(value)
+        };
+        self.facts.equals(&first, is_mine)
+            || self
+                .literals()
+                .any(|(atom, truths)| truths == Truths::TRUE && self.folder(atom, &name).is_some_and(is_mine))
+    }
+
+    /// What a path begins with, up to a slash.
+    fn folder<'v>(&self, atom: &'v Atom, name: &Value) -> Option<&'v Value> {
+        let (path, start, ends): (&Value, &Value, &[&str]) = match atom {
+            Atom::Holds(Value::Call { name, args, .. }) if name == "starts_with" && args.len() == 2 => {
+                (&args[0], &args[1], &["/"])
+            }
+            Atom::Compare(Op::Other(op), left, right) if op == "^@" => (left, right, &["/"]),
+            Atom::Compare(Op::Other(op), left, right) if op == "~~" => (left, right, &["/%"]),
+            _ => return None,
+        };
+        let Value::Call { name: call, args, .. } = start else { return None };
+        let ([whose, Value::Const(end)], true) = (args.as_slice(), call == "||" && path == name) else { return None };
+        // A pattern's wildcards may be in a name of a tenant, and not in a uuid.
+        let is_literal = ends == ["/"] || self.facts.normal.domain(whose) != super::normal::Domain::Text;
+        (ends.contains(&end.as_str()) && is_literal).then_some(whose)
     }
 
     /// Whether the row's tenant is a value that stands for nobody, because there was no context.
@@ -291,6 +313,8 @@ impl Case<'_, '_> {
             })
         };
         self.literals().find_map(|(atom, truths)| match atom {
+            // A range is no mistake for one tenant: it lets many through.
+            Atom::Compare(Op::Lt | Op::Le, left, right) if is_plain(left) && is_plain(right) => None,
             Atom::Compare(op, left, right) if truths == Truths::TRUE || *op != Op::Eq => {
                 let both = (has_tenant(left) || has_tenant(right)) && (has_context(left) || has_context(right));
                 both.then(|| {
@@ -313,11 +337,18 @@ impl Case<'_, '_> {
     fn unbound(&self) -> (Reason, String) {
         let (mut about_row, mut about_others, mut about_asker) = (Vec::new(), false, false);
         for (atom, truths) in self.literals() {
-            let trivial = matches!(atom, Atom::Same(_)) || matches!(atom, Atom::Null(_)) && truths == Truths::FALSE;
+            let is_tenant = |value: &Value| self.tenant().is_some_and(|tenant| tenant == *value);
+            let trivial = match atom {
+                Atom::Same(_) => true,
+                Atom::Null(value) => truths == Truths::FALSE && is_tenant(value),
+                _ => false,
+            };
             each_value(atom, &mut |value| match value {
                 Value::Column(column) if column.scope == 0 && !trivial => about_row.push(column.name.clone()),
                 Value::Column(column) if column.scope != 0 => about_others = true,
-                Value::Tenant | Value::User | Value::Setting { .. } | Value::Me | Value::Login => about_asker = true,
+                Value::Tenant | Value::User | Value::Setting { .. } | Value::Me | Value::Login if !trivial => {
+                    about_asker = true;
+                }
                 _ => {}
             });
         }
@@ -339,6 +370,10 @@ impl Case<'_, '_> {
             }
         }
     }
+}
+
+const fn is_plain(value: &Value) -> bool {
+    matches!(value, Value::Column(_) | Value::Tenant | Value::User)
 }
 
 fn how(op: &Op, left: &Value, right: &Value) -> String {

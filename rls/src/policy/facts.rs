@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cases::{Atom, Term};
+use super::context::CLAIMS;
 use super::expr::{Column, Keeps, Op, Truths, Value};
 use super::normal::Normal;
 use crate::catalog::Relation;
 use crate::verify::Guise;
+
+/// What the role of a request's claims ordinarily is, whatever the database calls the role.
+const ORDINARY: &[&str] = &["anon", "authenticated"];
 
 /// Values that are equal, in classes.
 #[derive(Debug, Default)]
@@ -236,6 +240,8 @@ impl<'t, 'n> Facts<'t, 'n> {
                 return Some(Anchor::Tenant);
             }
             by_user |= self.equals(&column, |value| self.is_person(value));
+            by_user |= relation.is_some_and(|relation| is_key(self.normal, relation, &name))
+                && self.equals(&column, |value| self.is_declared(value));
         }
         if by_user {
             return Some(Anchor::User);
@@ -275,6 +281,11 @@ impl<'t, 'n> Facts<'t, 'n> {
             }
             _ => false,
         }
+    }
+
+    /// Whether a value is a setting of the context by which policies look something up.
+    fn is_declared(&self, value: &Value) -> bool {
+        matches!(value, Value::Setting { name, path } if path.is_empty() && self.normal.meanings.is_declared(name))
     }
 
     /// Whether two rows are tied by a key.
@@ -347,8 +358,11 @@ fn about_role(guise: &Guise<'_>, classes: &mut Classes) {
     let name = Value::Const(guise.role.name.clone());
     classes.unite(&Value::Me, &name);
     classes.unite(&Value::Setting { name: "role".to_owned(), path: Vec::new() }, &name);
-    let claim = Value::Setting { name: "request.jwt.claims".to_owned(), path: vec!["role".to_owned()] };
-    classes.unite(&claim, &name);
+    let claim = Value::Setting { name: CLAIMS.to_owned(), path: vec!["role".to_owned()] };
+    let ordinary = |value: &Value| matches!(value, Value::Const(text) if ORDINARY.contains(&text.as_str()));
+    if !classes.of(&claim).iter().any(ordinary) {
+        classes.unite(&claim, &name);
+    }
 }
 
 /// Two literals that are not the same value in any type.

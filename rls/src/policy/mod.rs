@@ -65,12 +65,12 @@ pub type Sources = BTreeMap<u32, BTreeSet<String>>;
 pub enum Reason {
     /// An inner column took the place of the outer one.
     Captured,
+    /// It is always true.
+    Tautology,
     /// Without a context everything is let through.
     FailsOpen,
     /// The caller chooses what it is compared with.
     WrongContext,
-    /// It is always true.
-    Tautology,
     /// Two tenants are taken for one.
     Lossy,
     /// Anybody with a context is let through.

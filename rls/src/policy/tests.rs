@@ -36,7 +36,7 @@ fn function(oid: u32, name: &str, args: &[(&str, &str)], returns: &str, language
     let (names, types): (Vec<&str>, Vec<&str>) = args.iter().copied().unzip();
     let returns_set = returns.starts_with("SETOF");
     serde_json::from_value(json!({ "oid": oid, "schema": schema, "name": name, "identity_arguments": types.join(", "),
-        "argument_types": types, "argument_names": names, "returns": returns, "returns_set": returns_set, "owner": 1,
+        "argument_types": types, "argument_names": names, "outputs": [], "returns": returns, "returns_set": returns_set, "owner": 1,
         "is_definer": false, "is_leakproof": false, "volatility": "s", "language": language, "kind": "f",
         "settings": [], "source": source, "sql_body": null, "acl": [], "extension": null }))
     .unwrap()
@@ -314,6 +314,9 @@ fn what_is_open_says_why() {
         docs | Tautology | (tenant_id = tenant_id)
         docs | Tautology | (tenant_id IS NOT NULL)
         docs | Tautology | (id IS NOT NULL)
+        docs | OtherColumn | CASE WHEN (title IS NULL) THEN (tenant_id = (current_setting('app.tenant_id'::text))::uuid) ELSE true END
+        docs | Tautology | (NOT (current_setting('app.tenant_id'::text, true) IS DISTINCT FROM current_setting('app.tenant_id'::text, true)))
+        docs | FailsOpen | (NOT (EXISTS ( SELECT 1 WHERE ((current_setting('app.tenant_id'::text, true) IS NOT NULL) AND ((current_setting('app.tenant_id'::text, true))::uuid <> docs.tenant_id)))))
         docs | Tautology | CASE WHEN false THEN false ELSE true END
         docs | FailsOpen | ((tenant_id = (current_setting('app.tenant_id'::text, true))::uuid) OR (current_setting('app.tenant_id'::text, true) IS NULL))
         docs | FailsOpen | ((current_setting('app.tenant_id'::text, true) = ''::text) OR (tenant_id = (current_setting('app.tenant_id'::text, true))::uuid))
@@ -385,8 +388,8 @@ fn comparisons_that_take_two_tenants_for_one_are_lossy() {
         texts | Lossy | ((tenant_id)::citext = (current_setting('app.tenant_id'::text))::citext)
         texts | Lossy | (hashtext(tenant_id) = hashtext(current_setting('app.tenant_id'::text)))
         texts | Lossy | (md5(tenant_id) = md5(current_setting('app.tenant_id'::text)))
-        texts | Lossy | (tenant_id >= current_setting('app.tenant_id'::text))
-        texts | Lossy | (tenant_id <= current_setting('app.tenant_id'::text))
+        texts | OtherColumn | (tenant_id >= current_setting('app.tenant_id'::text))
+        texts | OtherColumn | (tenant_id <= current_setting('app.tenant_id'::text))
         texts | Lossy | (regexp_replace(tenant_id, '_'::text, ''::text) = current_setting('app.tenant_id'::text))
         docs | Lossy | (left((tenant_id)::text, 8) = left(current_setting('app.tenant_id'::text), 8))
         docs | Lossy | (substr((tenant_id)::text, 1, 8) = substr(current_setting('app.tenant_id'::text), 1, 8))
@@ -394,7 +397,7 @@ fn comparisons_that_take_two_tenants_for_one_are_lossy() {
         docs | Lossy | ((tenant_id)::character varying(8) = (current_setting('app.tenant_id'::text))::character varying(8))
         docs | Lossy | ((tenant_id)::character(8) = (current_setting('app.tenant_id'::text))::character(8))
         docs | Lossy | (hashtext((tenant_id)::text) = hashtext(current_setting('app.tenant_id'::text)))
-        docs | Lossy | (tenant_id <= (current_setting('app.tenant_id'::text))::uuid)
+        docs | OtherColumn | (tenant_id <= (current_setting('app.tenant_id'::text))::uuid)
         numbers | Lossy | ((tenant_id % (10)::bigint) = ((current_setting('app.tenant_id'::text))::bigint % (10)::bigint))
         numbers | Lossy | ((tenant_id)::double precision = (current_setting('app.tenant_id'::text))::double precision)
         numbers | Lossy | ((tenant_id / 1000) = ((current_setting('app.tenant_id'::text))::bigint / 1000))
@@ -494,6 +497,10 @@ fn claims_are_read_where_they_are_trusted() {
         storage.objects | ok | ((bucket_id = 'files'::text) AND (split_part(name, '/'::text, 1) = (auth.uid())::text))
         storage.objects | ok | (owner = auth.uid())
         storage.objects | ok | ((bucket_id = 'files'::text) AND ((storage.foldername(name))[1] IN ( SELECT (members.tenant_id)::text AS tenant_id FROM members WHERE (members.user_id = auth.uid()))))
+        storage.objects | ok | starts_with(name, ((auth.uid())::text || '/'::text))
+        storage.objects | ok | (name ~~ ((auth.uid())::text || '/%'::text))
+        storage.objects | Lossy | starts_with(name, (auth.uid())::text)
+        storage.objects | OtherColumn | ((bucket_id = 'files'::text) AND ((auth.jwt() ->> 'role'::text) = 'authenticated'::text))
         storage.objects | OtherColumn | (bucket_id = 'files'::text)
         storage.objects | Lossy | ((bucket_id = 'files'::text) AND (name ~~ (('%'::text || (auth.uid())::text) || '%'::text)))
         storage.objects | Lossy | ((bucket_id = 'files'::text) AND ((storage.foldername(name))[2] = (auth.uid())::text))

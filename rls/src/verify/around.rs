@@ -10,9 +10,6 @@ use crate::remedy::{Remedy, Step};
 /// The publication of Supabase's Realtime, which asks the policies of each subscriber itself.
 const ASKS_POLICIES: &str = "supabase_realtime";
 
-/// Predefined roles that see what other sessions do, and statistics of what is in tables.
-const WATCHERS: &[&str] = &["pg_monitor", "pg_read_all_stats", "pg_stat_scan_tables"];
-
 /// Extensions whose functions, where an app role may call them, reach past policies, and what they reach.
 const REACHING: &[(&str, &str)] = &[
     ("dblink", "it opens connections from the server itself, as any login whose password is known or not asked for"),
@@ -227,16 +224,6 @@ fn no_large_objects(first: &str) -> Remedy {
 // Statistics.
 
 fn statistics(world: &World<'_>, findings: &mut Vec<Finding>) {
-    for app in &world.app_roles {
-        let has = |name: &&&str| {
-            let role = world.catalog.role(name);
-            role.is_some_and(|role| app.reachable.contains(&role.oid))
-                && !app.reachable.iter().any(|it| world.is_above_rls(*it))
-        };
-        if let Some(watcher) = WATCHERS.iter().find(has) {
-            findings.push(watches(app, watcher));
-        }
-    }
     let raw = &world.catalog.server.reads_statistics;
     for catalogue in ["pg_statistic", "pg_statistic_ext_data"] {
         let readers: Vec<&AppRole<'_>> =
@@ -245,21 +232,6 @@ fn statistics(world: &World<'_>, findings: &mut Vec<Finding>) {
             findings.push(raw_statistics(world, catalogue, &readers));
         }
     }
-}
-
-fn watches(app: &AppRole<'_>, watcher: &str) -> Finding {
-    let explanation = format!(
-        "{} is a member of {watcher}: it sees what sessions of other tenants run, with the values in their statements, and \
-         statistics of every table.",
-        app.name()
-    );
-    let step = Step::of_database(format!("revoke {} from {}", ident(watcher), ident(app.name())));
-    Finding::verified(Class::StatisticsExposed, app.name(), explanation)
-        .about(watcher)
-        .because(format!("{} is, or can become, {watcher}", app.name()))
-        .closed_by(
-            Remedy::steps([step]).with_advice("Watch the server by a login of its own, which is no role of the app."),
-        )
 }
 
 fn raw_statistics(world: &World<'_>, catalogue: &str, readers: &[&AppRole<'_>]) -> Finding {

@@ -107,6 +107,12 @@ fn for_session(source: &str, vars: &[String]) -> Option<String> {
         })
         .filter(|(_, kind)| *kind != Token::SqlComment as i32 && *kind != Token::CComment as i32)
         .collect();
+    // Text that is run: `execute 'set …'`.
+    let texts = words.iter().filter(|(_, kind)| *kind == Token::Sconst as i32);
+    let inner = texts.map(|(word, _)| word.trim_matches('\'')).find_map(|text| for_session(text, vars));
+    if inner.is_some() {
+        return inner;
+    }
     let words: Vec<&str> = words.iter().map(|(word, _)| word.as_str()).collect();
     (0..words.len()).find_map(|at| by_call(&words[at..], vars).or_else(|| by_set(&words, at, vars)))
 }
@@ -158,6 +164,8 @@ mod tests {
             ("begin set session app.tenant_id to 'x'; end", true),
             ("begin set local app.tenant_id = 'x'; end", false),
             ("select current_setting('app.tenant_id')", false),
+            ("begin execute format('set app.tenant_id = %L', t); end", true),
+            ("begin execute format('set local app.tenant_id = %L', t); end", false),
             ("-- set_config('app.tenant_id', $1, false)\nselect 1", false),
         ] {
             assert_eq!(for_session(source, &vars).is_some(), expected, "{source}");

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use super::leaks::{comparison, excerpt, told};
 use super::reads::{Found, Library};
-use super::{AppRole, World, names, tree};
+use super::{AppRole, World, names};
 use crate::catalog::{Function, granted};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
-use crate::name::{Name, ident};
+use crate::name::ident;
 use crate::remedy::{Remedy, Step};
 
 /// Languages whose code the parser cannot read, and that do more than SQL may.
@@ -30,9 +30,11 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         } else if !is_trigger && !callers.is_empty() && UNREADABLE.contains(&function.language.as_str()) {
             findings.push(unreadable(function, &callers));
         }
+        if !is_trigger && !callers.is_empty() && function.body().to_ascii_lowercase().contains("notify") {
+            findings.extend(notifies(&library, function, &callers));
+        }
         findings.extend(leakproof(function, &callers));
     }
-    helpers(&library, findings);
 }
 
 /// The functions of triggers that an app role can make fire.
@@ -74,6 +76,18 @@ fn definer(
         findings.push(
             of_function(Class::FunctionDefiner, function, explanation)
                 .weighing(severity)
+                .closed_by(closed(world, function)),
+        );
+    }
+    if let Some(catalogue) = found.catalogues.first() {
+        let explanation = format!(
+            "{} may call {}, which reads {catalogue} as {owner}: that holds values of every tenant's rows.",
+            names(callers),
+            function.signature()
+        );
+        findings.push(
+            of_function(Class::StatisticsExposed, function, explanation)
+                .weighing(Severity::High)
                 .closed_by(closed(world, function)),
         );
     }
@@ -215,37 +229,17 @@ fn path_of(function: &Function) -> Option<Vec<String>> {
     Some(parts.filter(|part| !part.is_empty()).collect())
 }
 
-/// Functions that policies ask, and that find a temporary table before the real one.
-fn helpers(library: &Library<'_, '_>, findings: &mut Vec<Finding>) {
-    let world = library.world;
-    if makers_of_temporary_tables(world).is_empty() {
-        return;
-    }
-    let mut seen = HashSet::new();
-    for policy in &world.catalog.policies {
-        for text in [&policy.using, &policy.check].into_iter().flatten() {
-            for function in asked(world, text) {
-                if function.is_definer || function.extension.is_some() || !seen.insert(function.oid) {
-                    continue;
-                }
-                let found = library.of_function(function, None);
-                let path = path_of(function).unwrap_or_default();
-                findings.extend(shadowed(world, function, &found, &path));
-            }
-        }
-    }
-}
-
-/// The functions that an expression calls.
-fn asked<'a>(world: &World<'a>, text: &str) -> Vec<&'a Function> {
-    let Some(tree) = tree::parse(&format!("select {text}")) else { return Vec::new() };
-    let mut names = Vec::new();
-    tree::calls(&tree, &mut names);
-    names
-        .iter()
-        .filter_map(|parts| if let [schema, name] = parts.as_slice() { Some(Name::new(schema, name)) } else { None })
-        .flat_map(|name| world.functions_named(&name).to_vec())
-        .collect()
+fn notifies(library: &Library<'_, '_>, function: &Function, callers: &[&AppRole<'_>]) -> Option<Finding> {
+    let found = library.of_function(function, None);
+    let what = found.notifies.first()?;
+    let explanation = format!(
+        "{} may call {}, which notifies {what} of tenants' rows: every session that may connect hears every channel, \
+         whichever tenant it is for.",
+        names(callers),
+        function.signature()
+    );
+    let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
+    Some(of_function(Class::NotifyLeaks, function, explanation).closed_by(Remedy::advice(advice)))
 }
 
 // Claims and languages.

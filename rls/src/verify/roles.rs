@@ -1,9 +1,7 @@
 //! Roles: those that no policy holds, that own what they use, that read everything.
 
-use std::collections::BTreeMap;
-
-use super::{AppRole, World};
-use crate::catalog::Role;
+use super::{AppRole, World, names};
+use crate::catalog::{Relation, Role};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
 use crate::name::ident;
@@ -24,8 +22,6 @@ const PREDEFINED: &[(&str, Severity, &str)] = &[
 
 /// Since this version CREATEROLE gives only roles that one may give anyway.
 const TAMED_CREATEROLE: u32 = 160_000;
-/// So many tables are named in a sentence.
-const NAMED_TABLES: usize = 5;
 
 /// Adds what it finds.
 pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
@@ -36,8 +32,8 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         }
         findings.extend(predefined(world, app));
         findings.extend(attributes(world, app));
-        findings.extend(owning(world, app));
     }
+    owning(world, findings);
 }
 
 fn above(role: &Role) -> Option<&'static str> {
@@ -95,49 +91,51 @@ fn predefined(world: &World<'_>, app: &AppRole<'_>) -> Vec<Finding> {
 fn attributes(world: &World<'_>, app: &AppRole<'_>) -> Vec<Finding> {
     let name = app.name();
     let mut findings = Vec::new();
-    let mut add = |attribute: &str, severity: Severity, why: &str| {
+    let mut add = |class: Class, attribute: &str, why: &str| {
         let text = format!("{name} has {attribute}: {why}.");
         let sql = format!("alter role {} no{}", ident(name), attribute.to_ascii_lowercase());
-        let finding = Finding::verified(Class::RoleReadsAll, name, text).about(attribute).weighing(severity);
+        let finding = Finding::verified(class, name, text).about(attribute).weighing(Severity::High);
         let finding = finding.because(format!("role {name}: {attribute}"));
         findings.push(finding.closed_by(Remedy::steps([Step::of_database(sql)])));
     };
     if app.role.can_create_roles && world.catalog.server.version_num < TAMED_CREATEROLE {
         add(
+            Class::RoleBypasses,
             "CREATEROLE",
-            Severity::High,
             "before PostgreSQL 16 it may make itself a member of every role but superusers",
         );
     }
     if app.role.can_replicate {
-        add("REPLICATION", Severity::High, "it may stream every change of every table, which no policy holds back");
+        add(
+            Class::RoleReadsAll,
+            "REPLICATION",
+            "it may stream every change of every table, which no policy holds back",
+        );
     }
     findings
 }
 
-fn owning(world: &World<'_>, app: &AppRole<'_>) -> Vec<Finding> {
-    let mut owned: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for relation in world.exposed().filter(|relation| relation.is_table() && relation.parents.is_empty()) {
+fn owning(world: &World<'_>, findings: &mut Vec<Finding>) {
+    for relation in world.exposed().filter(|relation| relation.is_table() && !world.is_above_rls(relation.owner)) {
         let concerns =
             world.is_tenant_table(relation) || world.belongs_by_key(relation) || world.is_tenants_root(relation);
-        let is_reached = app.reachable.contains(&relation.owner) && !world.is_above_rls(relation.owner);
-        if concerns && is_reached && !world.settings.is_global(&relation.name) {
-            owned.entry(world.role_name(relation.owner)).or_default().push(relation.name.to_string());
+        let who: Vec<_> = world.who_reaches(relation.owner).into_iter().filter(|app| !app.role.is_superuser).collect();
+        if concerns && !who.is_empty() && !world.settings.is_global(&relation.name) {
+            findings.push(owned(world, relation, &who));
         }
     }
-    owned.into_iter().map(|(owner, tables)| owner_found(app, owner, &tables)).collect()
 }
 
-fn owner_found(app: &AppRole<'_>, owner: &str, tables: &[String]) -> Finding {
-    let more = tables.len().saturating_sub(NAMED_TABLES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let list = tables.iter().take(NAMED_TABLES).cloned().collect::<Vec<_>>().join(", ");
-    let how = if owner == app.name() { "owns".to_owned() } else { format!("can become {owner}, which owns") };
-    let text = format!("{} {how} {list}{more}: an owner can switch their policies off and drop them.", app.name());
-    let finding = Finding::verified(Class::RoleOwnsTable, app.name(), text);
-    let finding = if owner == app.name() { finding } else { finding.about(owner) };
-    finding.because(format!("owner of {list}: {owner}")).closed_by(Remedy::advice(format!(
-        "Give the tables to a role that nobody logs in as and that {} is no member of: alter table … owner to …, then grant what the app needs.",
-        app.name()
-    )))
+fn owned(world: &World<'_>, relation: &Relation, who: &[&AppRole<'_>]) -> Finding {
+    let (table, owner) = (&relation.name, world.role_name(relation.owner));
+    let text = format!(
+        "{} is or can become {owner}, which owns {table}: an owner can switch its policies off, and drop them.",
+        names(who)
+    );
+    let advice = format!(
+        "Give {table} to a role that nobody logs in as and that {} is no member of (alter table … owner to …), then grant what the app needs.",
+        names(who)
+    );
+    let finding = Finding::verified(Class::RoleOwnsTable, table.to_string(), text);
+    finding.because(format!("{table}: owner {owner}")).closed_by(Remedy::advice(advice))
 }

@@ -59,17 +59,3 @@ fn gather(tree: &Value, found: &mut Vec<String>) {
         _ => {}
     }
 }
-
-/// The names of all functions that are called below.
-pub(super) fn calls(tree: &Value, found: &mut Vec<Vec<String>>) {
-    match tree {
-        Value::Object(fields) => {
-            if let Some(name) = fields.get("FuncCall").and_then(|call| call.get("funcname")) {
-                found.push(strings(name));
-            }
-            fields.values().for_each(|value| calls(value, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| calls(item, found)),
-        _ => {}
-    }
-}

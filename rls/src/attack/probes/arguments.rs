@@ -11,7 +11,7 @@ use crate::name::literal;
 /// Calls of one function.
 const CALLS: usize = 40;
 /// Values of one argument.
-const VALUES: usize = 14;
+const VALUES: usize = 18;
 
 /// Breaks out of the quotes, brackets and patterns that values are pasted into.
 pub(in crate::attack) const BREAKERS: &[&str] = &[
@@ -23,18 +23,20 @@ pub(in crate::attack) const BREAKERS: &[&str] = &[
     "x' or 'x' = 'x",
     "true",
     "1 = 1 --",
+    "false or true",
 ];
 
 /// The lists of arguments to call a function with, each as SQL.
 pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Vec<Vec<String>> {
     let read = mentioned(arena, function);
+    let runs = harvest::mentions(&function.source.to_ascii_lowercase(), "execute");
     let columns: Vec<Vec<String>> = function
         .argument_types
         .iter()
         .enumerate()
         .map(|(at, type_name)| {
             let name = function.argument_names.get(at).map(String::as_str).unwrap_or_default();
-            values(arena, type_name, name, &read)
+            values(arena, type_name, name, &read, runs)
         })
         .collect();
     combined(&columns)
@@ -82,12 +84,12 @@ pub(in crate::attack) fn mentioned<'w>(arena: &Arena<'w, '_>, function: &Functio
     if named.is_empty() { tables.into_iter().take(6).collect() } else { named }
 }
 
-fn values(arena: &Arena<'_, '_>, type_name: &str, name: &str, read: &[&Relation]) -> Vec<String> {
+fn values(arena: &Arena<'_, '_>, type_name: &str, name: &str, read: &[&Relation], runs: bool) -> Vec<String> {
     let plain = arena.plan.facts.base(type_name);
     let mut found: Vec<String> = match base(plain) {
         "boolean" => vec!["true".to_owned(), "false".to_owned()],
         "text" | "character varying" | "character" | "name" | "citext" | "public.citext" | "regclass" | "unknown" => {
-            texts(arena, plain, name, read)
+            texts(arena, plain, name, read, runs)
         }
         "json" | "jsonb" => documents(arena, read),
         other if other.starts_with("timestamp") || other == "date" => {
@@ -138,7 +140,7 @@ fn of_rows(arena: &Arena<'_, '_>, type_name: &str, plain: &str, name: &str, read
 fn arrays(arena: &Arena<'_, '_>, type_name: &str, name: &str, read: &[&Relation]) -> Vec<String> {
     let element = type_name.trim_end_matches("[]");
     let items = match base(element) {
-        "text" | "character varying" => texts(arena, element, name, read),
+        "text" | "character varying" => texts(arena, element, name, read, false),
         plain => of_rows(arena, element, plain, name, read),
     };
     let quoted = |text: &String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
@@ -192,7 +194,7 @@ fn of_type(arena: &Arena<'_, '_>, plain: &str, read: &[&Relation]) -> Vec<String
     found
 }
 
-fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation]) -> Vec<String> {
+fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], runs: bool) -> Vec<String> {
     let tables = read.iter().flat_map(|table| [table.name.to_string(), table.name.name.clone(), table.name.quoted()]);
     if plain == "regclass" {
         return read.iter().map(|table| table.name.quoted()).collect();
@@ -205,6 +207,13 @@ fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation]) -> 
     }
     if names_tenant(name) {
         found.push(arena.pair().b.tenant.clone());
+    }
+    if runs {
+        let tables = read
+            .iter()
+            .take(2)
+            .map(|table| format!("select pg_catalog.string_agg(t::text, ' ') from {} t", table.name.quoted()));
+        found.extend(tables.map(|query| format!("do $do$ begin raise notice '%', ({query}); end $do$")));
     }
     found.push("canary_b".to_owned());
     found.push("%".to_owned());

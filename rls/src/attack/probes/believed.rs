@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::attack::arena::Arena;
 use crate::attack::harvest;
-use crate::attack::identity::{Guise, claim_settings};
+use crate::attack::identity::{Guise, Side, claim_settings};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::probes::code::helpers;
 use crate::attack::probes::read::{leaking, leaking_tables};
@@ -36,7 +36,23 @@ fn spoken(arena: &Arena<'_, '_>) -> String {
 
 fn guises(arena: &Arena<'_, '_>, text: &str) -> Vec<Guise> {
     let known: BTreeSet<&str> = arena.guise.settings.iter().map(|(name, _)| name.as_str()).collect();
-    let words: Vec<String> = harvest::values(text).into_iter().collect();
+    let mut words: Vec<String> = harvest::values(text).into_iter().collect();
+    // What B's rows hold in columns that policies speak of.
+    let world = arena.plan.world;
+    for table in arena.seeded().into_iter().filter(|table| !world.policies_of(table.oid).is_empty()) {
+        let spoken = |column: &&crate::catalog::Column| {
+            column.type_name == "text"
+                && world
+                    .policies_of(table.oid)
+                    .iter()
+                    .flat_map(|policy| &policy.using)
+                    .any(|using| using.contains("current_setting") && harvest::mentions(using, &column.name))
+        };
+        let values = arena.values(table.oid, Side::B);
+        let held =
+            table.columns.iter().filter(spoken).filter_map(|column| values?.get(&column.name).cloned().flatten());
+        words.splice(0..0, held.take(3));
+    }
     let chosen = |name: &String| {
         !known.contains(name.as_str())
             && !name.starts_with("request.jwt")

@@ -172,7 +172,9 @@ async fn tell<'w>(
     let builds = builds_sql(function);
     let class = match () {
         () if !function.is_definer && !builds => Class::PolicyWrongContext,
-        () if builds && (broke || !function.is_definer) => Class::FunctionDynamicSql,
+        () if (builds && (broke || !function.is_definer)) || question.sql.contains("do $do$") => {
+            Class::FunctionDynamicSql
+        }
         () => found.hint(&signature(function), OF_CODE).unwrap_or(Class::FunctionDefiner),
     };
     let script =
@@ -267,7 +269,11 @@ pub(in crate::attack) async fn leakproof<'w>(arena: &mut Arena<'w, '_>, found: &
                     .argument_types
                     .iter()
                     .skip(1)
-                    .map(|type_name| format!(", null::{type_name}"))
+                    .map(|type_name| match type_name.as_str() {
+                        "text" | "character varying" => ", 'x'".to_owned(),
+                        "integer" | "bigint" => ", 1".to_owned(),
+                        _ => format!(", null::{type_name}"),
+                    })
                     .collect::<String>();
                 let is_boolean = function.returns == "boolean";
                 let condition = format!(

@@ -20,7 +20,9 @@ pub(in crate::attack) async fn keys<'w>(arena: &mut Arena<'w, '_>, relation: &'w
         }
     }
     let references: Vec<ForeignKey> = arena.plan.foreign_keys(relation.oid).to_vec();
-    for key in &references {
+    // Rows that nothing guards have a hole already, which a key with the tenant in it would not close.
+    let guarded = super::read::is_held(arena, relation) || arena.plan.tenant_column(relation).is_some();
+    for key in references.iter().filter(|_| guarded) {
         if crosses(arena, relation, key) {
             refer(arena, relation, key, found).await;
         }
@@ -130,6 +132,9 @@ fn crosses(arena: &Arena<'_, '_>, relation: &Relation, key: &ForeignKey) -> bool
 }
 
 async fn refer<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &ForeignKey, found: &mut Found) {
+    if arena.plan.tenant_column(relation).is_none() && sees(arena, key).await {
+        return;
+    }
     let Some(there) = arena.values(key.target, Side::B).cloned() else { return };
     let pairs: Option<Vec<(String, String)>> = key
         .columns
@@ -164,6 +169,16 @@ async fn refer<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &Fore
     let lines = [sql, "set constraints all immediate".to_owned(), format!("-- with an id that nobody has: {control}")];
     let script = arena.script([relation.oid, key.target], &arena.guise, &lines, &seen);
     found.add(Finding::shown(Class::ForeignKeyOracle, relation.name.to_string(), why, script).about(key.name.clone()));
+}
+
+/// Whether A sees B's row there anyway: then that is the hole, and the key adds nothing.
+async fn sees(arena: &mut Arena<'_, '_>, key: &ForeignKey) -> bool {
+    let Some(target) = arena.plan.world.relation(key.target) else { return false };
+    let Some(only) = arena.seeder.first(key.target, Side::B).and_then(|row| arena.seeder.only(row)) else {
+        return false;
+    };
+    let outcome = arena.as_a(&format!("select 1 from {} where {only}", target.name.quoted())).await;
+    !outcome.rows.is_empty()
 }
 
 /// What tells B's id from one that nobody has; none when both come to the same.

@@ -16,6 +16,7 @@ pub(in crate::attack) async fn objects<'w>(arena: &mut Arena<'w, '_>, found: &mu
     sequences(arena, found).await;
     large_objects(arena, found).await;
     statistics(arena, found).await;
+    extensions(arena, found).await;
     tables_to_come(arena, found).await;
     for publication in &arena.plan.world.catalog.publications {
         publications(arena, publication, found);
@@ -87,7 +88,7 @@ async fn large_objects<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
 
 /// Samples of every table's values, which only a superuser may read.
 async fn statistics<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
-    if arena.actor.role.is_superuser {
+    if arena.actor.role.is_superuser || found.has(Class::RoleReadsAll, &arena.actor.role.name) {
         return;
     }
     for table in ["pg_catalog.pg_statistic", "pg_catalog.pg_statistic_ext_data"] {
@@ -98,6 +99,47 @@ async fn statistics<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
             let why = format!("{} may read it, and it holds samples of every tenant's values.", arena.actor.role.name);
             found.add(Finding::shown(Class::StatisticsExposed, table, why, script));
         }
+    }
+}
+
+/// Connections and files of their own, which no policy and no transaction of ours holds.
+async fn extensions<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    let world = arena.plan.world;
+    let reaching = ["dblink", "adminpack"];
+    let role = arena.actor.role.name.clone();
+    for extension in world.catalog.extensions.iter().filter(|extension| reaching.contains(&extension.name.as_str())) {
+        let may = |function: &&Function| {
+            function.extension.as_deref() == Some(extension.name.as_str())
+                && world.has_usage(&function.name.schema, &arena.actor.inherited)
+                && crate::catalog::granted(&function.acl, &arena.actor.inherited, "EXECUTE")
+        };
+        let Some(function) = world.catalog.functions.iter().find(may) else { continue };
+        let name = format!("{}({})", function.name.quoted(), function.argument_types.join(", "));
+        let sql = format!("select pg_catalog.has_function_privilege({}, 'EXECUTE')", literal(&name));
+        let outcome = arena.as_a(&sql).await;
+        if outcome.value() == Some("t") {
+            let script =
+                arena.script([], &arena.guise, &[sql], "true: it opens connections or files that no policy holds");
+            let why =
+                format!("{role} may call {}, which reaches past this transaction and every policy.", function.name);
+            found.add(Finding::shown(Class::ExtensionDangerous, extension.name.clone(), why, script));
+        }
+    }
+    for server in &world.catalog.foreign_servers {
+        let mapped = server.mapped.iter().any(|user| *user == 0 || arena.actor.inherited.contains(user));
+        let usable = crate::catalog::granted(&server.acl, &arena.actor.inherited, "USAGE");
+        if !usable || !(mapped || server.wrapper == "file_fdw") || arena.actor.role.is_superuser {
+            continue;
+        }
+        let sql = format!("select pg_catalog.has_server_privilege({}, 'USAGE')", literal(&server.name));
+        let script = arena.script([], &arena.guise, &[sql], "true: foreign tables of its own can be made on it");
+        let why = format!(
+            "{role} may use the server {}, and can read there by tables of its own, which have no policies.",
+            server.name
+        );
+        found.add(
+            Finding::shown(Class::ExtensionDangerous, server.wrapper.clone(), why, script).about(server.name.clone()),
+        );
     }
 }
 

@@ -91,8 +91,12 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
     let nobody = arena.nobody();
     if nobody != guise {
         let outcome = arena.as_guise(&nobody, &sql).await;
-        if whose(arena, relation, &sql, &outcome).theirs > 0 {
+        let unset = whose(arena, relation, &sql, &outcome);
+        if unset.theirs > 0 {
             leaking(arena, relation, &nobody, &sql, Failing::Unset, found).await;
+        }
+        if unset.nobodys > 0 && reading.nobodys == 0 {
+            leaking(arena, relation, &nobody, &sql, Failing::Nobodys, found).await;
         }
     }
 }
@@ -189,10 +193,39 @@ pub(in crate::attack) async fn leaking<'w>(
         if found.has_policy(&relation.name.to_string(), &policy.name) {
             continue;
         }
-        let class = found.policy_class(&relation.name, policy, arena.actor, failing);
+        let mut class = found.policy_class(&relation.name, policy, arena.actor, failing);
+        if class == Class::PolicyLossy && failing == Failing::Open && shows_strangers(arena, relation, guise, sql).await
+        {
+            class = Class::PolicyOpen;
+        }
         let why = told(failing, &policy.name, arena.pair().confusion);
         found.add(Finding::shown(class, relation.name.to_string(), why, script.clone()).about(policy.name.clone()));
     }
+}
+
+/// Whether rows of a tenant whose name is like nobody's are shown, too: then the comparison is not what fails.
+async fn shows_strangers<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, guise: &Guise, sql: &str) -> bool {
+    let Some(tenant) = arena.plan.tenant_column(relation).filter(|_| arena.plan.facts.login.is_superuser) else {
+        return false;
+    };
+    let stranger = match crate::attack::identity::base(arena.plan.facts.base(&tenant.type_name)) {
+        "uuid" => "0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f",
+        "smallint" | "integer" | "bigint" | "numeric" => "29999",
+        _ => "zz-nobody-zz",
+    };
+    let admin = [
+        "set local session_replication_role = replica".to_owned(),
+        format!(
+            "update {} set {1} = {2} where {1}::text = {3}",
+            relation.name.quoted(),
+            ident(&tenant.name),
+            crate::name::literal(stranger),
+            crate::name::literal(&arena.pair().b.tenant)
+        ),
+        "set local session_replication_role = origin".to_owned(),
+    ];
+    let (outcome, _) = arena.after(&admin, guise, &[], sql, None).await;
+    outcome.column(&tenant.name).iter().flatten().any(|value| value.trim_end() == stranger)
 }
 
 fn told(failing: Failing, policy: &str, confusion: &str) -> String {

@@ -59,14 +59,19 @@ async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
         .catalog
         .roles
         .iter()
-        .filter(|role| role.oid != own && arena.actor.reachable.contains(&role.oid))
+        .filter(|role| role.oid != own && arena.actor.reachable.contains(&role.oid) && !role.name.starts_with("pg_"))
         .map(|role| (role.oid, vec![format!("set local role {}", ident(&role.name))]))
         .collect();
     if arena.actor.role.can_create_roles {
         let owners: std::collections::BTreeSet<u32> = world.tenant_tables().map(|table| table.owner).collect();
         for role in owners.iter().filter_map(|owner| world.role(*owner)).filter(|role| role.oid != own) {
-            let grant = format!("grant {} to {}", ident(&role.name), ident(&arena.actor.role.name));
-            ways.push((role.oid, vec![grant, format!("set local role {}", ident(&role.name))]));
+            let mut lines = vec![
+                format!("grant {} to {}", ident(&role.name), ident(&arena.actor.role.name)),
+                format!("set local role {}", ident(&role.name)),
+            ];
+            let table = world.tenant_tables().find(|table| table.owner == role.oid && table.has_rls);
+            lines.extend(table.map(|table| format!("alter table {} disable row level security", table.name.quoted())));
+            ways.push((role.oid, lines));
         }
     }
     let guise = arena.guise.clone();
@@ -81,13 +86,19 @@ async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
         all.push(sql);
         let script = arena.script([table], &guise, &all, &seen);
         let above = role.is_superuser || role.bypasses_rls;
+        let granted = lines.len() > 1;
+        let policy =
+            world.policies_of(table).iter().find(|policy| policy.is_permissive && policy.roles.contains(&target));
         let name = arena.actor.role.name.clone();
         let why = format!(
             "{name} can become {}, {}: {seen}.",
             role.name,
             if above { "which no policy holds" } else { "which the policies let see more" }
         );
-        let finding = if !above && relation.owner == role.oid {
+        let finding = if let Some(policy) = policy.filter(|_| !above && !granted) {
+            let why = format!("{why} The policy {} is what lets it.", policy.name);
+            Finding::shown(Class::PolicyNotForRole, relation.name.to_string(), why, script).about(policy.name.clone())
+        } else if !above && !granted && relation.owner == role.oid {
             Finding::shown(
                 found
                     .hint(&relation.name.to_string(), &[Class::RlsNotForced, Class::RoleOwnsTable])
@@ -214,7 +225,16 @@ async fn creates<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
         return;
     }
     let guise = arena.guise.clone();
-    for schema in arena.plan.world.settings.schemas.clone() {
+    let world = arena.plan.world;
+    let owners: std::collections::BTreeSet<u32> =
+        world.exposed().filter(|relation| relation.is_table()).map(|relation| relation.owner).collect();
+    // What the owner of the tables may do is told of with the tables.
+    let mut roles = arena.actor.inherited.clone();
+    roles.retain(|role| *role == arena.actor.role.oid || !owners.contains(role));
+    for schema in world.settings.schemas.clone() {
+        if !world.may_create_in(&schema, &roles) {
+            continue;
+        }
         let sql = format!("create table {}.tenantry_was_here ()", ident(&schema));
         let outcome = arena.as_a(&sql).await;
         if outcome.is_done() {

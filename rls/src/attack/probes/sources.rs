@@ -78,6 +78,16 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Stri
     let table = source.name.quoted();
     let mut found = Vec::new();
     found.extend(insert_of(arena, source, Side::B, &me).await);
+    // What the session says of itself beside its tenant may be what is looked up.
+    let said = arena.guise.settings.iter().filter(|(name, _)| name != "search_path" && !name.starts_with("request."));
+    let said: Vec<String> =
+        said.map(|(_, value)| value.clone()).filter(|value| *value != a.tenant && *value != a.user).collect();
+    let texts = source.columns.iter().filter(|column| column.type_name == "text");
+    for column in texts.filter(|column| arena.plan.owner_value(source, column, &a).is_none()).collect::<Vec<_>>() {
+        for value in &said {
+            found.extend(insert_of(arena, source, Side::B, &[(column.name.clone(), literal(value))]).await);
+        }
+    }
     let mine: Vec<String> =
         people.iter().map(|column| format!("{}::text = {}", ident(&column.name), literal(&a.user))).collect();
     if let Some(moved) = moving(arena, source, Side::B) {

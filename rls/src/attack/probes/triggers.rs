@@ -76,10 +76,18 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
 async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<String> {
     let table = relation.name.quoted();
     let mut found = Vec::new();
-    found.extend(insert_of(arena, relation, Side::A, &[]).await);
+    let plain = insert_of(arena, relation, Side::A, &[]).await;
+    found.extend(plain.iter().map(|sql| format!("{sql} returning *")));
+    found.extend(plain);
     // With B's natural keys, which a trigger may go by.
     if let Some(values) = theirs(arena, relation) {
-        found.extend(insert_of(arena, relation, Side::A, &values).await);
+        let sql = insert_of(arena, relation, Side::A, &values).await;
+        found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
+        found.extend(sql);
+    }
+    let others = namesakes(arena, relation);
+    if !others.is_empty() {
+        found.extend(insert_of(arena, relation, Side::A, &others).await);
     }
     let may = arena.actor.columns(relation, "UPDATE");
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
@@ -110,6 +118,27 @@ fn theirs(arena: &Arena<'_, '_>, relation: &Relation) -> Option<Vec<(String, Str
         .filter_map(|column| Some((column.name.clone(), literal(values.get(&column.name)?.as_deref()?))))
         .collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// What B has elsewhere in columns of the same name, which a trigger or rule may go by.
+fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let refers = |column: &str| {
+        arena.plan.foreign_keys(relation.oid).iter().any(|key| key.columns.iter().any(|name| name == column))
+    };
+    let mut found = Vec::new();
+    for column in
+        relation.columns.iter().filter(|column| column.name != tenant && column.name != "id" && !refers(&column.name))
+    {
+        let others = elsewhere(arena, relation);
+        let like = others
+            .iter()
+            .filter(|table| table.column(&column.name).is_some_and(|other| other.type_name == column.type_name));
+        let value =
+            like.filter_map(|table| arena.values(table.oid, Side::B)?.get(&column.name).cloned().flatten()).next();
+        found.extend(value.map(|value| (column.name.clone(), literal(&value))));
+    }
+    found
 }
 
 /// Whether a trigger tells that B has a value.
@@ -157,7 +186,7 @@ fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str
 /// Writes through a view, which are its owner's.
 async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: &mut Found) {
     let name = view.name.to_string();
-    if found.has(Class::ViewDefiner, &name) || view.has_option("security_invoker") {
+    if found.has(Class::ViewDefiner, &name) || (view.has_option("security_invoker") && rule(arena, view).is_none()) {
         return;
     }
     let tables = crate::attack::probes::front::reads(arena, view);

@@ -10,6 +10,11 @@ use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
 
+/// So many variants of a row are written.
+const VARIANTS: usize = 10;
+const INSERTS: &str = "lets tenant A insert rows that are another tenant's";
+const MOVES: &str = "lets tenant A move its rows into another tenant";
+
 /// What a write does, for the report.
 struct Write<'a> {
     /// What the administrator does first, so that nothing but policies can refuse.
@@ -80,22 +85,31 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<Wr
         });
     }
     if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
-        found.push(Write {
-            admin: Vec::new(),
-            sql,
-            commands: &["*", "a"],
-            is_into: true,
-            told: "lets tenant A insert rows that are another tenant's",
-        });
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+    }
+    // What a condition for writing may ask for instead of the tenant.
+    let variants = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
+    for variant in variants.iter().filter(|variant| !variant.is_empty()).take(VARIANTS) {
+        let with: Vec<(String, String)> = variant.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
+        if let Some(sql) = insert_of(arena, relation, Side::B, &with).await {
+            found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+        }
+        let may = arena.actor.columns(relation, "UPDATE");
+        if let Some(sql) =
+            moving(arena, relation, Side::B).filter(|_| with.iter().all(|(name, _)| may.contains(&name.as_str())))
+        {
+            let sets: String = with.iter().map(|(name, value)| format!(", {} = {value}", ident(name))).collect();
+            found.push(Write {
+                admin: Vec::new(),
+                sql: sql + &sets,
+                commands: &["*", "w"],
+                is_into: true,
+                told: MOVES,
+            });
+        }
     }
     if let Some(sql) = moving(arena, relation, Side::B) {
-        found.push(Write {
-            admin: Vec::new(),
-            sql,
-            commands: &["*", "w"],
-            is_into: true,
-            told: "lets tenant A move its rows into another tenant",
-        });
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
     }
     if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
         // A's own rows would be in the way of B's, which have the same natural keys.

@@ -239,8 +239,8 @@ impl Reading<'_, '_, '_> {
                     state.equal.extend(last);
                 }
             }
-            "SubLink" | "FuncCall" => {}
-            _ => self.differs(condition, frame, state, false),
+            "AExpr" => self.differs(condition, frame, state, false),
+            _ => {}
         }
     }
 
@@ -396,6 +396,9 @@ impl Reading<'_, '_, '_> {
         }
         for value in &built.values {
             positional.push(self.terms(value, &body.frame, &mut state.equal));
+        }
+        if built.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("notify")) {
+            built.values.iter().for_each(|value| self.notified(Some(value), &body.frame));
         }
         let sql = built.numbered(list(content, "params").len());
         if let Some(tree) = tree::parse(&sql) {

@@ -30,7 +30,7 @@ async fn policies_that_show_too_much() {
     changed(&[
     ("create policy open on docs for select using (true)", &["policy-tautology:public.docs:open"]),
     ("create policy open on docs for select using (status = 'published')", &["policy-open:public.docs:open"]),
-    ("create policy open on docs for select using (is_public)", &["policy-tautology:public.docs:open"]),
+    ("create policy open on docs for select using (is_public)", &["policy-open:public.docs:open"]),
     ("create policy open on docs using (tenant() is null)", &["policy-fails-open:public.docs:open"]),
     ("create policy open on docs for select using (exists (select from projects p where p.id = project_id and p.tenant_id = p.tenant_id))", &[]),
     ("drop policy own on docs; create policy own on docs using (left(tenant_id::text, 8) = left(tenant()::text, 8))", &["policy-lossy-compare:public.docs:own"]),

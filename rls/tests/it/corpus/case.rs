@@ -77,7 +77,7 @@ impl Case {
         Self {
             class: path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned(),
             name: path.file_stem().unwrap().to_string_lossy().into_owned(),
-            objects: head("object", "").split("; ").flat_map(|list| split_objects(list)).collect(),
+            objects: split_objects(&head("object", "")),
             leaks: head("leak", "yes") == "yes",
             also: heads("also").iter().map(|line| also(line)).collect(),
             context: head("context", "guc"),
@@ -140,9 +140,18 @@ impl Case {
     }
 }
 
-/// `a, b`, but not the commas inside a function's arguments.
+/// `a, b(c, d)` is two: the commas inside a function's arguments part nothing.
 fn split_objects(list: &str) -> Vec<String> {
-    if list.contains('(') { vec![list.to_owned()] } else { list.split(", ").map(str::to_owned).collect() }
+    let (mut found, mut depth) = (vec![String::new()], 0);
+    for part in list.split_inclusive(['(', ')', ',']) {
+        depth += part.matches('(').count();
+        depth -= part.matches(')').count();
+        found.last_mut().unwrap().push_str(part);
+        if depth == 0 && part.ends_with(',') {
+            found.push(String::new());
+        }
+    }
+    found.iter().map(|object| object.trim().trim_end_matches(',').to_owned()).collect()
 }
 
 fn also(line: &str) -> (String, Option<String>) {

@@ -1,12 +1,16 @@
 //! Judges one case: what psql shows, what each part finds, and what neither should have said.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use regex::RegexBuilder;
 use tenantry_rls::finding::{Finding, Severity};
 
 use super::case::Case;
 use crate::place::{Place, verified};
+
+/// A case takes a second; one that takes this long hangs, and shall not hold the others.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What came of one case.
 pub(super) struct Verdict {
@@ -46,7 +50,14 @@ pub(super) async fn judge(case: Arc<Case>, attacked: bool) -> Verdict {
         let case = Arc::clone(&case);
         async move { judge_here(&case, attacked).await }
     });
-    judged.await.unwrap_or_else(|panic| Verdict::of(&case, Some(panic.to_string())))
+    let aborts = judged.abort_handle();
+    match tokio::time::timeout(PATIENCE, judged).await {
+        Ok(judged) => judged.unwrap_or_else(|panic| Verdict::of(&case, Some(panic.to_string()))),
+        Err(late) => {
+            aborts.abort();
+            Verdict::of(&case, Some(late.to_string()))
+        }
+    }
 }
 
 /// Makes the case, has it judged, and takes it away.
