@@ -27,7 +27,6 @@ async fn what_a_plan_closes_is_closed_in_the_whole_corpus() {
 /// How many findings its plan closed, and what is wrong with it.
 async fn try_out(case: Arc<Case>) -> (usize, Vec<String>) {
     let place = Place::new().await;
-    println!("{}", case.title());
     let tried = match load(&place, &case).await {
         Ok(()) => closed(&place, &case).await,
         Err(_) => (0, Vec::new()), // the corpus' own test says so
