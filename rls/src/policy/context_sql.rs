@@ -64,7 +64,8 @@ fn at(root: &str, path: &[String]) -> String {
 /// The condition that ties a row of this table to the context. None where the table has no tenant column, or the
 /// context names no tenant: with a membership the look-up is written.
 pub fn tenant_equality(settings: &Settings, relation: &Relation) -> Option<String> {
-    let column = relation.column(settings.tenant_column(&relation.name))?;
+    // A collation that takes two names for one would take two tenants for one here as well.
+    let column = relation.column(settings.tenant_column(&relation.name)).filter(|column| column.is_deterministic)?;
     let name = ident(&column.name);
     if let Some(context) = context_expression(settings, &column.type_name) {
         return Some(format!("{name} = {context}"));
