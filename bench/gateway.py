@@ -245,6 +245,16 @@ class Used:
         return {"cpu_us": micros, "user_us": micros * share, "kernel_us": micros * (1 - share)}
 
 
+def settle(program):
+    """Waits until a program that began is done with what it does at first, as Tenantry with a look at every claim."""
+    until, quiet = time.monotonic() + 180, 0
+    time.sleep(3)
+    while quiet < 3 and time.monotonic() < until:
+        used = Used(program.pids())
+        time.sleep(1)
+        quiet = quiet + 1 if used.each(1)["cpu_us"] < 15_000 else 0
+
+
 class Bench:
     def __init__(self, wanted, place):
         self.wanted, self.place, self.programs = wanted, place, {}
@@ -287,6 +297,7 @@ class Bench:
         node.start()
         self.programs[name] = Program(node.port, [], self.place, name).listens()
         self.programs[name].processes.append(node.process)
+        settle(self.programs[name])
         return node
 
     def before(self):

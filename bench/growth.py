@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from drawing import machine
-from gateway import KEYS_EACH, TENANTS, Bench, counts_instructions, populate, say
+from gateway import KEYS_EACH, TENANTS, Bench, counts_instructions, populate, say, settle
 
 STEPS = [(1, 1), (1_000, 10_000), (100_000, 1_000_000)]
 DIFFERENT_MOST = 40_000
@@ -79,9 +79,11 @@ class Growth(Bench):
         began = time.monotonic()
         self.node.start()
         await self.node.ready()
-        row = {"tenants": tenants, "keys": keys, "start_s": time.monotonic() - began, "idle_mib": self.resident()}
+        row = {"tenants": tenants, "keys": keys, "start_s": time.monotonic() - began}
         program = self.programs["tenantry"]
         program.processes[:] = [self.node.process]
+        settle(program)
+        row |= {"idle_mib": self.resident()}
         hot = self.made[: min(len(self.made), keys)]
         row |= {"hot_us": self.cost(program, hot)["cpu_us"]}
         different = self.different(min(keys, DIFFERENT_MOST))

@@ -109,8 +109,10 @@ class Checker:
         answer = await self.page(jar, "POST", "app", f"/-/console/{tenant.slug}/{mode}/keys/new", fields)
         assert answer.status == 200, (answer.status, answer.body)
         token = SECRET.search(answer.body)[0].decode()
-        listed = await self.call("GET", "api", "/-/api/v1/whoami", bearer(token))
-        return Key(tenant, mode, token, json.loads(listed.body).get("id"), EVERY_SCOPE)
+        listed = await self.call("GET", "api", "/-/api/v1/keys", bearer(token))
+        made = [key["id"] for key in json.loads(listed.body)["data"] if key["name"] == "Soak"]
+        assert len(made) == 1, listed.body
+        return Key(tenant, mode, token, made[0], EVERY_SCOPE)
 
     async def people(self, tenant):
         answer = await self.call("GET", "api", "/-/api/v1/members", bearer(tenant.makers["live"].token))

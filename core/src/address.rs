@@ -14,6 +14,20 @@ const HOPS_MAX: usize = 32;
 /// The part of an IPv6 address that one customer of a provider holds at least (RFC 6177).
 const V6_SUBJECT_BITS: u8 = 64;
 
+/// Writes an address down. Each request does it several times: IPv4 without what its own form pays for widths.
+pub fn push_address(text: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        text.push_str(&address.to_string());
+        return;
+    };
+    for (at, part) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            text.push('.');
+        }
+        text.push_str(itoa::Buffer::new().format(part));
+    }
+}
+
 /// Networks whose `X-Forwarded-For` is believed.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);

@@ -16,7 +16,7 @@ pub struct NotAnId;
 
 /// A fresh UUIDv7: 48 bits of `clock` in milliseconds, then chance.
 pub fn uuid7(clock: &Clock, entropy: &Entropy) -> Uuid {
-    let bytes: [u8; 10] = entropy.bytes();
+    let bytes: [u8; 10] = entropy.unique();
     uuid::Builder::from_unix_timestamp_millis(clock.now_ms(), &bytes).into_uuid()
 }
 

@@ -1,5 +1,6 @@
 //! Chance as an argument: the operating system's, or a seeded stream in tests.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,10 +42,46 @@ impl Entropy {
         out
     }
 
+    /// `N` fresh bytes for what has to be one of a kind and is no secret: the system is asked for many at a time.
+    ///
+    /// # Panics
+    /// As [`bytes`](Self::bytes).
+    pub fn unique<const N: usize>(&self) -> [u8; N] {
+        match &self.0 {
+            Source::System => SUPPLY.with_borrow_mut(|supply| supply.take(self)),
+            Source::Seeded(_) => self.bytes(),
+        }
+    }
+
     /// A time from `least` to `most`, each as likely as another: what began together does not go on together.
     pub fn between(&self, least: Duration, most: Duration) -> Duration {
         let part = f64::from(u32::from_be_bytes(self.bytes())) / f64::from(u32::MAX);
         least + most.saturating_sub(least).mul_f64(part)
+    }
+}
+
+/// Random bytes that a thread has not used yet.
+struct Supply {
+    bytes: [u8; SUPPLY_BYTES],
+    used: usize,
+}
+
+/// A few dozen names at a time.
+const SUPPLY_BYTES: usize = 512;
+
+thread_local! {
+    static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply { bytes: [0; SUPPLY_BYTES], used: SUPPLY_BYTES }) };
+}
+
+impl Supply {
+    /// The next ones; each byte is given out once.
+    fn take<const N: usize>(&mut self, entropy: &Entropy) -> [u8; N] {
+        let Some(next) = self.bytes.get(self.used..).and_then(|left| left.first_chunk()).copied() else {
+            (self.bytes, self.used) = (entropy.bytes(), N);
+            return self.bytes.first_chunk().copied().unwrap_or_else(|| entropy.bytes());
+        };
+        self.used += N;
+        next
     }
 }
 
@@ -54,5 +91,26 @@ impl std::fmt::Debug for Entropy {
             Source::System => "Entropy::System",
             Source::Seeded(_) => "Entropy::Seeded",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{Entropy, SUPPLY_BYTES};
+
+    #[test]
+    fn no_byte_of_the_supply_is_given_twice() {
+        let entropy = Entropy::system();
+        let names: HashSet<[u8; 10]> = (0..SUPPLY_BYTES).map(|_| entropy.unique()).collect();
+        assert_eq!(names.len(), SUPPLY_BYTES);
+        assert_ne!(entropy.unique::<{ 2 * SUPPLY_BYTES }>(), [0; 2 * SUPPLY_BYTES], "more than the supply holds");
+    }
+
+    #[test]
+    fn a_seeded_stream_is_one_stream() {
+        let (one, other) = (Entropy::seeded(7), Entropy::seeded(7));
+        assert_eq!(one.unique::<10>(), other.bytes::<10>());
     }
 }

@@ -16,7 +16,7 @@ use tenantry_platform::config::Plans;
 use tenantry_platform::ground::Ground;
 use tenantry_platform::permit::{Credential, Principal, Realm, TenantRef};
 use tenantry_platform::problem::Problem;
-use tenantry_platform::signing::Purpose;
+use tenantry_platform::signing::{Purpose, SigningFault};
 use uuid::Uuid;
 
 /// Every server takes headers of this size; a token that is larger belongs to a role with too many words.
@@ -158,14 +158,14 @@ impl IdentityTokens {
     ) -> Result<HeaderValue, Problem> {
         let now = ground.now();
         let claims = self.claims(principal, tenant, mode, now);
-        let token = ground.signing.sign(Purpose::Identity, &claims, now).map_err(Problem::unavailable)?;
-        if token.len() > BYTES_MAX {
-            return Err(Problem::internal(format!(
-                "the identity token has {} bytes: give the role fewer permissions",
-                token.len()
-            )));
+        match ground.signing.sign(Purpose::Identity, &claims, now) {
+            Ok(token) if token.len() <= BYTES_MAX => HeaderValue::try_from(token).map_err(Problem::internal),
+            // What is much larger is not even signed.
+            Ok(_) | Err(SigningFault::Claims) => Err(Problem::internal(format!(
+                "the identity token has more than {BYTES_MAX} bytes: give the role fewer permissions"
+            ))),
+            Err(none @ SigningFault::NoKey(_)) => Err(Problem::unavailable(none)),
         }
-        HeaderValue::try_from(token).map_err(Problem::internal)
     }
 
     fn claims<'a>(

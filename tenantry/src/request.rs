@@ -119,8 +119,11 @@ impl Thread {
     pub async fn live(self: Rc<Self>, request: Request<Incoming>, peer: Peer, door: Door) -> Response<Body> {
         let mut visit = Visit::accept(&self.app, &request, peer, door);
         let outcome = match door {
-            Door::Operations => self.oversee(&mut visit, request).await,
-            Door::Public if ask::is_asked(&self.app, &request, peer) => self.advise(&mut visit, request).await,
+            // In boxes: what most requests do not need takes no room of theirs.
+            Door::Operations => Box::pin(self.oversee(&mut visit, request)).await,
+            Door::Public if ask::is_asked(&self.app, &request, peer) => {
+                Box::pin(self.advise(&mut visit, request)).await
+            }
             Door::Public => self.judge(&mut visit, request, false).await,
         };
         let outcome = outcome.map_err(|problem| visit.veil(&self.app, problem));
@@ -196,7 +199,7 @@ impl Thread {
             ask::refuse_unseen_body(&route.route)?;
         }
         let (request, LetIn { passage, holder, consumed }) = match &route.route.body_schema {
-            Some(schema) => self.look_at_body(visit, route, schema, request, let_in).await?,
+            Some(schema) => Box::pin(self.look_at_body(visit, route, schema, request, let_in)).await?,
             None => (Inbound::of(request), let_in),
         };
         let identity =

@@ -145,7 +145,7 @@ where
     match (switched.take(), outcome) {
         (Some((tunnel, turn)), Some(Ok(()))) => {
             let (socket, ahead) = wire.into_socket();
-            tunnel.run(socket, ahead, stop, turn).await;
+            tunnel.run(socket, ahead, stop, turn, terms.patience).await;
         }
         (_, Some(outcome)) => say_farewell(wire, outcome, &terms).await,
         (_, None) => wire.reset(),
@@ -221,5 +221,48 @@ async fn say_farewell(wire: Wire, outcome: hyper::Result<()>, terms: &Terms) {
             tracing::debug!(%fault, "connection broke");
             wire.reset();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// More than the system keeps for a client that reads nothing.
+    const MUCH: usize = 64 * 1024 * 1024;
+
+    fn terms(answer: Duration) -> Rc<Terms> {
+        let long = Duration::from_secs(60);
+        let patience = Patience { head: long, body: long, keep_alive: long, answer, half_closed: long, tunnel: long };
+        Rc::new(Terms {
+            http: server(),
+            entry: Entry::default(),
+            patience,
+            head_bytes_max: 32 * 1024,
+            clock: Clock::system(),
+            entropy: Entropy::seeded(1),
+            metrics: Metrics::default(),
+            told_at: Cell::default(),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_of_its_answer_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, address) = listener.accept().await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let handler = |_, _| std::future::ready(Response::new(Body::from(vec![0; MUCH])));
+        let (_stop, stopped) = watch::channel(false);
+        serve(socket, Peer { address }, handler, terms(Duration::from_millis(20)), stopped).await;
+        let mut heard = Vec::new();
+        let fault = client.read_to_end(&mut heard).await.unwrap_err();
+        assert_eq!(fault.kind(), ErrorKind::ConnectionReset, "nobody takes it for whole");
+        assert!(heard.len() < MUCH);
     }
 }

@@ -3,13 +3,13 @@
 //! Pure: every line of the contract is a function over headers. The order matters where a client could
 //! use one line against another: first all that a client may not say is removed, then ours is added.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use bytes::BytesMut;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
+use tenantry_core::address::push_address;
 
 /// Signed facts about the caller: the one header that an app must verify.
 pub const IDENTITY: HeaderName = HeaderName::from_static("tenantry-identity");
@@ -332,18 +332,19 @@ fn has_domain(cookie: &[u8]) -> bool {
 
 fn printed(address: IpAddr) -> HeaderValue {
     let mut text = String::with_capacity(39);
-    // Writing to a String cannot fail, and an address has only digits, dots, colons and letters.
-    let _ = write!(text, "{address}");
+    push_address(&mut text, address);
+    // An address has only digits, dots, colons and letters.
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// RFC 7239: an IPv6 address in brackets, and whatever has a colon in quotes.
 fn forwarded(way: Way<'_>) -> Result<HeaderValue, header::InvalidHeaderValue> {
     let mut text = String::with_capacity(48 + way.host.len());
-    let _ = match way.client {
-        IpAddr::V4(client) => write!(text, "for={client}"),
-        IpAddr::V6(client) => write!(text, "for=\"[{client}]\""),
-    };
-    let _ = write!(text, ";host=\"{}\";proto={}", way.host, way.scheme());
+    let (before, after) = if way.client.is_ipv6() { ("for=\"[", "]\"") } else { ("for=", "") };
+    text.push_str(before);
+    push_address(&mut text, way.client);
+    for part in [after, ";host=\"", way.host, "\";proto=", way.scheme()] {
+        text.push_str(part);
+    }
     HeaderValue::try_from(text)
 }

@@ -27,7 +27,7 @@ const REQUEST_HEADERS: &str = "authorization, content-type, idempotency-key, if-
 
 /// What pages may read beyond what is always shown.
 const ANSWER_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, x-ratelimit-limit, \
-     x-ratelimit-remaining, x-ratelimit-reset, x-request-id";
+     x-ratelimit-remaining, x-ratelimit-reset, x-ratelimit-store, x-request-id";
 
 /// Headers by which an app would decide over origins itself.
 const DECIDED_HERE: [HeaderName; 8] = [

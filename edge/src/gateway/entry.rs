@@ -18,7 +18,7 @@ use super::proxy;
 use super::stream::Stream;
 
 /// What is asked of a connection before its first request.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Entry {
     pub(super) tls: Option<Arc<ServerConfig>>,
     /// Peers that begin with a PROXY header. Nobody else may connect where there are any.

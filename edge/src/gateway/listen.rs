@@ -1,11 +1,13 @@
 //! The gateway's threads: each has its own listener, its own runtime and its own handler, and shares nothing
-//! on the way of a request.
+//! on the way of a request. One that ends before it should is begun anew: the kernel goes on giving connections to its
+//! listener, and nobody else would ever take them.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,7 +23,7 @@ use tenantry_core::random::Entropy;
 use tenantry_platform::config::{Listen, Tls};
 use tenantry_platform::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -31,6 +33,7 @@ use super::certificates::Certificates;
 use super::conn::{Peer, Terms, serve, server};
 use super::entry::Entry;
 use super::refusal::{Refused, refusal};
+use super::tunnel::IDLE_TIMEOUT;
 use super::wire::Patience;
 
 /// Connections that wait for a busy thread; the kernel caps it further.
@@ -40,12 +43,15 @@ const BACKLOG: i32 = 4096;
 /// only burn the processor.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Taking any part of an answer; a client that reads nothing for so long has gone.
+/// Taking any part of an answer, or of what a tunnel carries; whoever reads nothing for so long has gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An answer to a client that closed its sending side. Long enough for a script that says all it has to say
 /// and then listens; short enough that a closed tab does not keep the app working.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Before a thread that ended early begins anew: one that does so again at once must not fill the log.
+const REST: Duration = Duration::from_secs(1);
 
 /// The threads that serve.
 pub struct Gateway {
@@ -159,7 +165,7 @@ fn terms(
     clock: Clock,
     entropy: Entropy,
     metrics: Metrics,
-) -> impl FnOnce() -> Rc<Terms> + Send + use<> {
+) -> impl Fn() -> Rc<Terms> + Send + use<> {
     let entry = Entry { tls, proxies: listen.proxy_protocol.then(|| listen.trusted_proxies.clone()) };
     let patience = Patience {
         head: listen.head_timeout,
@@ -167,17 +173,18 @@ fn terms(
         keep_alive: listen.keep_alive_timeout,
         answer: ANSWER_TIMEOUT,
         half_closed: HALF_CLOSED_TIMEOUT,
+        tunnel: IDLE_TIMEOUT,
     };
     let head_bytes_max = listen.max_head_bytes as usize;
     move || {
         Rc::new(Terms {
             http: server(),
-            entry,
+            entry: entry.clone(),
             patience,
             head_bytes_max,
-            clock,
-            entropy,
-            metrics,
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            metrics: metrics.clone(),
             told_at: Cell::default(),
         })
     }
@@ -221,6 +228,7 @@ fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 
 /// What a thread needs besides its handler.
 struct Work {
+    /// Kept for a thread that is begun anew.
     listeners: Vec<std::net::TcpListener>,
     connections_max: usize,
     drain: Duration,
@@ -229,8 +237,8 @@ struct Work {
 
 fn spawn<M, H, F>(
     number: usize,
-    work: Work,
-    terms: impl FnOnce() -> Rc<Terms> + Send + 'static,
+    mut work: Work,
+    terms: impl Fn() -> Rc<Terms> + Send + 'static,
     make: M,
 ) -> io::Result<Thread>
 where
@@ -241,11 +249,10 @@ where
     let (end, ended) = oneshot::channel();
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
     let handle = thread::Builder::new().name(format!("gateway-{number}")).spawn(move || {
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        match runtime {
-            Ok(runtime) => {
+        match runtime() {
+            Ok(first) => {
                 drop(ready.send(Ok(())));
-                runtime.block_on(accept(work, terms(), make()));
+                keep(number, first, &mut work, &terms, &make);
             }
             Err(fault) => drop(ready.send(Err(fault))),
         }
@@ -255,15 +262,61 @@ where
     Ok(Thread { handle, ended })
 }
 
-async fn accept<H, F>(mut work: Work, terms: Rc<Terms>, handler: H)
+fn runtime() -> io::Result<LocalRuntime> {
+    Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+}
+
+/// Serves until the end, and begins anew when that comes early. Whoever was connected then is not any more; whoever waits
+/// to be taken waits on.
+fn keep<H, F>(
+    number: usize,
+    first: LocalRuntime,
+    work: &mut Work,
+    terms: &impl Fn() -> Rc<Terms>,
+    make: &impl Fn() -> H,
+) where
+    H: Fn(Request<Incoming>, Peer) -> F + Clone + 'static,
+    F: Future<Output = Response<Body>> + 'static,
+{
+    let mut next = Ok(first);
+    loop {
+        let served = next.and_then(|runtime| {
+            let serving = || serve_on(runtime, work, terms, make);
+            catch_unwind(AssertUnwindSafe(serving)).unwrap_or_else(|_| Err(io::Error::other("it panicked")))
+        });
+        let Err(fault) = served else { return };
+        if *work.stop.borrow() {
+            return;
+        }
+        tracing::error!(number, %fault, "a gateway thread has ended early; it begins anew");
+        thread::sleep(REST);
+        next = runtime();
+    }
+}
+
+fn serve_on<H, F>(
+    runtime: LocalRuntime,
+    work: &mut Work,
+    terms: &impl Fn() -> Rc<Terms>,
+    make: &impl Fn() -> H,
+) -> io::Result<()>
 where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + 'static,
     F: Future<Output = Response<Body>> + 'static,
 {
-    let doors = match Doors::of(work.listeners) {
-        Ok(doors) => doors,
-        Err(fault) => return tracing::error!(%fault, "a gateway thread cannot listen"),
-    };
+    runtime.block_on(accept(work, terms(), make()))
+}
+
+/// Takes and serves connections until the end.
+///
+/// # Errors
+/// The listeners cannot be used.
+async fn accept<H, F>(work: &mut Work, terms: Rc<Terms>, handler: H) -> io::Result<()>
+where
+    H: Fn(Request<Incoming>, Peer) -> F + Clone + 'static,
+    F: Future<Output = Response<Body>> + 'static,
+{
+    let doors = Doors::of(&work.listeners)?;
     // Its own channel: threads that share one would take turns at its lock with every request.
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -298,10 +351,12 @@ where
             },
         }
     }
+    work.listeners.clear();
     doors.close(|stream, address| take(&mut connections, stream, address));
     stop.send_replace(true);
     // Whoever is not done by then is cut off when the set is dropped.
     drop(timeout(work.drain, async { while connections.join_next().await.is_some() {} }).await);
+    Ok(())
 }
 
 /// The listeners of a thread.
@@ -312,8 +367,9 @@ struct Doors {
 }
 
 impl Doors {
-    fn of(listeners: Vec<std::net::TcpListener>) -> io::Result<Self> {
-        let listeners = listeners.into_iter().map(TcpListener::from_std).collect::<io::Result<_>>()?;
+    fn of(listeners: &[std::net::TcpListener]) -> io::Result<Self> {
+        let open = |listener: &std::net::TcpListener| TcpListener::from_std(listener.try_clone()?);
+        let listeners = listeners.iter().map(open).collect::<io::Result<_>>()?;
         Ok(Self { listeners, next: Cell::new(0) })
     }
 

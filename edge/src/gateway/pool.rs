@@ -73,7 +73,8 @@ impl Pool {
     pub(super) async fn lease(self: &Rc<Self>) -> Result<Lease, Fault> {
         match self.take_idle() {
             Some(line) => Ok(Lease { line, is_reused: true }),
-            None => self.connect().await,
+            // In a box: most requests need none of it, and keep no room for it.
+            None => Box::pin(self.connect()).await,
         }
     }
 

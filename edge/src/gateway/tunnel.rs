@@ -23,13 +23,12 @@ use super::frames::{Frames, GOING_AWAY};
 use super::stream::Stream;
 use super::turn::TurnEnd;
 use super::upgrades::Ticket;
+use super::wire::Patience;
 
 /// One piece in flight, in each direction.
 const PIECE_BYTES: usize = 16 * 1024;
 /// Without a byte either way. Every library for WebSockets sends a ping more often than each minute.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// A side that takes nothing for so long has gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// What the other side may still say after one has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often it is asked whether the connection may stay: together with the reading of the change feed, four
@@ -110,6 +109,14 @@ struct Record {
     at_end: Option<AtEnd>,
 }
 
+/// One direction: where its bytes are counted, and how long whoever gets them may take none.
+#[derive(Clone, Copy)]
+struct Way<'r> {
+    record: &'r Record,
+    count: &'r Cell<u64>,
+    within: Duration,
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let carried = Carried { received: self.received.get(), sent: self.sent.get(), ended: self.ended.get() };
@@ -137,19 +144,28 @@ impl Tunnel {
     }
 
     /// Copies until an end. `ahead` is what the client had sent already.
-    pub(super) async fn run(self, client: Stream, ahead: Bytes, mut stop: watch::Receiver<bool>, turn: TurnEnd) {
+    pub(super) async fn run(
+        self,
+        client: Stream,
+        ahead: Bytes,
+        mut stop: watch::Receiver<bool>,
+        turn: TurnEnd,
+        patience: Patience,
+    ) {
         let Self { app, still_may, record, _ticket } = self;
         record.moved.set(Instant::now());
         let (mut app_reads, mut app_writes) = tokio::io::split(app);
         let (mut client_reads, mut client_writes) = tokio::io::split(client);
+        let to_app = Way { record: &record, count: &record.received, within: patience.answer };
         let up = async {
-            write(&mut app_writes, &ahead, &record, &record.received).await?;
-            copy(&mut client_reads, &mut app_writes, &record, &record.received).await
+            write(&mut app_writes, &ahead, to_app).await?;
+            copy(&mut client_reads, &mut app_writes, to_app).await
         };
-        let down = copy_until(stop.clone(), &mut app_reads, &mut client_writes, &record);
+        let to_client = Way { count: &record.sent, ..to_app };
+        let down = copy_until(stop.clone(), &mut app_reads, &mut client_writes, to_client);
         let ended = tokio::select! {
             () = both(up, down) => if *stop.borrow() { Ended::Stopped } else { Ended::Closed },
-            ended = watch_over(&still_may, &record) => ended,
+            ended = watch_over(&still_may, &record, patience.tunnel) => ended,
             () = last_words(&mut stop) => Ended::Stopped,
         };
         record.ended.set(ended);
@@ -173,19 +189,14 @@ async fn both(up: impl Future<Output = io::Result<()>>, down: impl Future<Output
     }
 }
 
-async fn copy(
-    from: &mut (impl AsyncRead + Unpin),
-    to: &mut (impl AsyncWrite + Unpin),
-    record: &Record,
-    count: &Cell<u64>,
-) -> io::Result<()> {
+async fn copy(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), way: Way<'_>) -> io::Result<()> {
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let read = from.read(&mut piece).await?;
         if read == 0 {
             return to.shutdown().await;
         }
-        write(to, &piece[..read], record, count).await?;
+        write(to, &piece[..read], way).await?;
     }
 }
 
@@ -195,7 +206,7 @@ async fn copy_until(
     mut stop: watch::Receiver<bool>,
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
-    record: &Record,
+    way: Way<'_>,
 ) -> io::Result<()> {
     let (mut piece, mut frames) = (vec![0; PIECE_BYTES], Frames::default());
     loop {
@@ -207,10 +218,10 @@ async fn copy_until(
         if read == 0 {
             return to.shutdown().await;
         }
-        write(to, &piece[..read], record, &record.sent).await?;
+        write(to, &piece[..read], way).await?;
         frames.pass(&piece[..read]);
     }
-    write(to, &GOING_AWAY, record, &record.sent).await?;
+    write(to, &GOING_AWAY, way).await?;
     while from.read(&mut piece).await? > 0 {}
     to.shutdown().await
 }
@@ -222,22 +233,22 @@ async fn last_words(stop: &mut watch::Receiver<bool>) {
     sleep(LAST_WORDS).await;
 }
 
-async fn write(to: &mut (impl AsyncWrite + Unpin), piece: &[u8], record: &Record, count: &Cell<u64>) -> io::Result<()> {
+async fn write(to: &mut (impl AsyncWrite + Unpin), piece: &[u8], way: Way<'_>) -> io::Result<()> {
     let writing = async {
         to.write_all(piece).await?;
         to.flush().await
     };
-    timeout(WRITE_TIMEOUT, writing).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    count.set(count.get() + piece.len() as u64);
-    record.moved.set(Instant::now());
+    timeout(way.within, writing).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    way.count.set(way.count.get() + piece.len() as u64);
+    way.record.moved.set(Instant::now());
     Ok(())
 }
 
 /// Ends when whoever opened it may not any more, or nobody has said anything for long.
-async fn watch_over(still_may: &StillMay, record: &Record) -> Ended {
+async fn watch_over(still_may: &StillMay, record: &Record, quiet_most: Duration) -> Ended {
     tokio::select! {
         ended = lost(still_may) => ended,
-        () = idle(record) => Ended::Idle,
+        () = idle(record, quiet_most) => Ended::Idle,
     }
 }
 
@@ -254,8 +265,79 @@ pub(super) async fn lost(still_may: &StillMay) -> Ended {
     }
 }
 
-async fn idle(record: &Record) {
-    while record.moved.get().elapsed() < IDLE_TIMEOUT {
-        sleep(IDLE_TIMEOUT.saturating_sub(record.moved.get().elapsed())).await;
+async fn idle(record: &Record, quiet_most: Duration) {
+    while record.moved.get().elapsed() < quiet_most {
+        sleep(quiet_most.saturating_sub(record.moved.get().elapsed())).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::rc::Rc;
+
+    use http::Request;
+    use http_body_util::Empty;
+    use tokio::io::DuplexStream;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::turn::Turns;
+    use super::super::upgrades::Upgrades;
+    use super::*;
+
+    const BRIEF: Duration = Duration::from_millis(20);
+    /// Longer than any test takes.
+    const LONG: Duration = Duration::from_secs(60);
+
+    const SWITCHED: &[u8] = b"HTTP/1.1 101 Yes\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
+    /// The app's side of a switch, and the app.
+    async fn switched() -> (Upgraded, DuplexStream) {
+        let (ours, mut app) = tokio::io::duplex(PIECE_BYTES);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::spawn(connection.with_upgrades());
+        let wish = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+        let asking = sender.send_request(wish.body(Empty::<Bytes>::new()).unwrap());
+        let answering = async {
+            assert!(app.read(&mut [0; 1024]).await.unwrap() > 0);
+            app.write_all(SWITCHED).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(asking, answering);
+        (hyper::upgrade::on(answer.unwrap()).await.unwrap(), app)
+    }
+
+    /// How a tunnel between this app and a client that only listens ends, and the client.
+    async fn ends(app: Upgraded, answer: Duration, quiet: Duration) -> (Ended, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (socket, peer) = listener.accept().await.unwrap();
+        let ticket = Upgrades::default().admit(None, peer.ip()).unwrap();
+        let mut tunnel = Tunnel::new(app, Box::new(|| Box::pin(std::future::ready(Stay::Yes))), ticket);
+        let ended = Rc::new(Cell::new(None));
+        let told = Rc::clone(&ended);
+        tunnel.tell(Box::new(move |carried| told.set(Some(carried.ended))));
+        let patience = Patience { head: LONG, body: LONG, keep_alive: LONG, answer, half_closed: LONG, tunnel: quiet };
+        let (_stop, stopped) = watch::channel(false);
+        let turn = TurnEnd(Rc::new(Turns::default()));
+        tunnel.run(Stream::Plain(socket), Bytes::new(), stopped, turn, patience).await;
+        (ended.get().unwrap(), client)
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_on_which_nobody_says_anything_is_closed() {
+        let (upgraded, mut app) = switched().await;
+        let (ended, mut client) = ends(upgraded, LONG, BRIEF).await;
+        assert_eq!(ended, Ended::Idle);
+        assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(app.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_whose_reader_takes_nothing_is_closed() {
+        let (upgraded, mut app) = switched().await;
+        let talking = tokio::spawn(async move { while app.write_all(&[0x82; PIECE_BYTES]).await.is_ok() {} });
+        let (ended, _client) = ends(upgraded, BRIEF, LONG).await;
+        assert_eq!(ended, Ended::Closed);
+        talking.await.unwrap();
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn exchange(
     match lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door())) {
         Some(request) => {
             pool.metrics.upstream_retries.add_one();
-            let lease = pool.connect().await?;
+            let lease = Box::pin(pool.connect()).await?;
             send(pool, lease, request, patience, (progress, still_may)).await.map_err(|lost| lost.fault)
         }
         None => Err(lost.fault),

@@ -37,6 +37,8 @@ pub(super) struct Patience {
     pub(super) answer: Duration,
     /// An answer to a client that closed its sending side: it may have gone altogether.
     pub(super) half_closed: Duration,
+    /// A byte either way, after a switch of protocols.
+    pub(super) tunnel: Duration,
 }
 
 /// A body that brings less than this in its time is a trickle meant to hold the connection.

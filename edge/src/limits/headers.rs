@@ -5,8 +5,6 @@
 //! `X-RateLimit-Reset` is a moment in seconds since 1970; in `RateLimit`, `t` is a distance in seconds. After
 //! a refusal both name the moment of `Retry-After`.
 
-use std::fmt::Write as _;
-
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tenantry_platform::config::{Limits, Per};
 use tenantry_platform::problem::{Kind, Problem};
@@ -20,6 +18,9 @@ const STORE: HeaderName = HeaderName::from_static("x-ratelimit-store");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// What one tier takes in a header.
+const LINE_BYTES: usize = 40;
+
 /// Says where the caller stands. Nothing is said where nothing was counted.
 pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut HeaderMap) {
     let Some(tightest) = verdict.tightest() else { return };
@@ -30,7 +31,9 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
     headers.insert(RESET, (now_ms + reset_ms).div_ceil(1_000).into());
     let name = &limits.tier(tightest.tier).name;
     let seconds = verdict.retry_after_s().unwrap_or_else(|| reset_ms.div_ceil(1_000));
-    insert(headers, RATE_LIMIT, format!("\"{name}\";r={remaining};t={seconds}"));
+    let mut stands = String::with_capacity(LINE_BYTES);
+    push_item(&mut stands, name, [(";r=", remaining.into()), (";t=", seconds)]);
+    insert(headers, RATE_LIMIT, stands);
     insert(headers, POLICY, policies(verdict, limits));
     if verdict.basis() == Basis::Alone {
         headers.insert(STORE, HeaderValue::from_static("memory"));
@@ -41,14 +44,26 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
 }
 
 fn policies(verdict: &Verdict, limits: &Limits) -> String {
-    let mut text = String::with_capacity(32 * verdict.lines().len());
+    let mut text = String::with_capacity(LINE_BYTES * verdict.lines().len());
     for line in verdict.lines() {
-        let (name, limit, window_s) = (&limits.tier(line.tier).name, line.limit.max, window_s(line));
-        let comma = if text.is_empty() { "" } else { ", " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{comma}\"{name}\";q={limit};w={window_s}");
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        let figures = [(";q=", line.limit.max.into()), (";w=", window_s(line).into())];
+        push_item(&mut text, &limits.tier(line.tier).name, figures);
     }
     text
+}
+
+/// An item of a structured field: a tier's name, and its figures (RFC 9651).
+fn push_item(text: &mut String, name: &str, figures: [(&str, u64); 2]) {
+    text.push('"');
+    text.push_str(name);
+    text.push('"');
+    for (parameter, figure) in figures {
+        text.push_str(parameter);
+        text.push_str(itoa::Buffer::new().format(figure));
+    }
 }
 
 const fn window_s(line: &Line) -> u32 {

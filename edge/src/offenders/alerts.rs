@@ -14,6 +14,7 @@ use tenantry_platform::db::{Control, DbFault, TenantTx};
 use tenantry_platform::ground::Ground;
 use tenantry_platform::mail::{self, AlertLetter, Seen, Whom};
 use tenantry_platform::record;
+use tracing::field::display;
 
 use super::counters::add;
 use super::events::ALERT_RAISED;
@@ -66,7 +67,8 @@ impl Ledger {
         tx.commit().await?;
         add(&self.counters.alerts);
         let is_mailed = claimed == "mail" && !self.alerts.mail_to.is_empty();
-        tracing::warn!(kind = about.kind(), count, is_mailed, "an alert: more is refused or blocked than usual");
+        let who = about.offender().map(|offender| display(offender.said()));
+        tracing::warn!(kind = about.kind(), who, count, is_mailed, "an alert: more is refused or blocked than usual");
         Ok(())
     }
 
@@ -125,14 +127,14 @@ impl Ledger {
 }
 
 impl About {
-    const fn offender(self) -> Option<Offender> {
+    pub(super) const fn offender(self) -> Option<Offender> {
         match self {
             Self::Refusals(offender) => Some(offender),
             Self::Blocks => None,
         }
     }
 
-    const fn kind(self) -> &'static str {
+    pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Refusals(offender) => offender.kind(),
             Self::Blocks => "blocks",

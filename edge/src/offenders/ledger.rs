@@ -156,7 +156,7 @@ impl Ledger {
         let (before, after) = (self.level(offender, added.before), self.level(offender, added.after));
         if after > before {
             let points = added.after / MILLI;
-            tracing::info!(kind = offender.kind(), offence = offence.as_str(), points, level = ?after, "an offender is at another level");
+            tracing::info!(kind = offender.kind(), who = %offender.said(), offence = offence.as_str(), points, level = ?after, "an offender is at another level");
         }
         if after == Level::Blocked {
             self.block(offence, offender, added.after, now_ms);
@@ -238,7 +238,7 @@ impl Ledger {
         let name = self.name(offender);
         self.memory.forgive(name);
         let points = u32::try_from(points / MILLI).unwrap_or(u32::MAX);
-        tracing::warn!(kind = offender.kind(), offence = offence.as_str(), points, mode = ?self.rules.mode, "an offender is blocked");
+        tracing::warn!(kind = offender.kind(), who = %offender.said(), offence = offence.as_str(), points, mode = ?self.rules.mode, "an offender is blocked");
         if self.rules.mode != Enforcement::Enforce {
             return;
         }

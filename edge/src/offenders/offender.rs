@@ -1,5 +1,6 @@
 //! Who is refused again and again, and for what.
 
+use std::fmt;
 use std::hash::Hasher;
 use std::net::IpAddr;
 
@@ -7,6 +8,7 @@ use ipnet::IpNet;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use tenantry_core::address;
 use tenantry_core::ids::{KeyId, PersonId, TenantId};
+use tenantry_platform::log::cut;
 
 /// The bytes that stand for an account.
 pub(super) const ACCOUNT_BYTES: usize = 16;
@@ -98,6 +100,11 @@ impl Offender {
         }
     }
 
+    /// As the log may say it.
+    pub(super) const fn said(self) -> Said {
+        Said(self)
+    }
+
     pub(super) const fn is_blockable(self) -> bool {
         !matches!(self, Self::Tenant(_))
     }
@@ -112,6 +119,21 @@ impl Offender {
         match self {
             Self::Account { account, .. } => account,
             _ => &[],
+        }
+    }
+}
+
+/// An offender in the log: by ids, and of an address what the access log has of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said(Offender);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Offender::Address(ip) | Offender::Reporter(ip) | Offender::Account { from: ip, .. } => cut(ip).fmt(f),
+            Offender::Key { tenant, key } => write!(f, "key {key} of {tenant}"),
+            Offender::Person { tenant, person } => write!(f, "person {person} of {tenant}"),
+            Offender::Tenant(tenant) => write!(f, "workspace {tenant}"),
         }
     }
 }

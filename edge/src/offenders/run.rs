@@ -17,6 +17,7 @@ use tenantry_platform::ground::Ground;
 use tenantry_platform::record::{self, Act};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tracing::field::display;
 use uuid::Uuid;
 
 use super::acts::entity;
@@ -169,7 +170,7 @@ impl Ledger {
             let silent = |_| Err(DbFault::Unavailable("it did not answer in time".to_owned()));
             if let Err(fault) = timeout(WITHIN, writing).await.unwrap_or_else(silent) {
                 add(&self.counters.unwritten);
-                tracing::warn!(%fault, "what was found of an offender could not be written; a block holds on this node alone");
+                lament(due, &fault);
             }
         }
         is_more
@@ -198,7 +199,10 @@ impl Ledger {
             Offender::Person { person, .. } => self.write_own(ground, &draft, person.uuid()).await?,
             _ => write_address(ground, &draft).await?,
         };
-        if let Some(Written { id, until, .. }) = written {
+        if let Some(Written { id, until, nth, is_new }) = written {
+            if is_new {
+                tracing::warn!(block = %id, kind = offender.kind(), who = %offender.said(), nth, %until, "a block is written");
+            }
             let block = Block { id: Some(id), until_ms: milliseconds(until), by_hand: false };
             self.blocks.put(Whom::Name(self.name(offender)), block, ground.clock.now_ms());
         }
@@ -223,6 +227,18 @@ impl Ledger {
         }
         tx.commit().await?;
         Ok(Some(written))
+    }
+}
+
+fn lament(due: Due, fault: &DbFault) {
+    match due {
+        Due::Block { offender, .. } => {
+            tracing::warn!(kind = offender.kind(), who = %offender.said(), %fault, "a block could not be written; it holds on this node alone");
+        }
+        Due::Alert { about, count, .. } => {
+            let who = about.offender().map(|offender| display(offender.said()));
+            tracing::warn!(kind = about.kind(), who, count, %fault, "an alert could not be told");
+        }
     }
 }
 

@@ -49,6 +49,14 @@ fn sixty_a_minute_for_a_key_and_a_hundred_and_twenty_for_an_address() {
     assert_eq!(admitted(&limiter, NOW, &api(key(3), [192, 0, 2, 2].into()), 100), 60);
 }
 
+/// Without a store that outlives it, a process knows nothing of the one before.
+#[test]
+fn counters_in_memory_begin_anew_with_the_process() {
+    for process in [limiter(), limiter()] {
+        assert_eq!(admitted(&process, NOW, &api(key(1), CLIENT), 100), 60);
+    }
+}
+
 #[test]
 fn a_refused_request_is_charged_nowhere() {
     let limiter = limiter();

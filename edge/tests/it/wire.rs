@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tenantry_core::random::Entropy;
 use tenantry_edge::gateway::{Body, start};
@@ -213,6 +214,40 @@ async fn draining_lets_the_request_in_flight_end_and_takes_no_more() {
     drop(client);
     drained.await.unwrap();
     assert!(std::net::TcpStream::connect(address).is_err());
+}
+
+/// A handler with this panics when it is made ready for a connection, once.
+struct Defect(Arc<AtomicBool>);
+
+impl Clone for Defect {
+    fn clone(&self) -> Self {
+        assert!(!self.0.swap(false, Ordering::SeqCst), "a defect");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// The kernel goes on giving connections to a listener whose thread is gone. Here it is the only one.
+#[test]
+fn a_thread_that_panics_begins_anew_and_takes_whoever_waits() {
+    let is_defect = Arc::new(AtomicBool::new(true));
+    let listen = config("[listen]\nthreads = 1\n").listen;
+    let gateway = start(&listen, Vec::new(), &clock(), &Entropy::seeded(1), &Metrics::default(), move || {
+        let defect = Defect(Arc::clone(&is_defect));
+        move |_, _| {
+            let _here = &defect;
+            std::future::ready(http::Response::new(Body::from("hello")))
+        }
+    });
+    let gateway = gateway.unwrap();
+    let asking = || {
+        let mut client = crate::kit::Client::to(gateway.address());
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        client
+    };
+    let (mut first, mut waiting) = (asking(), asking());
+    assert_eq!(first.read_to_end(), "", "its connection went with the thread");
+    assert_eq!(status(&waiting.read_answer()), 200);
+    assert_eq!(status(&asking().read_answer()), 200);
 }
 
 /// The one thread is busy, so that all the others wait to be taken; then the end comes.

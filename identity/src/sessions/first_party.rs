@@ -97,7 +97,7 @@ impl FirstParty {
 pub enum ShownToken {
     /// It works here and now.
     Verified(FirstParty),
-    /// Its signature or its session was not looked at yet: ask [`Sessions::fill_token`].
+    /// We signed it, and its session was not looked at yet: ask [`Sessions::fill_token`].
     NeedsFill,
     /// It is none of ours, for somebody else, or over.
     Refused(TokenFault),
@@ -135,12 +135,11 @@ impl Sessions {
         Ok(Issued { access_token, token_type: "Bearer", expires_in })
     }
 
-    /// What a bearer token is worth, from memory alone.
+    /// What a bearer token is worth, by its signature and from memory alone.
     pub fn known_token(&self, token: &str) -> ShownToken {
-        let claims = match self.first_party.known(token, &self.audience) {
-            None => return ShownToken::NeedsFill,
-            Some(Err(fault)) => return ShownToken::Refused(fault),
-            Some(Ok(claims)) => claims,
+        let claims = match self.first_party.verify(token, &self.audience) {
+            Ok(claims) => claims,
+            Err(fault) => return ShownToken::Refused(fault),
         };
         match self.cache.known(&claims.key()) {
             cache::Known::Yes(session) => self.judge_token(&claims, session),
@@ -149,8 +148,7 @@ impl Sessions {
         }
     }
 
-    /// The same, with the signature verified where it never was, and the session looked up where nobody knows it. Never
-    /// [`ShownToken::NeedsFill`].
+    /// The same, with the session looked up where nobody knows it. Never [`ShownToken::NeedsFill`].
     ///
     /// # Errors
     /// 503 when the database does not answer.

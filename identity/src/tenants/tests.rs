@@ -54,6 +54,14 @@ async fn a_suspended_tenant_is_stopped_from_memory_and_its_data_is_not_touched()
 /// The table for people is the table that is kept.
 const TABLE: &str = include_str!("../../../docs/tenant-status.md");
 
+#[test]
+fn a_status_that_nobody_knows_is_read_as_deactivated() {
+    for word in ["resting", "ACTIVE", ""] {
+        let read = TenantStatus::from_stored(word);
+        assert!(read == TenantStatus::Deactivated && !read.is_served(), "{word}");
+    }
+}
+
 #[tokio::test]
 async fn each_status_does_what_its_line_in_the_documentation_says() {
     let house = House::with(WORDS).await;

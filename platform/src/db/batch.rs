@@ -1,6 +1,7 @@
 //! Many tenants' rows in one commit, each group under its own context; a bad row fails alone.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::BoxFuture;
@@ -83,7 +84,7 @@ impl<M: Plane> TenantBatch<M> {
         let mut items: Vec<(usize, &BatchItem)> = self.items.iter().enumerate().collect();
         items.sort_by_key(|(_, item)| item.tenant);
         let mut faults: Vec<Option<DbFault>> = self.items.iter().map(|_| None).collect();
-        let mut writing = Writing::begin(self.store.connection().await?, &items).await?;
+        let mut writing = Writing::begin(&self.store, &items).await?;
         let mut rest = items.as_slice();
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(ROWS_A_FLUSH));
@@ -96,7 +97,7 @@ impl<M: Plane> TenantBatch<M> {
                 }
             };
         }
-        Ok(WrittenBatch { guard: writing.guard, faults })
+        Ok(WrittenBatch { guard: writing.guard, silence: writing.silence, faults })
     }
 }
 
@@ -104,6 +105,7 @@ impl<M: Plane> TenantBatch<M> {
 #[must_use = "a batch that is not committed is rolled back"]
 pub struct WrittenBatch {
     guard: Unclean,
+    silence: Duration,
     faults: Vec<Option<DbFault>>,
 }
 
@@ -113,7 +115,7 @@ impl WrittenBatch {
     /// # Errors
     /// When the connection or the commit fails: then nothing is in, except where the fault says that it is unsure.
     pub async fn commit(self) -> Result<BatchOutcome, DbFault> {
-        let committed = answered(self.guard.connection()?.batch_execute("commit")).await;
+        let committed = answered(self.silence, self.guard.connection()?.batch_execute("commit")).await;
         committed.and_then(|done| Ok(done?)).map_err(DbFault::of_commit)?;
         self.guard.keep();
         Ok(BatchOutcome { faults: self.faults })
@@ -125,6 +127,8 @@ const SCOPE: &str = "select set_config('tenantry.tenant', $1, true), set_config(
 /// A transaction that many rows are being written in.
 struct Writing {
     guard: Unclean,
+    /// How long the server may be silent.
+    silence: Duration,
     scope: Statement,
     statements: HashMap<&'static str, Statement>,
     is_begun: bool,
@@ -135,17 +139,17 @@ struct Writing {
 type Answer = Result<(), tokio_postgres::Error>;
 
 impl Writing {
-    async fn begin(connection: Object, items: &[(usize, &BatchItem)]) -> Result<Self, DbFault> {
-        let guard = Unclean(Some(connection));
+    async fn begin<M: Plane>(store: &Store<M>, items: &[(usize, &BatchItem)]) -> Result<Self, DbFault> {
+        let guard = Unclean(Some(store.connection().await?));
         let connection = guard.connection()?;
-        let scope = answered(connection.prepare_cached(SCOPE)).await??;
+        let scope = store.answered(connection.prepare_cached(SCOPE)).await??;
         let mut statements = HashMap::new();
         for (_, item) in items {
             if !statements.contains_key(item.text) {
-                statements.insert(item.text, answered(connection.prepare_cached(item.text)).await??);
+                statements.insert(item.text, store.answered(connection.prepare_cached(item.text)).await??);
             }
         }
-        Ok(Self { guard, scope, statements, is_begun: false, here: None })
+        Ok(Self { guard, silence: store.silence(), scope, statements, is_begun: false, here: None })
     }
 
     /// Sends rows at once, each behind a savepoint of its own. Answers the first that was refused: it is undone, those
@@ -168,7 +172,7 @@ impl Writing {
             calls.push(Box::pin(write(connection, statement, item)));
             calls.push(Box::pin(connection.batch_execute("release savepoint row")));
         }
-        let answers = in_order(calls).await?;
+        let answers = in_order(self.silence, calls).await?;
         // What follows a refused row was refused for its sake.
         let Some(refused) = answers.iter().position(Result::is_err) else {
             (self.is_begun, self.here) = (true, here);
@@ -176,7 +180,8 @@ impl Writing {
         };
         let fault = answers.into_iter().find_map(Result::err).map_or(DbFault::Over, DbFault::from);
         let Some(at) = rows.iter().position(|row| *row == refused) else { return Err(fault) };
-        answered(connection.batch_execute("rollback to savepoint row; release savepoint row")).await??;
+        let undoing = connection.batch_execute("rollback to savepoint row; release savepoint row");
+        answered(self.silence, undoing).await??;
         (self.is_begun, self.here) = (true, Some(items[at].1.tenant));
         Ok(Some((at, fault)))
     }

@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 
 /// How long the server may be silent. It ends a statement by itself after ten seconds (`logins`): one that has
 /// said nothing by then is frozen, or behind a network that no longer carries anything.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// A failed statement or connection.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +56,9 @@ impl DbFault {
 }
 
 /// Waits for the server, but not for ever. Whoever gives up must close the connection.
-pub(super) async fn answered<T>(work: impl Future<Output = T>) -> Result<T, DbFault> {
-    let silent = |_| DbFault::Unavailable(format!("it did not answer within {} s", ANSWER_WITHIN.as_secs()));
-    tokio::time::timeout(ANSWER_WITHIN, work).await.map_err(silent)
+pub(super) async fn answered<T>(within: Duration, work: impl Future<Output = T>) -> Result<T, DbFault> {
+    let silent = |_| DbFault::Unavailable(format!("it did not answer within {} s", within.as_secs_f32()));
+    tokio::time::timeout(within, work).await.map_err(silent)
 }
 
 impl From<tokio_postgres::Error> for DbFault {

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, maybe_done};
@@ -14,8 +15,9 @@ use super::fault::{DbFault, answered};
 /// call may rely on the one before it, but not on its answer.
 ///
 /// # Errors
-/// When the server is silent for too long, as before any other answer. Whoever gives up must close the connection.
-pub(super) async fn in_order<T>(calls: Vec<BoxFuture<'_, T>>) -> Result<Vec<T>, DbFault> {
+/// When the server is silent for longer than `silence`, as before any other answer. Whoever gives up must close the
+/// connection.
+pub(super) async fn in_order<T>(silence: Duration, calls: Vec<BoxFuture<'_, T>>) -> Result<Vec<T>, DbFault> {
     let mut calls: Vec<_> = calls.into_iter().map(maybe_done).collect();
     poll_fn(|cx| {
         for call in &mut calls {
@@ -26,7 +28,7 @@ pub(super) async fn in_order<T>(calls: Vec<BoxFuture<'_, T>>) -> Result<Vec<T>, 
     .await;
     let mut answers = Vec::with_capacity(calls.len());
     for mut call in calls {
-        answered(&mut call).await?;
+        answered(silence, &mut call).await?;
         answers.extend(std::pin::Pin::new(&mut call).take_output());
     }
     Ok(answers)

@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::batch::Unclean;
-use super::fault::{DbFault, answered};
+use super::fault::DbFault;
 use super::logins;
 use super::store::Database;
 
@@ -201,7 +201,7 @@ impl Database {
 
     async fn applied(&self) -> Result<Vec<tokio_postgres::Row>, DbFault> {
         let held = Unclean(Some(self.control.connection().await?));
-        let known = match answered(held.connection()?.query(APPLIED, &[])).await? {
+        let known = match self.control.answered(held.connection()?.query(APPLIED, &[])).await? {
             Err(error) if is_before_the_door(&error) => Vec::new(),
             known => known?,
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::{Config, NoTls};
 
-use super::fault::DbFault;
+use super::fault::{ANSWER_WITHIN, DbFault, answered};
 use super::plane::{Control, Jobs, Live, Operator, Plane, Test};
 use crate::metrics::{Line, Metrics};
 
@@ -47,11 +47,13 @@ pub struct PoolOptions {
     pub most: usize,
     /// How long a request waits for a free one before it is refused.
     pub wait: Duration,
+    /// How long the server may be silent before a connection is given up.
+    pub silence: Duration,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { most: 8, wait: Duration::from_secs(5) }
+        Self { most: 8, wait: Duration::from_secs(5), silence: ANSWER_WITHIN }
     }
 }
 
@@ -95,6 +97,7 @@ pub enum StoreFault {
 /// The pool of a plane.
 pub struct Store<P> {
     pool: Pool,
+    silence: Duration,
     sent: Arc<Sent>,
     of: PhantomData<fn() -> P>,
 }
@@ -110,7 +113,7 @@ struct Sent {
 
 impl<P> Clone for Store<P> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), sent: Arc::clone(&self.sent), of: PhantomData }
+        Self { pool: self.pool.clone(), silence: self.silence, sent: Arc::clone(&self.sent), of: PhantomData }
     }
 }
 
@@ -134,7 +137,7 @@ impl<P: Plane> Store<P> {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StoreFault::Pool { login: P::LOGIN, cause: error.to_string() })?;
-        Ok(Self { pool, sent: Arc::default(), of: PhantomData })
+        Ok(Self { pool, silence: options.silence, sent: Arc::default(), of: PhantomData })
     }
 
     /// A connection. Only transactions ask for one.
@@ -148,6 +151,16 @@ impl<P: Plane> Store<P> {
             self.sent.timeouts.fetch_add(1, Ordering::Relaxed);
         }
         connection
+    }
+
+    /// How long the server may be silent.
+    pub(super) const fn silence(&self) -> Duration {
+        self.silence
+    }
+
+    /// Waits for the server, but not for ever. Whoever gives up must close the connection.
+    pub(super) async fn answered<T>(&self, work: impl Future<Output = T>) -> Result<T, DbFault> {
+        answered(self.silence, work).await
     }
 
     /// Shows how full the pool is.

@@ -12,6 +12,8 @@ mod compile_fail;
 mod each;
 #[path = "tests/lost.rs"]
 mod lost;
+#[path = "tests/silent.rs"]
+mod silent;
 #[path = "tests/walls.rs"]
 mod walls;
 

@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::Group;
-use super::fault::{DbFault, answered};
+use super::fault::DbFault;
 use super::plane::{In, Plane};
 use super::statement::{Binds, Scope, Sql};
 use super::store::Store;
@@ -244,7 +244,7 @@ impl<M: Plane> TenantTx<M> {
                 Ok(rows)
             }
             Err(fault) => {
-                self.give_up().await;
+                self.give_up(&fault).await;
                 Err(fault)
             }
         }
@@ -262,7 +262,7 @@ impl<M: Plane> TenantTx<M> {
             return self.open("begin", &both, params, None).await?.rows();
         }
         self.store.count_flush(1);
-        Ok(answered(self.open_connection()?.query(&both.1, params)).await??)
+        Ok(self.store.answered(self.open_connection()?.query(&both.1, params)).await??)
     }
 
     /// BEGIN, context and the first statement in one flush; with an `end`, that as well.
@@ -283,15 +283,15 @@ impl<M: Plane> TenantTx<M> {
                 None => Ok(()),
             }
         };
-        let (begun, scoped, rows, ended) = answered(async {
+        let all = async {
             futures_util::join!(
                 connection.batch_execute(begin),
                 connection.query(set, &settings),
                 connection.query(statement, params),
                 ending,
             )
-        })
-        .await?;
+        };
+        let (begun, scoped, rows, ended) = self.store.answered(all).await?;
         Ok(Answers { begun, scoped: scoped.map(drop), rows, ended })
     }
 
@@ -305,7 +305,7 @@ impl<M: Plane> TenantTx<M> {
         let connection = self.open_connection()?;
         let preparing =
             async { futures_util::join!(connection.prepare_cached(CONTEXT), connection.prepare_cached(text)) };
-        let (set, statement) = answered(preparing).await?;
+        let (set, statement) = self.store.answered(preparing).await?;
         let both = (set?, statement?);
         self.state = before;
         Ok(both)
@@ -316,11 +316,12 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// After an error the server ignores all but ROLLBACK; sending it now lets the connection live on. Whatever
-    /// happens, this transaction takes no further statement and can never commit.
-    async fn give_up(&mut self) {
+    /// happens, this transaction takes no further statement and can never commit. A server that is away or silent is not
+    /// waited for once more: its connection is closed.
+    async fn give_up(&mut self, fault: &DbFault) {
         self.state = State::Busy;
-        if let Some(connection) = &self.connection
-            && answered(connection.batch_execute("rollback")).await.is_ok_and(|done| done.is_ok())
+        if let Some(connection) = self.connection.as_ref().filter(|_| !matches!(fault, DbFault::Unavailable(_)))
+            && self.store.answered(connection.batch_execute("rollback")).await.is_ok_and(|done| done.is_ok())
         {
             self.state = State::Over;
         }
@@ -334,7 +335,8 @@ impl<M: Plane> TenantTx<M> {
             }
             State::Open => {
                 self.state = State::Busy;
-                let ended = answered(self.open_connection()?.batch_execute(verb)).await.and_then(|done| Ok(done?));
+                let ended = self.store.answered(self.open_connection()?.batch_execute(verb)).await;
+                let ended = ended.and_then(|done| Ok(done?));
                 ended.map_err(|fault| if verb == "commit" { fault.of_commit() } else { fault })?;
                 self.state = State::Over;
                 Ok(())

@@ -3,7 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use tenantry_core::address::push_address;
 use tenantry_core::ids::TenantId;
+use tenantry_core::mask::mask;
+use uuid::fmt::Hyphenated;
+
+use super::fields::{push_quoted, shortened};
 
 /// A request that was answered.
 #[derive(Clone, Copy, Debug)]
@@ -46,27 +51,81 @@ pub struct Tunnel {
 impl Access<'_> {
     /// Logs it.
     pub fn log(&self) {
-        let path = self.target.split(['?', '#']).next().unwrap_or_default();
-        let duration_us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX);
-        let tenant = self.tenant.map(tracing::field::display);
-        tracing::info!(
-            target: "access",
-            request_id = self.request_id,
-            ip = %cut(self.ip),
-            method = self.method,
-            host = self.host,
-            path,
-            status = self.status,
-            duration_us,
-            tenant,
-            actor = self.actor,
-            trace_id = self.trace_id,
-            received = self.tunnel.map(|tunnel| tunnel.received),
-            sent = self.tunnel.map(|tunnel| tunnel.sent),
-            ended = self.tunnel.map(|tunnel| tunnel.ended),
-            "request"
-        );
+        // A name of the macro's own cannot be a constant.
+        tracing::info!(target: "access", request_id = self.request_id, members = self.members(), "request");
     }
+
+    /// The members of the line's `fields`, as JSON, without the braces. There is a line for each request, so it is written
+    /// down in one go.
+    fn members(&self) -> String {
+        let mut text = String::with_capacity(MEMBERS_BYTES);
+        push_plain(&mut text, "ip", |text| push_address(text, cut(self.ip)));
+        push_masked(&mut text, "method", self.method);
+        push_masked(&mut text, "host", self.host);
+        push_masked(&mut text, "path", self.target.split(['?', '#']).next().unwrap_or_default());
+        push_number(&mut text, "status", self.status);
+        push_number(&mut text, "duration_us", u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX));
+        if let Some(tenant) = self.tenant {
+            let mut digits = [0; Hyphenated::LENGTH];
+            push_plain(&mut text, "tenant", |text| text.push_str(tenant.uuid().hyphenated().encode_lower(&mut digits)));
+        }
+        push_plain(&mut text, "actor", |text| text.push_str(self.actor));
+        if let Some(trace_id) = self.trace_id {
+            push_masked(&mut text, "trace_id", trace_id);
+        }
+        if let Some(Tunnel { received, sent, ended }) = self.tunnel {
+            push_number(&mut text, "received", received);
+            push_number(&mut text, "sent", sent);
+            push_plain(&mut text, "ended", |text| text.push_str(ended));
+        }
+        text
+    }
+}
+
+/// What lines of requests are called.
+pub(super) const TARGET: &str = "access";
+/// The one field that they have beside their request's name: what is in it is masked, and JSON, already.
+pub(super) const MEMBERS: &str = "members";
+/// The names in it.
+pub(super) const NAMES: [&str; 12] = [
+    "ip",
+    "method",
+    "host",
+    "path",
+    "status",
+    "duration_us",
+    "tenant",
+    "actor",
+    "trace_id",
+    "received",
+    "sent",
+    "ended",
+];
+/// What the members of most lines take.
+const MEMBERS_BYTES: usize = 320;
+
+fn push_name(text: &mut String, name: &str) {
+    text.push_str(if text.is_empty() { "\"" } else { ",\"" });
+    text.push_str(name);
+    text.push_str("\":");
+}
+
+/// A value of ours, of which every byte can stand in a JSON string.
+fn push_plain(text: &mut String, name: &str, push: impl FnOnce(&mut String)) {
+    push_name(text, name);
+    text.push('"');
+    push(text);
+    text.push('"');
+}
+
+fn push_number(text: &mut String, name: &str, number: impl itoa::Integer) {
+    push_name(text, name);
+    text.push_str(itoa::Buffer::new().format(number));
+}
+
+fn push_masked(text: &mut String, name: &str, value: &str) {
+    push_name(text, name);
+    push_quoted(text, shortened(&mask(value)));
 }
 
 /// An address without what singles one household out: the /24, or the /48.

@@ -3,8 +3,13 @@
 use std::error::Error;
 use std::fmt::Debug;
 
+use serde_json::Value;
 use tenantry_core::mask::{REDACTED, is_sensitive_name, mask, mask_field};
+use tracing::Event;
 use tracing::field::{Field, Visit};
+use uuid::Uuid;
+
+use super::access;
 
 /// A value is cut here, after masking: a line is for reading.
 const VALUE_BYTES_MOST: usize = 4 * 1024;
@@ -17,14 +22,34 @@ pub(crate) struct Fields {
     pub(crate) message: String,
     pub(crate) request_id: Option<String>,
     pub(crate) values: Vec<(&'static str, String)>,
+    /// Of a request's line: its values, as JSON and masked already.
+    pub(super) members: String,
+    is_access: bool,
 }
 
 impl Fields {
+    /// Takes what an event says.
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        let mut fields = Self { is_access: event.metadata().target() == access::TARGET, ..Self::default() };
+        event.record(&mut fields);
+        fields
+    }
+
+    /// Takes the members of a request's line apart, for whoever wants its values one by one.
+    pub(super) fn take_apart(&mut self) {
+        let members = std::mem::take(&mut self.members);
+        let known: serde_json::Map<String, Value> = serde_json::from_str(&format!("{{{members}}}")).unwrap_or_default();
+        let apart = access::NAMES.iter().filter_map(|name| Some((*name, known.get(*name)?.to_string())));
+        self.values.extend(apart);
+    }
+
     fn text(&mut self, field: &Field, text: &str) {
         match field.name() {
-            "message" => self.message = cut(&mask(text)).to_owned(),
-            "request_id" => self.request_id = Some(cut(&mask(text)).to_owned()),
-            name => self.put(name, quoted(cut(&mask_field(name, text)))),
+            "message" => self.message = shortened(&mask(text)).to_owned(),
+            // Most are ours, and hide nothing.
+            "request_id" if Uuid::try_parse(text).is_ok() => self.request_id = Some(text.to_owned()),
+            "request_id" => self.request_id = Some(shortened(&mask(text)).to_owned()),
+            name => self.put(name, quoted(shortened(&mask_field(name, text)))),
         }
     }
 
@@ -44,7 +69,11 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.text(field, value);
+        if self.is_access && field.name() == access::MEMBERS {
+            value.clone_into(&mut self.members);
+        } else {
+            self.text(field, value);
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
@@ -94,7 +123,18 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-fn cut(text: &str) -> &str {
+/// The same behind what is there already. Most text needs no escapes.
+pub(super) fn push_quoted(text: &mut String, value: &str) {
+    if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        text.push_str(&quoted(value));
+    }
+}
+
+pub(super) fn shortened(text: &str) -> &str {
     let end = (0..=VALUE_BYTES_MOST.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     &text[..end]
 }

@@ -59,8 +59,10 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
+        let mut fields = Fields::of(event);
+        if self.style == Style::Terminal || self.telemetry.takes_lines() {
+            fields.take_apart();
+        }
         let mut spans = Vec::new();
         for span in context.event_scope(event).into_iter().flatten() {
             let extensions = span.extensions();

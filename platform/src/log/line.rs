@@ -1,10 +1,15 @@
 //! A line, for machines or for a person. Everything in it is masked already.
 
+use std::fmt::Write as _;
+
 use tenantry_core::clock::Timestamp;
 use tracing::Level;
 
 use super::Style;
-use super::fields::{Fields, quoted};
+use super::fields::{Fields, push_quoted};
+
+/// What a line takes beside what it says.
+const LINE_BYTES: usize = 192;
 
 /// An event on its way out.
 pub(crate) struct Line {
@@ -34,19 +39,19 @@ impl Line {
     }
 
     fn json(&self) -> String {
-        let mut text = format!(
-            r#"{{"timestamp":"{}","level":"{}","target":{},"message":{}"#,
-            self.at,
-            self.level,
-            quoted(self.target),
-            quoted(&self.fields.message)
-        );
+        let mut text = String::with_capacity(LINE_BYTES + self.fields.members.len());
+        // Writing to a String cannot fail.
+        let _ = write!(text, r#"{{"timestamp":"{}","level":"{}","target":"#, self.at, self.level);
+        push_quoted(&mut text, self.target);
+        text.push_str(r#","message":"#);
+        push_quoted(&mut text, &self.fields.message);
         if let Some(id) = &self.fields.request_id {
             text.push_str(r#","request_id":"#);
-            text.push_str(&quoted(id));
+            push_quoted(&mut text, id);
         }
-        if !self.fields.values.is_empty() {
+        if !(self.fields.values.is_empty() && self.fields.members.is_empty()) {
             text.push_str(r#","fields":{"#);
+            text.push_str(&self.fields.members);
             push_members(&mut text, &self.fields.values);
             text.push('}');
         }
@@ -59,7 +64,7 @@ impl Line {
         let outermost_first = self.spans.iter().rev();
         for (at, span) in outermost_first.enumerate() {
             text.push_str(if at == 0 { r#","spans":[{"name":"# } else { r#",{"name":"# });
-            text.push_str(&quoted(span.name));
+            push_quoted(text, span.name);
             if !span.values.is_empty() {
                 text.push(',');
                 push_members(text, &span.values);
@@ -90,7 +95,7 @@ fn push_members(text: &mut String, values: &[(&'static str, String)]) {
         if at > 0 {
             text.push(',');
         }
-        text.push_str(&quoted(name));
+        push_quoted(text, name);
         text.push(':');
         text.push_str(value);
     }

@@ -108,6 +108,11 @@ impl Telemetry {
         }
     }
 
+    /// Whether anybody wants a line's values one by one.
+    pub(crate) fn takes_lines(&self) -> bool {
+        self.0.as_ref().is_some_and(|queues| queues.logs.is_some() || queues.errors.is_some())
+    }
+
     /// Hands in a line of the log, masked already; an error is one for the error tracker, too.
     pub(crate) fn note_line(&self, line: &Line) {
         let Some(queues) = &self.0 else { return };

@@ -94,7 +94,11 @@ pub fn ground(urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fau
 
 /// A ground of another clock.
 pub fn ground_at(clock: Clock, urls: Urls, config: &Config, sealer: Sealer) -> Result<Ground, Fault> {
-    let options = PoolOptions { most: config.database.max_connections.into(), wait: config.database.wait };
+    let options = PoolOptions {
+        most: config.database.max_connections.into(),
+        wait: config.database.wait,
+        ..PoolOptions::default()
+    };
     Ok(Ground::new(Database::open(urls, options)?, clock, Entropy::system(), Arc::new(sealer)))
 }
 

@@ -221,7 +221,7 @@ impl Visit {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Option<Arc<StaffSession>>, Problem> {
-        let Some(host) = self.site.as_ref().map(|site| Arc::clone(&site.origin)) else { return Ok(None) };
+        let Some(host) = self.site.as_ref().map(|site| site.origin(app)) else { return Ok(None) };
         let known = match app.identity.sessions.known(headers, &host) {
             Known::NeedsFill => {
                 let (identity, headers, host) = (Arc::clone(&app.identity), headers.clone(), Arc::clone(&host));
@@ -277,7 +277,7 @@ impl Visit {
             request_id: self.request_id.to_str().unwrap_or_default().into(),
             ip: self.ip,
             surface: site.surface,
-            public_origin: Arc::clone(&site.origin),
+            public_origin: site.origin(app),
             nonce: Arc::clone(self.nonce(app)),
             tenant: self.tenant(),
             principal: self.principal.clone(),

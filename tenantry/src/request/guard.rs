@@ -79,9 +79,9 @@ pub(super) async fn check<B>(
         return Ok(if token.starts_with(KEY) {
             Guarded::key(key(app, visit, token).await?)
         } else if guards.contains(Guard::Cron) {
-            Guarded::somebody(cron(app, visit, token).await?, None, Consumed::Authorization)
+            Guarded::somebody(Box::pin(cron(app, visit, token)).await?, None, Consumed::Authorization)
         } else if token.starts_with(JWS) {
-            Guarded::token(first_party(app, visit, token).await?)
+            Guarded::token(Box::pin(first_party(app, visit, token)).await?)
         } else {
             Guarded::key(key(app, visit, token).await?)
         });
@@ -139,6 +139,8 @@ enum Seen<T, P> {
     Good(T),
     /// Only a look-up can tell.
     Unknown(P),
+    /// We signed it, so nobody has guessed it. Only a look-up can tell whether it still holds.
+    Signed(P),
     /// Wrong, with what its bearer is told, and what that is called. Whose it is, where that is known.
     Wrong(Problem, Offence, Option<Arc<Principal>>),
     /// Refused for what nobody can find out by guessing.
@@ -146,7 +148,7 @@ enum Seen<T, P> {
 }
 
 /// Every credential of a program goes this way. Failures have a budget of their own, so that guesses never reach the
-/// database (KEY-3, RL-1): without it nothing is looked up, and nothing wrong is refused.
+/// database (KEY-3, RL-1): without it nothing that may be a guess is looked up, and nothing wrong is refused.
 async fn prove<T, P>(
     app: &App,
     visit: &mut Visit,
@@ -158,13 +160,14 @@ async fn prove<T, P>(
             visit.check_failures(app).await?;
             look_up(pending).await?
         }
+        Seen::Signed(pending) => look_up(pending).await?,
         known => known,
     };
     let (refusal, offence, whose) = match seen {
         Seen::Good(found) => return Ok(found),
         Seen::Spared(refusal) => return Err(refusal),
         Seen::Wrong(refusal, offence, whose) => (refusal, offence, whose),
-        Seen::Unknown(_) => (Problem::unauthorized(), Offence::Credential, None),
+        Seen::Unknown(_) | Seen::Signed(_) => (Problem::unauthorized(), Offence::Credential, None),
     };
     visit.shown.clone_from(&whose);
     visit.check_failures(app).await?;
@@ -207,7 +210,9 @@ fn seen_key(presented: Presented) -> Seen<Arc<VerifiedKey>, apikeys::Pending> {
     }
 }
 
-/// A first-party token, from memory, or verified and its session looked up once.
+/// A first-party token, by its signature and from memory, or its session looked up once. The signature is looked at
+/// before the budget of failures: whoever has a good one has not guessed, whoever else did at their address. What it
+/// costs is some time of the processor; a key that is not ours is refused before that.
 async fn first_party(app: &App, visit: &mut Visit, token: &str) -> Result<FirstParty, Problem> {
     let known = seen_token(app.identity.sessions.known_token(token));
     prove(app, visit, known, async |()| {
@@ -221,7 +226,7 @@ async fn first_party(app: &App, visit: &mut Visit, token: &str) -> Result<FirstP
 fn seen_token(shown: ShownToken) -> Seen<FirstParty, ()> {
     match shown {
         ShownToken::Verified(token) => Seen::Good(token),
-        ShownToken::NeedsFill => Seen::Unknown(()),
+        ShownToken::NeedsFill => Seen::Signed(()),
         ShownToken::TenantStopped(tenant) => Seen::Spared(tenants::stopped(&tenant).unwrap_or_else(token_refused)),
         ShownToken::Refused(_) | ShownToken::Ended => Seen::Wrong(token_refused(), Offence::Credential, None),
     }

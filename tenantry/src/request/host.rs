@@ -23,8 +23,6 @@ pub(super) struct Site {
     pub tenant: Option<Arc<TenantRef>>,
     /// As the browser sent it, with its port.
     pub host: Arc<str>,
-    /// `https://host:port`, from the configuration.
-    pub origin: Arc<str>,
 }
 
 impl Site {
@@ -34,6 +32,13 @@ impl Site {
         let is_key = principal.is_some_and(|principal| matches!(principal.parts().credential, Credential::Key(_)));
         let mode = self.mode().filter(|mode| !is_key || *mode == Mode::Test);
         Place { tenant: self.tenant.as_ref().map(|tenant| tenant.id), mode }
+    }
+
+    /// `https://host:port`, from the configuration. Few requests need it.
+    pub(super) fn origin(&self, app: &App) -> Arc<str> {
+        // It was parsed before.
+        let name = Host::parse(self.host.as_bytes()).map(|host| host.name).unwrap_or_default();
+        app.config.hosts.origin(&name).into()
     }
 
     /// The mode that the host names.
@@ -58,9 +63,7 @@ pub(super) async fn site(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Si
             "The Host header is not a host name. Ask for the host that is in the address bar.",
         )
     })?;
-    let origin = app.config.hosts.origin(&host.name).into();
-    let sent: Arc<str> = String::from_utf8_lossy(sent).into();
-    let of = |surface, tenant| Ok(Site { surface, tenant, host: Arc::clone(&sent), origin: Arc::clone(&origin) });
+    let of = |surface, tenant| Ok(Site { surface, tenant, host: String::from_utf8_lossy(sent).into() });
     match app.names.resolve(&host.name) {
         HostName::Central => of(Surface::Central, None),
         HostName::Api => of(Surface::Api, None),
@@ -74,8 +77,7 @@ pub(super) async fn site(app: &App, headers: &HeaderMap, uri: &Uri) -> Result<Si
 /// The central host, whatever it was called: for those who ask a node itself.
 pub(super) fn central(app: &App) -> Site {
     let name = app.config.hosts.central();
-    let origin = app.config.hosts.origin(&name).into();
-    Site { surface: Surface::Central, tenant: None, host: name.into(), origin }
+    Site { surface: Surface::Central, tenant: None, host: name.into() }
 }
 
 /// The tenant of a slug. A suspended one is refused here, before anything of it is read (AC-12).

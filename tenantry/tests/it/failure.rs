@@ -1,5 +1,5 @@
-//! Lines of `docs/failure.md` on a running `tenantry serve`: a database that is away or stands still, descriptors that run
-//! out, connections by the thousand, a log that takes nothing.
+//! `docs/failure.md`: every line has a test. Here are those on a running `tenantry serve`: a database that is away or
+//! stands still, descriptors that run out, connections by the thousand, a log that takes nothing.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -24,12 +24,37 @@ use crate::client::Answer;
 use crate::dev::ask::Ask;
 use crate::dev::process::{end, tenantry, until};
 use crate::echo;
+use crate::house::sources;
 use crate::serve::{Site, connect};
+
+const LIST: &str = include_str!("../../../docs/failure.md");
 
 const KEYS: &str = "/-/api/v1/keys";
 /// Answered without the app, to which no connection may be left.
 const WHOAMI: &str = "/-/api/v1/whoami";
 const PRODUCTS: &str = "/api/products";
+
+/// A line says what fails, what happens, the direction, and where, with a test by its name, a file of tests or a command.
+#[test]
+fn every_line_of_the_list_has_a_test_that_there_is() {
+    let texts: Vec<String> = sources().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let is_there = |name: &str| {
+        let function = format!("fn {name}(");
+        name.starts_with("make ") || root.join(name).is_file() || texts.iter().any(|text| text.contains(&function))
+    };
+    let (failures, _constants) = LIST.split_once("\n## Limits and constants").unwrap();
+    let lines = failures.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| what fails |"));
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with("| ---")).collect();
+    assert!(lines.len() > 100, "{}", lines.len());
+    for line in lines {
+        let named = line.split_once("tested: ").map(|(_, names)| names.split('`').skip(1).step_by(2).collect());
+        let names: Vec<&str> = named.unwrap_or_default();
+        let unknown: Vec<_> = names.iter().filter(|name| !is_there(name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?} of this line are no tests: {line}");
+        assert!(!names.is_empty() || line.contains("tested by the same"), "no test: {line}");
+    }
+}
 
 /// A site that is migrated and has an app, which answers with what it saw.
 async fn site() -> Site {
@@ -155,7 +180,7 @@ fn signal(processes: &[Pid], signal: Signal) {
 /// A table that somebody holds for longer than a statement waits: those who need it are told to come again.
 #[tokio::test]
 async fn a_lock_that_somebody_holds_is_503_and_takes_no_connection_with_it() {
-    let pools = PoolOptions { most: 1, wait: Duration::from_millis(100) };
+    let pools = PoolOptions { most: 1, wait: Duration::from_millis(100), ..PoolOptions::default() };
     let app = TestApp::with(Wanted { pools, ..Wanted::default() }).await;
     let acme = app.tenant("acme").await;
     let (first, second) = (acme.key(["products:read"]).await, acme.key(["products:read"]).await);

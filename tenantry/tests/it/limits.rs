@@ -150,6 +150,32 @@ async fn a_shared_store_that_dies_is_told_in_answers_and_in_the_platforms_log() 
     assert_eq!(app.count("control.platform_log").await, 1, "that it was there at the start is nothing to tell");
 }
 
+/// A row that the database does not take is tried again until it does.
+#[tokio::test]
+async fn what_became_of_the_shared_store_is_noted_when_the_database_takes_it() {
+    let mut redis = TestRedis::start().await;
+    let settings = "[limits.redis]\ndeadline_ms = 1000\n";
+    let app = TestApp::with(Wanted { redis_url: Some(redis.url()), settings, ..Wanted::default() }).await;
+    let mut state = app.server.app.limiter.store().unwrap();
+    state.wait_for(|state| *state == StoreState::Shared).await.unwrap();
+    let administrator = app.db.administrator().await;
+    // What a sequence has given is not taken back with the row.
+    let refuse = "create sequence public.tries;
+        create function public.refuse() returns trigger language plpgsql security definer as
+        $$ begin perform nextval('public.tries'); raise exception 'not now'; end $$;
+        create trigger refuse before insert on control.platform_log for each row execute function public.refuse()";
+    administrator.batch_execute(refuse).await.unwrap();
+    redis.kill().await;
+    let is_tried = "select is_called from public.tries";
+    while !administrator.query_one(is_tried, &[]).await.unwrap().get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
+    administrator.batch_execute("drop trigger refuse on control.platform_log").await.unwrap();
+    while app.count("control.platform_log").await == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 const PLANS: &str = "[plans.pro]\nseats = 2\nentitlements = [\"exports\"]\n[plans.pro.limits.api_key]\nlimit = 600\n";
 
 /// What platform staff gives a workspace is in force, everywhere, when the command returns [RL-4].

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use serde_json::json;
 use tenantry_core::clock::Clock;
+use tenantry_edge::offenders::{Ledger, Offence, Offender};
 use tenantry_platform::config;
 use tenantry_platform::kit;
 use tenantry_platform::kit::collector::{Collector, errors, lines, said, spans};
@@ -84,6 +85,39 @@ async fn canaries_planted_in_requests_never_come_out() {
     for id in answers {
         assert!(text.contains(&format!("\"request_id\":\"{id}\"")), "each request has its line: {id}");
     }
+}
+
+/// Whoever runs Tenantry finds the block that a line is about, and in no line the address of anybody (RL-4, OBS-1).
+#[tokio::test]
+async fn a_block_is_said_by_its_id_and_its_network_alone() {
+    let out = out();
+    let app = TestApp::with(Wanted {
+        settings: "
+[alerts]
+refusals = 10
+",
+        ..Wanted::default()
+    })
+    .await;
+    let (server, ground) = (&app.server.app, &app.db.ground);
+    let ledger = Ledger::new(&server.config, &ground.sealer, &ground.entropy);
+    let offend = async |address: &str| {
+        let offender = Offender::Address(address.parse().unwrap());
+        (0..100).for_each(|_| ledger.note(Offence::Checksum, offender, ground.clock.now_ms()));
+        ledger.flush(ground).await;
+    };
+    offend("198.18.77.205").await;
+    let id = "select id::text from control.address_blocks";
+    let id: String = app.db.administrator().await.query_one(id, &[]).await.unwrap().get(0);
+    ground.db.close();
+    offend("198.18.78.205").await;
+    let text = String::from_utf8(out.lines.lock().clone()).unwrap();
+    let said = |sentence: &str, what: &str| text.lines().any(|line| line.contains(sentence) && line.contains(what));
+    assert!(said("an offender is blocked", "198.18.77.0"));
+    assert!(said("a block is written", &id) && said("a block is written", "198.18.77.0"));
+    assert!(said("a block could not be written", "198.18.78.0"));
+    assert!(said("an alert could not be told", "198.18.78.0"));
+    assert!(!said("block", ".205"), "a whole address");
 }
 
 impl Out {

@@ -174,7 +174,9 @@ async fn every_number_that_is_drawn_or_rings_is_exported() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let drawn = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let drawn: Vec<&str> = drawn.map(|target| target["expr"].as_str().unwrap()).collect();
+    let chosen =
+        dashboard["templating"]["list"].as_array().unwrap().iter().filter_map(|variable| variable["query"].as_str());
+    let drawn: Vec<&str> = drawn.map(|target| target["expr"].as_str().unwrap()).chain(chosen).collect();
     let rings: Vec<&str> = ALERTS.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).collect();
     assert!(drawn.len() > 40 && rings.len() > 15, "{} drawn, {} ring", drawn.len(), rings.len());
     for expression in drawn.into_iter().chain(rings) {
@@ -198,6 +200,26 @@ fn every_alert_has_its_runbook_and_no_runbook_is_left_over() {
         let (name, text) = section.split_once('\n').unwrap();
         assert!(text.split_whitespace().count() > 20, "{name} says what it means and what to do");
     }
+}
+
+/// A scrape asks memory alone. What only the database knows stays as it was seen last.
+#[tokio::test]
+async fn a_database_that_is_away_leaves_every_number_but_the_length_of_the_queue_which_stays() {
+    let app = watched().await;
+    let waiting = r#"tenantry_jobs{state="waiting"}"#;
+    // Asked for by nobody, so that no runner takes it.
+    let late = "insert into control.jobs (id, kind, payload, due_at, created_at) values (gen_random_uuid(), 'test', '\\x00', now() + interval '1 day', now())";
+    app.db.administrator().await.execute(late, &[]).await.unwrap();
+    jobs::measure(&app.db.ground).await.unwrap();
+    let (_, before) = scrape(&app).await;
+    assert!(counted(&before, waiting) >= 1.0);
+    app.db.ground.db.close();
+    jobs::measure(&app.db.ground).await.unwrap_err();
+    let (_, after) = scrape(&app).await;
+    assert_eq!(counted(&after, waiting), counted(&before, waiting));
+    let names = |lines: &Lines| lines.keys().cloned().collect::<BTreeSet<_>>();
+    let missing: Vec<_> = names(&before).difference(&names(&after)).cloned().collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]

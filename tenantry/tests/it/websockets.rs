@@ -129,11 +129,13 @@ const CUT_OFF: &str = "
     where datname = current_database() and usename = 'tenantry_live'";
 
 /// One connection, for which nobody waits longer than a moment: of those who ask at once, most get none.
-const NARROW: PoolOptions = PoolOptions { most: 1, wait: Duration::from_millis(200) };
+fn narrow() -> PoolOptions {
+    PoolOptions { most: 1, wait: Duration::from_millis(200), ..PoolOptions::default() }
+}
 
 #[tokio::test]
 async fn when_everything_is_void_at_once_those_who_may_stay_do() {
-    let app = TestApp::with(Wanted { pools: NARROW, ..Wanted::default() }).await;
+    let app = TestApp::with(Wanted { pools: narrow(), ..Wanted::default() }).await;
     let acme = app.tenant("acme").await;
     let mut open = Vec::new();
     for _ in 0..60 {

@@ -45,7 +45,7 @@ async fn a_newcomer_is_written_at_once_and_a_thousand_repetitions_as_one_sum() {
 
 #[tokio::test]
 async fn what_the_gateway_saw_waits_until_the_database_has_time() {
-    let one = PoolOptions { most: 1, wait: Duration::from_millis(10) };
+    let one = PoolOptions { most: 1, wait: Duration::from_millis(10), ..PoolOptions::default() };
     let house = House { db: TestDb::with(one).await, ..House::new().await };
     let permit = Permit::<ManageKeys, Live>::minted(house.context(), Actor::person(&house.person));
     let mut busy = permit.begin(house.ground());

@@ -3,6 +3,7 @@ use tenantry_identity::tenants::Reason;
 use tenantry_identity::users;
 use tenantry_identity::users::import::{Newcomer, import};
 use tenantry_platform::permit::{Acting, Actor};
+use tokio::sync::oneshot;
 
 use super::*;
 
@@ -39,6 +40,33 @@ async fn whoever_asks_learns_nothing_of_an_address() {
     assert!(seen.iter().all(|answer| *answer == seen[0] && answer.0 == StatusCode::OK));
     let mails = house.mails().await;
     assert!(mails.len() == 2 && mails.iter().all(|mail| mail.to == EMAIL), "as stored, not as typed: {mails:?}");
+}
+
+/// What follows answers has room for so much; whoever asks for a password is told, and no address by it.
+#[tokio::test]
+async fn a_full_queue_is_told_to_whoever_asks_whatever_address_it_is() {
+    let house = House::new().await;
+    house.account("acme").await;
+    let queue = &house.identity.afterwards;
+    let ((began, is_held), (go_on, wait)) = (oneshot::channel(), oneshot::channel::<()>());
+    let held = async move {
+        began.send(()).expect("the test waits");
+        let _ = wait.await;
+        Ok(())
+    };
+    assert!(queue.push("a test", held));
+    is_held.await.expect("it is under way");
+    while queue.push("a test", async { Ok(()) }) {}
+    for (number, email) in ["nobody@acme.example", EMAIL].into_iter().enumerate() {
+        let answer = house.browser().post(&at("/-/forgot-password"), &[("email", email)]).await;
+        assert_eq!((answer.status, queue.dropped()), (StatusCode::SERVICE_UNAVAILABLE, number as u64 + 2));
+    }
+    drop(go_on);
+    queue.settle().await;
+    let answer = house.browser().post(&at("/-/forgot-password"), &[("email", EMAIL)]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    queue.settle().await;
+    assert_eq!(house.mails().await.len(), 1);
 }
 
 #[tokio::test]

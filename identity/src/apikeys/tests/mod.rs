@@ -5,6 +5,7 @@ mod pages;
 mod rotation;
 mod warnings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -275,6 +276,38 @@ async fn the_time_of_last_use_is_written_now_and_then() {
     house.identity.apikeys.write_uses().await.expect("written");
     let kept = apikeys::find(&house.permit::<ReadKeys, Live>(&acme), &house.db.ground, key.id).await.expect("there");
     assert_eq!(kept.last_used_at, Some(key.created_at), "the second use came within the same minute");
+}
+
+/// A convenience, not evidence: what the database did not take is not kept for it.
+#[tokio::test]
+async fn a_time_of_last_use_that_cannot_be_written_is_lost_and_the_next_one_is_not() {
+    let (house, acme) = house().await;
+    let (key, token) = house.key::<Live>(&acme).await;
+    let administrator = house.db.administrator().await;
+    house.principal(&token).await;
+    administrator.batch_execute("alter table live.api_keys rename to api_keys_away").await.expect("renamed");
+    house.identity.apikeys.write_uses().await.expect_err("there is no such table");
+    administrator.batch_execute("alter table live.api_keys_away rename to api_keys").await.expect("renamed");
+    let last_use = async || {
+        house.identity.apikeys.write_uses().await.expect("written");
+        let permit = house.permit::<ReadKeys, Live>(&acme);
+        apikeys::find(&permit, &house.db.ground, key.id).await.expect("there").last_used_at
+    };
+    assert_eq!(last_use().await, None);
+    house.advance(60);
+    house.principal(&token).await;
+    assert_eq!(last_use().await, Some(house.db.ground.now()));
+}
+
+/// A scope that the configuration does not have any more holds nothing.
+#[tokio::test]
+async fn a_scope_that_the_configuration_has_lost_holds_nothing() {
+    let (house, acme) = house().await;
+    let (key, token) = house.key_with::<Live>(&acme, &["keys:read", "orders:read"]).await;
+    let lost = "update live.api_keys set scopes = '{keys:read,gone:read}' where id = $1";
+    house.db.administrator().await.execute(lost, &[&key.id.uuid()]).await.expect("written");
+    let held = Arc::clone(&house.principal(&token).await.parts().permissions);
+    assert!(held.contains("keys:read") && held.iter().count() == 1, "{held:?}");
 }
 
 #[tokio::test]

@@ -36,6 +36,22 @@ async fn the_console_acts_in_each_workspace_and_the_central_host_in_none() {
     assert!(session.principal_in("other", Mode::Live).is_none());
 }
 
+/// Whoever has a role that the configuration does not have any more is a member still, and holds nothing.
+#[tokio::test]
+async fn a_role_that_the_configuration_has_lost_holds_nothing() {
+    let house = House::new().await;
+    let acme = house.account("acme").await;
+    let member = house.member(&acme, "other", "ADMIN").await;
+    let lost = "update control.memberships set role = 'GONE' where person_id = $1 and tenant_id = $2";
+    let written = house.db.administrator().await.execute(lost, &[&member.id.uuid(), &acme.tenant.id.uuid()]).await;
+    assert_eq!(written.expect("written"), 1);
+    let mut browser = house.browser();
+    browser.sign_in(&member.email, PASSWORD).await.location();
+    let Known::Verified(session) = browser.known(CENTRAL).await else { panic!("signed in") };
+    let there = session.principal_in("acme", Mode::Live).expect("a member");
+    assert!(there.parts().permissions.is_empty());
+}
+
 #[tokio::test]
 async fn a_token_of_one_host_is_refused_at_another() {
     let house = House::new().await;

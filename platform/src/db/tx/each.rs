@@ -99,7 +99,7 @@ impl<M: Plane> TenantTx<M> {
                 Ok(found)
             }
             Err(fault) => {
-                self.give_up().await;
+                self.give_up(&fault).await;
                 Err(fault)
             }
         }
@@ -127,7 +127,7 @@ impl<M: Plane> TenantTx<M> {
             let (tenant, person) = self.context.settings();
             calls.push(Box::pin(async move { connection.query(set, &[&tenant, &person]).await }));
         }
-        let answers = in_order(calls).await?;
+        let answers = in_order(self.store.silence(), calls).await?;
         // What follows a failed statement fails for its sake: the first fault is the one.
         let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(answers.into_iter().skip(usize::from(is_fresh)).take(steps.len()).collect())

@@ -44,6 +44,17 @@ async fn revoke(line: &mut Line, key: &Key, manager: &Key) -> Revoked {
     until("it is revoked", async || line.revoke(key, manager).await).await
 }
 
+/// Waits until no node lives on the grace of an outage any more: a revocation's answer says whether one does.
+async fn back(fleet: &Fleet) {
+    let (manager, mut lines) = (fleet.key(&["keys:manage"]).await, lines(fleet));
+    until("every node has a lease again", async || {
+        let key = fleet.key(&["products:read"]).await;
+        let revoked = revoke(&mut lines[0], &key, &manager).await;
+        revoked.reach["may_accept_until"].is_null().then_some(())
+    })
+    .await;
+}
+
 /// By all, as of now.
 async fn refused(lines: &mut [Line], key: &Key) {
     let statuses = join_all(lines.iter_mut().map(|line| line.use_key(key))).await;
@@ -129,6 +140,7 @@ async fn a_database_that_restarts_takes_no_revocation_with_it() {
     if revoked.reach["may_accept_until"].is_null() {
         refused(&mut lines, &kept).await;
     }
+    back(&fleet).await;
     holds(&fleet, 3).await;
 }
 
@@ -145,6 +157,7 @@ async fn an_older_copy_of_the_database_is_noticed_by_every_node() {
     let key = fleet.key(&["products:read"]).await;
     join_all(fleet.nodes.iter().map(|node| node.accepts(&key))).await;
     // Each has read the feed again: whoever had not could not tell the copy from what it knew.
+    back(&fleet).await;
     holds(&fleet, 2).await;
 
     fleet.cluster.take().unwrap().stop().await;
@@ -156,6 +169,7 @@ async fn an_older_copy_of_the_database_is_noticed_by_every_node() {
         until("what was cached is forgotten", async || (line.use_key(&key).await == 401).then_some(())).await;
         assert!(node.said().contains("older copy"), "{}", node.said());
     }
+    back(&fleet).await;
     holds(&fleet, 2).await;
 }
 
