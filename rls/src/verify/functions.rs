@@ -30,6 +30,9 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         } else if !is_trigger && !callers.is_empty() && UNREADABLE.contains(&function.language.as_str()) {
             findings.push(unreadable(function, &callers));
         }
+        if !is_trigger && !callers.is_empty() && function.body().to_ascii_lowercase().contains("notify") {
+            findings.extend(notifies(&library, function, &callers));
+        }
         findings.extend(leakproof(function, &callers));
     }
 }
@@ -73,6 +76,18 @@ fn definer(
         findings.push(
             of_function(Class::FunctionDefiner, function, explanation)
                 .weighing(severity)
+                .closed_by(closed(world, function)),
+        );
+    }
+    if let Some(catalogue) = found.catalogues.first() {
+        let explanation = format!(
+            "{} may call {}, which reads {catalogue} as {owner}: that holds values of every tenant's rows.",
+            names(callers),
+            function.signature()
+        );
+        findings.push(
+            of_function(Class::StatisticsExposed, function, explanation)
+                .weighing(Severity::High)
                 .closed_by(closed(world, function)),
         );
     }
@@ -212,6 +227,19 @@ fn path_of(function: &Function) -> Option<Vec<String>> {
     let written = function.settings.iter().find_map(|setting| setting.strip_prefix("search_path="))?;
     let parts = written.split(',').map(|part| part.trim().trim_matches('"').to_owned());
     Some(parts.filter(|part| !part.is_empty()).collect())
+}
+
+fn notifies(library: &Library<'_, '_>, function: &Function, callers: &[&AppRole<'_>]) -> Option<Finding> {
+    let found = library.of_function(function, None);
+    let what = found.notifies.first()?;
+    let explanation = format!(
+        "{} may call {}, which notifies {what} of tenants' rows: every session that may connect hears every channel, \
+         whichever tenant it is for.",
+        names(callers),
+        function.signature()
+    );
+    let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
+    Some(of_function(Class::NotifyLeaks, function, explanation).closed_by(Remedy::advice(advice)))
 }
 
 // Claims and languages.

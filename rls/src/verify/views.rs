@@ -70,6 +70,15 @@ fn view(library: &Library<'_, '_>, view: &Relation, findings: &mut Vec<Finding>)
         );
         findings.push(of_view(world, Class::ViewLeaky, view, explanation).closed_by(remedy));
     }
+    if let Some(catalogue) = found.catalogues.first() {
+        let explanation = format!(
+            "{} may use {}, which reads {catalogue} as {}: that holds values of every tenant's rows.",
+            names(&users),
+            view.name,
+            world.role_name(view.owner)
+        );
+        findings.push(of_view(world, Class::StatisticsExposed, view, explanation).weighing(Severity::High));
+    }
     if !found.unread.is_empty() && !is_invoker {
         let explanation =
             format!("{} reads as its owner, and could not be judged: {}.", view.name, found.unread.join(", "));

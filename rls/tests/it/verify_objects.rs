@@ -282,6 +282,16 @@ async fn what_is_around_tables() {
         ("reset role; select lo_create(4711)", &[]),
         ("reset role; grant select on pg_statistic_ext_data to obj_app", &["statistics-exposed pg_catalog.pg_statistic_ext_data"]),
         ("create statistics app.both on tenant_id, code from orders", &[]),
+        (
+            "reset role; create view v as select stavalues1::text from pg_statistic; grant select on v to obj_app",
+            &["statistics-exposed app.v"],
+        ),
+        ("reset role; create view v as select most_common_vals::text from pg_stats; grant select on v to obj_app", &[]),
+        (
+            "reset role; create function app.f(t regclass) returns setof text language sql security definer set search_path = '' \
+             as 'select most_common_vals::text from pg_catalog.pg_stats'",
+            &["statistics-exposed app.f(regclass)"],
+        ),
         ("reset role; create extension dblink schema app", &["extension-dangerous dblink"]),
         ("reset role; create extension dblink schema private", &[]),
         (
@@ -714,6 +724,13 @@ async fn triggers_that_carry_rows() {
         (&on("", "perform pg_notify('notes', json_build_object('id', new.id, 'body', new.body)::text);"), &["notify-leaks app.notes"]),
         (&on("", "perform pg_notify('notes', new.id::text);"), clean),
         (&on("", "notify notes;"), clean),
+        (&on("", "execute format('notify notes, %L', new.body);"), &["notify-leaks app.notes"]),
+        (&on("", "if new.body is not null then raise exception 'no'; end if;"), clean),
+        (
+            "create function app.tell(b text) returns void language sql as $f$ select pg_notify('n', body) from app.notes where body = b $f$",
+            &["notify-leaks app.tell(text)"],
+        ),
+        ("create function app.tell(b text) returns void language sql as $f$ select pg_notify('n', b) $f$", clean),
         (
             &on("security definer", "execute 'update app.orders set total = 0 where code = ''' || new.body || '''';"),
             &["function-dynamic-sql private.t()"],

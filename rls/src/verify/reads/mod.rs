@@ -103,6 +103,8 @@ pub(super) struct Found {
     pub built: Vec<String>,
     /// What it notifies listeners with, where that is of a row.
     pub notifies: Vec<String>,
+    /// Catalogues with values of tenants in them that it reads as one who sees all of them.
+    pub catalogues: Vec<String>,
     /// Relations that it names without a schema.
     pub unqualified: Vec<String>,
     /// What could not be read, in words.

@@ -205,6 +205,7 @@ impl<'a> Reading<'_, '_, 'a> {
             return self.add_given(alias, given, own, from);
         }
         let Some(relation) = self.relation_meant(schema, name, own) else {
+            self.catalogue(schema, name, own);
             let row = self.source(Source::Opaque);
             own.rows.push((alias, row));
             return;
@@ -217,6 +218,19 @@ impl<'a> Reading<'_, '_, 'a> {
         let (row, touch) = self.touch(relation, Verb::Select, own.reader);
         own.rows.push((alias, row));
         from.open.push(touch);
+    }
+
+    /// Statistics hold values of every tenant. Views of PostgreSQL ask who runs the statement, tables who reads them.
+    fn catalogue(&mut self, schema: &str, name: &str, own: &Frame) {
+        let who = match name {
+            "pg_statistic" | "pg_statistic_ext_data" | "pg_largeobject" => own.reader,
+            "pg_stats" | "pg_stats_ext" | "pg_stats_ext_exprs" | "pg_stat_activity" | "pg_stat_statements" => own.user,
+            _ => None,
+        };
+        let sees_all = who.is_some_and(|who| self.world.is_above_rls(who));
+        if matches!(schema, "" | "pg_catalog") && sees_all {
+            self.found.catalogues.push(name.to_owned());
+        }
     }
 
     fn from_join(&mut self, join: &Value, own: &mut Frame, equal: &[Equal], from: &mut From) {

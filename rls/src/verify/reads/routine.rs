@@ -219,32 +219,50 @@ impl Reading<'_, '_, '_> {
     }
 
     /// Listeners of every tenant hear what is notified: whole rows, and columns that are no keys.
-    fn notified(&mut self, payload: Option<&Value>, frame: &Frame) {
-        let Some(payload) = payload else { return };
-        let mut told = Vec::new();
-        row_values(payload, &mut told);
-        let is_key = |name: &str| name == "id" || name.ends_with("_id") || name.starts_with("tg_");
-        if let Some(name) = told.into_iter().find(|name| !is_key(name)) {
-            self.found.notifies.push(name);
+    pub(super) fn notified(&mut self, payload: Option<&Value>, frame: &Rc<Frame>) {
+        let mut columns = Vec::new();
+        if let Some(payload) = payload {
+            column_names(payload, &mut columns);
         }
-        let _ = frame;
+        let is_key = |name: &str| name == "id" || name.ends_with("_id");
+        for parts in columns {
+            let Some(name) = parts.last().filter(|name| !is_key(name)) else { continue };
+            let is_whole_row = parts.len() == 1 && self.is_row(name, frame);
+            let is_column = self
+                .column(&parts, frame)
+                .iter()
+                .any(|term| matches!(term, Term::Column(row, _) if self.is_of_tenants(*row)));
+            if is_whole_row || is_column {
+                self.found.notifies.push(name.clone());
+            }
+        }
+    }
+
+    /// Whether a name is that of a row of a tenants' table.
+    fn is_row(&self, name: &str, frame: &Rc<Frame>) -> bool {
+        let mut at = Some(frame);
+        while let Some(frame) = at {
+            if let Some((_, row)) = frame.rows.iter().find(|(alias, _)| alias == name) {
+                return self.is_of_tenants(*row);
+            }
+            at = frame.outer.as_ref();
+        }
+        false
+    }
+
+    fn is_of_tenants(&self, row: usize) -> bool {
+        self.relation_of(row).is_some_and(|relation| self.library.is_of_tenants(relation))
     }
 }
 
-/// The columns of a trigger's row in a value; the row's own name where it is all of it.
-fn row_values(tree: &Value, found: &mut Vec<String>) {
+/// The columns that a value names.
+fn column_names(tree: &Value, found: &mut Vec<Vec<String>>) {
     match tree {
-        Value::Array(items) => items.iter().for_each(|item| row_values(item, found)),
-        Value::Object(fields) => {
-            if let Some(column) = fields.get("ColumnRef") {
-                let parts = strings(column);
-                if matches!(parts.first().map(String::as_str), Some("new" | "old")) {
-                    found.push(parts.last().cloned().unwrap_or_default());
-                }
-                return;
-            }
-            fields.values().for_each(|value| row_values(value, found));
-        }
+        Value::Array(items) => items.iter().for_each(|item| column_names(item, found)),
+        Value::Object(fields) => match fields.get("ColumnRef") {
+            Some(column) => found.push(strings(column)),
+            None => fields.values().for_each(|value| column_names(value, found)),
+        },
         _ => {}
     }
 }

@@ -397,6 +397,9 @@ impl Reading<'_, '_, '_> {
         for value in &built.values {
             positional.push(self.terms(value, &body.frame, &mut state.equal));
         }
+        if built.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("notify")) {
+            built.values.iter().for_each(|value| self.notified(Some(value), &body.frame));
+        }
         let sql = built.numbered(list(content, "params").len());
         if let Some(tree) = tree::parse(&sql) {
             let frame = Frame { positional: Rc::new(positional), ..(*body.frame).clone() };

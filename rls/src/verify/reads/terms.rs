@@ -104,7 +104,7 @@ impl<'a> Reading<'_, '_, 'a> {
     }
 
     /// A column, argument or variable by its name.
-    fn column(&self, parts: &[String], frame: &Rc<Frame>) -> Vec<Term> {
+    pub(super) fn column(&self, parts: &[String], frame: &Rc<Frame>) -> Vec<Term> {
         match parts {
             [name] => self.bare_column(name, frame),
             [.., row, name] => self.column_of(row, name, frame),
