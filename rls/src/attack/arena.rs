@@ -84,9 +84,8 @@ impl<'w, 's> Arena<'w, 's> {
         Ok(Self { session, seeder: Seeder::new(plan, pair), plan, actor, guise, watch })
     }
 
-    pub(super) async fn close(self) -> Result<Seeder<'w>, Fault> {
-        self.session.rollback().await?;
-        Ok(self.seeder)
+    pub(super) async fn close(self) -> Result<(), Fault> {
+        self.session.rollback().await
     }
 
     pub(super) fn pair(&self) -> &Pair {

@@ -56,8 +56,16 @@ pub(super) fn settings(text: &str) -> BTreeSet<String> {
     lower.match_indices("current_setting(").filter_map(|(at, _)| named(after(at)?)).collect()
 }
 
+/// The words of a text, each once.
+pub(super) fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
+}
+
 /// Whether a name stands in a text as a word.
 pub(super) fn mentions(text: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
     let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
         let before = text[..at].chars().next_back();

@@ -6,11 +6,13 @@ use super::facts::Facts;
 use super::harvest;
 use super::identity::{Identity, Pair, Side, base};
 use super::values::Value;
-use crate::catalog::{Column, Relation, RelationKind};
+use crate::catalog::{Column, Function, Relation, RelationKind};
 use crate::verify::World;
 
 /// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
 const VARIANTS: usize = 20;
+/// Bodies that speak of one table: beyond these, what they say is said already.
+const BODIES: usize = 40;
 /// Names of columns that hold a person.
 const PEOPLE: &[&str] = &[
     "user_id",
@@ -61,6 +63,9 @@ pub(super) struct Plan<'w> {
     pub(super) facts: &'w Facts,
     numbers: HashMap<u32, usize>,
     keys: HashMap<u32, Vec<ForeignKey>>,
+    unique: HashMap<u32, Vec<Key>>,
+    spoken: HashMap<u32, Vec<String>>,
+    looked_up: HashMap<u32, Vec<&'w Relation>>,
     pub(super) user_type: String,
     people: BTreeSet<(u32, String)>,
 }
@@ -74,10 +79,25 @@ impl<'w> Plan<'w> {
             facts,
             numbers,
             keys: foreign_keys(world),
+            unique: HashMap::new(),
+            spoken: HashMap::new(),
+            looked_up: HashMap::new(),
             user_type: "uuid".to_owned(),
             people: BTreeSet::new(),
         };
         plan.find_people();
+        let tables: Vec<&'w Relation> =
+            catalog.relations.iter().filter(|table| table.is_table() && table.extension.is_none()).collect();
+        let mut by_name: HashMap<&str, Vec<&'w Relation>> = HashMap::new();
+        tables.iter().for_each(|table| by_name.entry(&table.name.name).or_default().push(table));
+        let mut functions: HashMap<&str, Vec<&'w Function>> = HashMap::new();
+        let own = catalog.functions.iter().filter(|function| function.extension.is_none());
+        own.for_each(|function| functions.entry(&function.name.name).or_default().push(function));
+        let bodies = plan.bodies();
+        plan.unique = plan.find_all_keys();
+        plan.spoken = tables.iter().map(|table| (table.oid, plan.find_texts(table, &bodies))).collect();
+        let looked_up = tables.iter().map(|table| (table.oid, plan.find_looked_up(table, &by_name, &functions)));
+        plan.looked_up = looked_up.collect();
         plan
     }
 
@@ -148,50 +168,64 @@ impl<'w> Plan<'w> {
     }
 
     /// The unique and excluding keys of a table.
-    pub(super) fn keys(&self, relation: &Relation) -> Vec<Key> {
+    pub(super) fn keys(&self, relation: &Relation) -> &[Key] {
+        self.unique.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_all_keys(&self) -> HashMap<u32, Vec<Key>> {
         let catalog = self.world.catalog;
-        let known =
-            catalog.indexes_of(relation.oid).filter(|index| (index.is_unique || index.is_exclusion) && index.is_valid);
-        known
-            .map(|index| {
-                let constraint = catalog
-                    .constraints_of(relation.oid)
-                    .find(|constraint| constraint.index == index.oid && constraint.kind != "f");
-                let plain = index.columns.iter().filter_map(|number| relation.column_at(*number));
-                let mut columns: Vec<String> = plain.map(|column| column.name.clone()).collect();
-                let expressions = index.keys.iter().zip(&index.columns).filter(|(_, number)| **number == 0);
-                for (text, _) in expressions {
-                    let inside = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
-                    columns.extend(inside.map(|column| column.name.clone()));
-                }
-                Key {
-                    name: index.name.clone(),
-                    columns,
-                    is_primary: constraint.is_some_and(|constraint| constraint.kind == "p"),
-                    is_exclusion: index.is_exclusion,
-                    is_plain: !index.columns.contains(&0) && index.predicate.is_none(),
-                }
-            })
-            .collect()
+        let constraints = catalog.constraints.iter().filter(|constraint| constraint.kind == "p");
+        let primary: BTreeSet<u32> = constraints.map(|constraint| constraint.index).collect();
+        let mut found: HashMap<u32, Vec<Key>> = HashMap::new();
+        for index in catalog.indexes.iter().filter(|index| (index.is_unique || index.is_exclusion) && index.is_valid) {
+            let Some(relation) = self.world.relation(index.relation) else { continue };
+            let plain = index.columns.iter().filter_map(|number| relation.column_at(*number));
+            let mut columns: Vec<String> = plain.map(|column| column.name.clone()).collect();
+            let expressions = index.keys.iter().zip(&index.columns).filter(|(_, number)| **number == 0);
+            for (text, _) in expressions {
+                let inside = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
+                columns.extend(inside.map(|column| column.name.clone()));
+            }
+            found.entry(relation.oid).or_default().push(Key {
+                name: index.name.clone(),
+                columns,
+                is_primary: primary.contains(&index.oid),
+                is_exclusion: index.is_exclusion,
+                is_plain: !index.columns.contains(&0) && index.predicate.is_none(),
+            });
+        }
+        found
     }
 
     /// What speaks of a table: its policies, the functions and views in which its name stands.
-    fn texts(&self, relation: &Relation) -> Vec<String> {
+    fn texts(&self, relation: &Relation) -> &[String] {
+        self.spoken.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bodies of functions and definitions of views, by the words in them.
+    fn bodies(&self) -> HashMap<&'w str, Vec<&'w String>> {
         let catalog = self.world.catalog;
-        let policies =
-            catalog.policies_of(relation.oid).flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
-        let about = |text: &&String| harvest::mentions(text, &relation.name.name);
-        let bodies = catalog
-            .functions
-            .iter()
-            .filter(|function| function.extension.is_none())
-            .flat_map(|function| std::iter::once(&function.source).chain(&function.sql_body));
+        let functions = catalog.functions.iter().filter(|function| function.extension.is_none());
+        let functions = functions.flat_map(|function| std::iter::once(&function.source).chain(&function.sql_body));
         let views = catalog
             .relations
             .iter()
             .filter(|view| view.extension.is_none())
             .filter_map(|view| view.definition.as_ref());
-        policies.chain(bodies.filter(about).cloned()).chain(views.filter(about).cloned()).collect()
+        let mut found: HashMap<&'w str, Vec<&'w String>> = HashMap::new();
+        for text in functions.chain(views) {
+            for word in harvest::words(text) {
+                found.entry(word).or_default().push(text);
+            }
+        }
+        found
+    }
+
+    fn find_texts(&self, relation: &Relation, bodies: &HashMap<&str, Vec<&String>>) -> Vec<String> {
+        let policies =
+            self.world.policies_of(relation.oid).iter().flat_map(|policy| policy.using.iter().chain(&policy.check));
+        let about = bodies.get(relation.name.name.as_str()).into_iter().flatten().take(BODIES);
+        policies.chain(about.copied()).cloned().collect()
     }
 
     /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
@@ -203,8 +237,8 @@ impl<'w> Plan<'w> {
             truths.iter().map(|column| (column.name.clone(), Value::Text("false".to_owned()))).collect();
         let mut found = vec![opposite.clone()];
         for text in self.texts(relation) {
-            self.add_spoken_of(relation, &text, &mut found);
-            self.add_owned(relation, &text, pair, side, &mut found);
+            self.add_spoken_of(relation, text, &mut found);
+            self.add_owned(relation, text, pair, side, &mut found);
         }
         found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
         found.push(self.twin(relation));
@@ -241,7 +275,7 @@ impl<'w> Plan<'w> {
             .columns
             .iter()
             .filter(free)
-            .map(|column| (column.name.clone(), Value::Text("twin".to_owned())))
+            .map(|column| (column.name.clone(), Value::Text("canary_a_twin".to_owned())))
             .collect()
     }
 
@@ -285,31 +319,33 @@ impl<'w> Plan<'w> {
     }
 
     /// The tables that a table's policies look up, and what the functions that they call do.
-    pub(super) fn looked_up(&self, relation: &'w Relation) -> Vec<&'w Relation> {
+    pub(super) fn looked_up(&self, relation: &'w Relation) -> &[&'w Relation] {
+        self.looked_up.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_looked_up(
+        &self,
+        relation: &'w Relation,
+        tables: &HashMap<&str, Vec<&'w Relation>>,
+        functions: &HashMap<&str, Vec<&'w Function>>,
+    ) -> Vec<&'w Relation> {
         let policies = self.world.policies_of(relation.oid).iter();
         let mut text: String = policies
             .flat_map(|policy| policy.using.iter().chain(&policy.check))
             .fold(String::new(), |all, one| all + one + "\n");
         for _ in 0..3 {
-            let called = self
-                .world
-                .catalog
-                .functions
-                .iter()
-                .filter(|function| function.extension.is_none() && harvest::mentions(&text, &function.name.name));
-            let bodies: Vec<String> = called
-                .map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()))
-                .filter(|body| !text.contains(body.as_str()))
-                .collect();
+            let called = harvest::words(&text).into_iter().flat_map(|word| functions.get(word).into_iter().flatten());
+            let bodies = called.map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+            let bodies: Vec<String> = bodies.filter(|body| !text.contains(body.as_str())).collect();
             bodies.iter().for_each(|body| text.push_str(body));
         }
-        let tables = self
-            .world
-            .catalog
-            .relations
-            .iter()
-            .filter(|table| table.is_table() && table.extension.is_none() && table.oid != relation.oid);
-        tables.filter(|table| harvest::mentions(&text, &table.name.name)).collect()
+        let words = harvest::words(&text);
+        words
+            .into_iter()
+            .flat_map(|word| tables.get(word).into_iter().flatten())
+            .copied()
+            .filter(|table| table.oid != relation.oid)
+            .collect()
     }
 
     /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.

@@ -67,6 +67,7 @@ impl<'w> Run<'w, '_> {
             return self.whole(actor).await;
         }
         let tables: Vec<&'w Relation> = world.exposed().filter(|relation| relation.is_table()).collect();
+        let mut tried = Vec::new();
         for relation in tables {
             let reachable = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
                 .iter()
@@ -74,9 +75,11 @@ impl<'w> Run<'w, '_> {
             if reachable && self.plan.is_of_tenants(relation) && self.has_time() {
                 self.tried.relations += 1;
                 self.table(actor, relation).await?;
+                tried.push(relation);
             }
         }
-        self.whole(actor).await
+        self.whole(actor).await?;
+        self.alike(actor, &tried).await
     }
 
     /// What stands in front of the tables, beside them and around them, with every table full.
@@ -90,8 +93,7 @@ impl<'w> Run<'w, '_> {
         if actor.is_above_rls() {
             roles::above(&mut arena, found).await;
             objects::objects(&mut arena, found).await;
-            arena.close().await?;
-            return Ok(());
+            return arena.close().await;
         }
         roles::roles(&mut arena, found).await;
         believed::believed(&mut arena, found).await;
@@ -103,8 +105,7 @@ impl<'w> Run<'w, '_> {
         sources::sources(&mut arena, found).await;
         shadow::shadow(&mut arena, found).await;
         objects::objects(&mut arena, found).await;
-        arena.close().await?;
-        Ok(())
+        arena.close().await
     }
 
     /// The pairs of tenants for a table.
@@ -134,29 +135,51 @@ impl<'w> Run<'w, '_> {
         read::read(&mut arena, relation, &mut self.found).await;
         write::write(&mut arena, relation, &mut self.found).await;
         keys::keys(&mut arena, relation, &mut self.found).await;
-        arena.close().await?;
-        self.unset(actor, relation, first).await?;
-        for pair in pairs.iter().skip(1) {
-            self.confused(actor, relation, pair).await?;
+        arena.close().await
+    }
+
+    /// Pairs of tenants whose names are alike, and no context at all: one row of each in every table.
+    async fn alike(&mut self, actor: &Actor<'w>, tables: &[&'w Relation]) -> Result<(), Fault> {
+        let mut groups: Vec<(Vec<Pair>, Vec<&'w Relation>)> = Vec::new();
+        for relation in tables {
+            let pairs = self.pairs(relation);
+            match groups.iter_mut().find(|(known, _)| *known == pairs) {
+                Some((_, relations)) => relations.push(relation),
+                None => groups.push((pairs, vec![relation])),
+            }
+        }
+        for (pairs, relations) in groups {
+            for (at, pair) in pairs.iter().enumerate() {
+                if !self.has_time() {
+                    return Ok(());
+                }
+                if at == 0 {
+                    self.unset(actor, &relations, pair).await?
+                } else {
+                    self.confused(actor, &relations, pair).await?
+                }
+            }
         }
         Ok(())
     }
 
-    async fn unset(&mut self, actor: &Actor<'w>, relation: &'w Relation, pair: &Pair) -> Result<(), Fault> {
+    async fn unset(&mut self, actor: &Actor<'w>, relations: &[&'w Relation], pair: &Pair) -> Result<(), Fault> {
         let mut arena = Arena::open(&mut self.silent, self.plan, actor, pair.clone()).await?;
         arena.seeder.is_silent = true;
-        arena.seeder.fill(arena.session, self.plan.root(relation)).await;
-        read::read_unset(&mut arena, relation, &mut self.found).await;
-        arena.close().await?;
-        Ok(())
+        for relation in relations {
+            arena.seeder.fill_lightly(arena.session, self.plan.root(relation)).await;
+            read::read_unset(&mut arena, relation, &mut self.found).await;
+        }
+        arena.close().await
     }
 
-    async fn confused(&mut self, actor: &Actor<'w>, relation: &'w Relation, pair: &Pair) -> Result<(), Fault> {
+    async fn confused(&mut self, actor: &Actor<'w>, relations: &[&'w Relation], pair: &Pair) -> Result<(), Fault> {
         let mut arena = Arena::open(&mut self.session, self.plan, actor, pair.clone()).await?;
-        arena.seeder.fill(arena.session, self.plan.root(relation)).await;
-        read::read_confused(&mut arena, relation, &mut self.found).await;
-        write::write_confused(&mut arena, relation, &mut self.found).await;
-        arena.close().await?;
-        Ok(())
+        for relation in relations {
+            arena.seeder.fill_lightly(arena.session, self.plan.root(relation)).await;
+            read::read_confused(&mut arena, relation, &mut self.found).await;
+            write::write_confused(&mut arena, relation, &mut self.found).await;
+        }
+        arena.close().await
     }
 }

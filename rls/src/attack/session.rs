@@ -1,5 +1,6 @@
 //! A connection of the administrator's in a transaction that is never committed.
 
+use futures_util::future::{join, join4};
 use tokio_postgres::Client;
 
 use super::outcome::Outcome;
@@ -10,6 +11,9 @@ use crate::fault::Fault;
 const BEGIN: &str = "begin; set local statement_timeout = '2s'; set local lock_timeout = '500ms'; \
      set local idle_in_transaction_session_timeout = '120s'; set local client_min_messages = notice; \
      set local row_security = on; set local datestyle = 'ISO, YMD'";
+
+const RELEASE: &str = "release savepoint guarded";
+const ROLLBACK: &str = "rollback to savepoint guarded; release savepoint guarded";
 
 /// A connection that hears notices, and counts what it was asked.
 #[derive(Debug)]
@@ -53,46 +57,37 @@ impl Session {
 
     /// Runs a statement that may fail without ending the transaction.
     pub(super) async fn guarded(&mut self, sql: &str) -> Outcome {
-        self.run("savepoint guarded").await;
-        let outcome = self.run(sql).await;
-        self.run(if outcome.is_done() {
-            "release savepoint guarded"
-        } else {
-            "rollback to savepoint guarded; release savepoint guarded"
-        })
-        .await;
+        self.statements += 1;
+        self.heard.take();
+        let begun = self.client.simple_query("savepoint guarded");
+        let (_, answer) = join(begun, self.client.simple_query(sql)).await;
+        let outcome = Outcome::of(answer, self.heard.take());
+        let end = if outcome.is_done() { RELEASE } else { ROLLBACK };
+        // Where this fails the connection is gone, which the next statement says.
+        let _ = self.client.simple_query(end).await;
         outcome
     }
 
-    /// Runs a statement, and takes back what it did. `look` runs after it, as the administrator, before that.
+    /// Runs a statement, and takes back what it did. `look` runs after it, as the administrator, before that. All of
+    /// it is sent at once: what follows a refusal is refused, too, until the savepoint.
     pub(super) async fn tried(&mut self, prepare: &[String], sql: &str, look: Option<&str>) -> (Outcome, Outcome) {
-        let ready = self.run(&format!("savepoint tried;{}", prepare.join(";"))).await;
-        let outcome = if ready.is_done() { self.run(sql).await } else { ready };
-        let seen = match look {
-            Some(look) if outcome.is_done() => {
-                self.run(&format!("reset session authorization; reset role; {look}")).await
-            }
-            _ => Outcome::default(),
-        };
-        self.run("rollback to savepoint tried; release savepoint tried").await;
+        self.statements += 1;
+        self.heard.take();
+        let ready = format!("savepoint tried;{}", prepare.join(";"));
+        let look = look.map(|look| format!("reset session authorization; reset role; {look}"));
+        let ready = self.client.simple_query(&ready);
+        let asked = self.client.simple_query(sql);
+        let seen = self.client.simple_query(look.as_deref().unwrap_or_default());
+        let end = self.client.simple_query("rollback to savepoint tried; release savepoint tried");
+        let (ready, asked, seen, _) = join4(ready, asked, seen, end).await;
+        let ready = Outcome::of(ready, Vec::new());
+        let notices = self.heard.take();
+        let outcome = if ready.is_done() { Outcome::of(asked, notices) } else { ready };
+        let seen = if outcome.is_done() { Outcome::of(seen, Vec::new()) } else { Outcome::default() };
         (outcome, seen)
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
-    }
-
-    pub(super) async fn copied_out(&mut self, prepare: &[String], sql: &str) -> Option<String> {
-        use futures_util::TryStreamExt as _;
-        self.run(&format!("savepoint tried;{}", prepare.join(";"))).await;
-        self.statements += 1;
-        let copied = async {
-            let stream = self.client.copy_out(sql).await.ok()?;
-            let chunks: Vec<_> = stream.try_collect().await.ok()?;
-            Some(String::from_utf8_lossy(&chunks.concat()).into_owned())
-        }
-        .await;
-        self.run("rollback to savepoint tried; release savepoint tried").await;
-        copied
     }
 }

@@ -80,11 +80,12 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     found.extend(plain.iter().map(|sql| format!("{sql} returning *")));
     found.extend(plain);
     // With B's natural keys, which a trigger may go by.
-    if let Some(values) = theirs(arena, relation) {
-        let sql = insert_of(arena, relation, Side::A, &values).await;
+    let theirs = theirs(arena, relation).unwrap_or_default();
+    for value in theirs.iter().take(COLUMNS) {
+        let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
-        found.extend(sql);
     }
+    found.extend(insert_of(arena, relation, Side::A, &theirs).await);
     let others = namesakes(arena, relation);
     if !others.is_empty() {
         found.extend(insert_of(arena, relation, Side::A, &others).await);

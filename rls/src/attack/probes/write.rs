@@ -34,7 +34,7 @@ pub(in crate::attack) async fn write<'w>(arena: &mut Arena<'w, '_>, relation: &'
     if !is_held(arena, relation) {
         return;
     }
-    for write in writes(arena, relation).await {
+    for write in writes(arena, relation, VARIANTS).await {
         let guise = arena.guise.clone();
         if attempt(arena, relation, &guise, &write, false, found).await {
             continue;
@@ -55,13 +55,13 @@ pub(in crate::attack) async fn write_confused<'w>(
     if !is_held(arena, relation) {
         return;
     }
-    for write in writes(arena, relation).await {
+    for write in writes(arena, relation, 0).await {
         let guise = arena.guise.clone();
         attempt(arena, relation, &guise, &write, false, found).await;
     }
 }
 
-async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<Write<'static>> {
+async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants: usize) -> Vec<Write<'static>> {
     let table = relation.name.quoted();
     let mut found = Vec::new();
     if let Some(column) = harmless_column(arena, relation) {
@@ -88,8 +88,8 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<Wr
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
     }
     // What a condition for writing may ask for instead of the tenant.
-    let variants = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
-    for variant in variants.iter().filter(|variant| !variant.is_empty()).take(VARIANTS) {
+    let rows = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
+    for variant in rows.iter().filter(|variant| !variant.is_empty()).take(variants) {
         let with: Vec<(String, String)> = variant.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
         if let Some(sql) = insert_of(arena, relation, Side::B, &with).await {
             found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
