@@ -19,7 +19,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// At the first statement that fails: which it was, what was done before, and what was not.
-pub async fn apply(client: &mut Client, plan: &Plan, tell: &dyn Fn(&str)) -> Result<(), Fault> {
+pub async fn apply(client: &mut Client, plan: &Plan, tell: &(dyn Fn(&str) + Sync)) -> Result<(), Fault> {
     for (done, batch) in plan.batches.iter().enumerate() {
         tell(&format!("{} of {}: {}", done + 1, plan.batches.len(), about(batch)));
         if let Err((step, error)) = patiently(client, batch, tell).await {
@@ -32,7 +32,7 @@ pub async fn apply(client: &mut Client, plan: &Plan, tell: &dyn Fn(&str)) -> Res
 /// The statement that failed, and why.
 type Failed = (String, tokio_postgres::Error);
 
-async fn patiently(client: &mut Client, batch: &Batch, tell: &dyn Fn(&str)) -> Result<(), Failed> {
+async fn patiently(client: &mut Client, batch: &Batch, tell: &(dyn Fn(&str) + Sync)) -> Result<(), Failed> {
     let mut wait = FIRST_WAIT;
     for tried in 1.. {
         match once(client, batch).await {

@@ -2,6 +2,7 @@
 //! measured against it, and docs/rls-corpus.md is the measurement.
 
 mod case;
+mod closed;
 mod judge;
 mod table;
 

@@ -77,7 +77,7 @@ async fn judge_here(case: &Case, attacked: bool) -> Verdict {
     verdict
 }
 
-async fn load(place: &Place, case: &Case) -> Result<(), String> {
+pub(super) async fn load(place: &Place, case: &Case) -> Result<(), String> {
     let (prelude, ddl) = case.ddl();
     place.administrate(&prelude).await.map_err(|fault| format!("its prelude: {fault}"))?;
     place.load(ddl).await.map_err(|fault| format!("its tables: {fault}"))
