@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{FuncCall, Node, ParseResult};
+use pg_query::protobuf::{FuncCall, ParseResult};
 
 use super::expr::{Arm, Condition, Keeps, Op, Query, Value};
 use super::lower::{Frame, Lowering, MAX_CALLS, field_name, unknown_query};
@@ -277,7 +277,7 @@ pub(super) fn parsed_select(lowering: &mut Lowering<'_, '_>, sql: &str, reader: 
 }
 
 pub(super) fn last_statement(tree: &ParseResult) -> Option<&NodeEnum> {
-    tree.stmts.last()?.stmt.as_ref().and_then(|node: &Box<Node>| node.node.as_ref())
+    tree.stmts.last()?.stmt.as_ref().and_then(|node| node.node.as_ref())
 }
 
 fn concat(mut args: Vec<Value>) -> Value {

@@ -13,7 +13,7 @@ pub fn context_expression(settings: &Settings, type_name: &str) -> Option<String
         Context::Role { .. } => Some("current_user".to_owned()),
         Context::JwtClaims { claims, .. } => {
             let root = format!("{}::jsonb", quiet("request.jwt.claims"));
-            claims.iter().find_map(|(key, value)| of_claim(&root, &[key.clone()], value))
+            claims.iter().find_map(|(key, value)| of_claim(&root, std::slice::from_ref(key), value))
         }
     }?;
     Some(if type_name == "text" { format!("({text})::text") } else { format!("({text})::{type_name}") })

@@ -289,7 +289,6 @@ impl Value {
 impl Condition {
     /// Its negation.
     #[must_use]
-    #[expect(clippy::should_implement_trait, reason = "it reads as SQL does, and `!` would hide three values")]
     pub(super) fn not(self) -> Self {
         Self::Not(Box::new(self))
     }

@@ -23,7 +23,7 @@ mod tests;
 
 pub use context_sql::{context_expression, tenant_equality};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cases::{Cases, Term};
@@ -92,8 +92,15 @@ pub struct Prover<'p, 'a> {
     meanings: Meanings,
     parses: Parses,
     seen: RefCell<HashMap<(u32, u32), Option<Verdict>>>,
-    judged: RefCell<HashMap<(u32, Vec<String>, Goal, u32), Verdict>>,
+    judged: RefCell<HashMap<Question, Verdict>>,
+    chain: Cell<usize>,
 }
+
+/// A relation, conditions, what is asked of them, and the role that asks.
+type Question = (u32, Vec<String>, Goal, u32);
+
+/// So many tables whose policies read the next one are followed.
+const MAX_CHAIN: usize = 12;
 
 /// What an expression reads and calls, functions looked through.
 #[derive(Clone, Debug, Default)]
@@ -110,7 +117,8 @@ impl<'p, 'a> Prover<'p, 'a> {
     /// For a world.
     pub fn new(world: &'p World<'a>) -> Self {
         let meanings = Meanings::of(&world.settings.context, world.settings.context.membership().is_some());
-        Self { world, meanings, parses: Parses::default(), seen: RefCell::default(), judged: RefCell::default() }
+        let (parses, seen, judged, chain) = <_>::default();
+        Self { world, meanings, parses, seen, judged, chain }
     }
 
     /// Whether all of `conditions` together imply that a row of `relation` is the asker's.
@@ -175,10 +183,15 @@ impl<'p, 'a> Prover<'p, 'a> {
         if let Some(known) = self.seen.borrow().get(&key) {
             return matches!(known, Some(Verdict::Implied(_)));
         }
+        if self.chain.get() >= MAX_CHAIN {
+            return false;
+        }
         // A policy that reads its own table again ends in an error, which shows nothing.
         self.seen.borrow_mut().insert(key, None);
         let Some(relation) = self.world.relation(oid) else { return false };
+        self.chain.set(self.chain.get() + 1);
         let verdict = self.reading(relation, guise);
+        self.chain.set(self.chain.get() - 1);
         let is_sound = matches!(verdict, Verdict::Implied(_));
         self.seen.borrow_mut().insert(key, Some(verdict));
         is_sound

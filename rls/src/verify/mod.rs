@@ -29,6 +29,9 @@ use crate::finding::{Finding, Severity};
 /// One family: looks at the world, and adds what it finds.
 type Family = fn(&World<'_>, &mut Vec<Finding>);
 
+/// Only what is used of it is taken.
+const STACK_BYTES: usize = 256 * 1024 * 1024;
+
 const FAMILIES: &[Family] = &[
     tables::judge,
     roles::judge,
@@ -45,12 +48,26 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// Judges everything: the worst first, each once. What was accepted is told as information, with the reason for it.
+///
+/// Expressions are followed as deep as they are nested, so it runs on a stack of its own, which has room for the
+/// deepest that are followed.
 pub fn verify(world: &World<'_>) -> Vec<Finding> {
+    let findings = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("verify".to_owned()).stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, || all(world)) {
+            Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => all(world),
+        }
+    });
+    settled(findings, &world.settings.accepted)
+}
+
+fn all(world: &World<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for judge in FAMILIES {
         judge(world, &mut findings);
     }
-    settled(findings, &world.settings.accepted)
+    findings
 }
 
 /// The worst first, each once; what somebody has accepted as information, with the reason for it.
