@@ -87,7 +87,7 @@ impl<'a> Reading<'_, '_, 'a> {
         }
         let mut from = From::default();
         for item in list(select, "from_clause") {
-            self.from_item(item, &mut own, equal, &mut from);
+            self.add_item(item, &mut own, equal, &mut from);
         }
         let own = Rc::new(own);
         let mut holds: Vec<Equal> = equal.to_vec();
@@ -166,11 +166,11 @@ impl<'a> Reading<'_, '_, 'a> {
         open
     }
 
-    fn from_item(&mut self, item: &Value, own: &mut Frame, equal: &[Equal], from: &mut From) {
+    fn add_item(&mut self, item: &Value, own: &mut Frame, equal: &[Equal], from: &mut From) {
         let Some((kind, content)) = node(item) else { return };
         match kind {
-            "RangeVar" => self.from_relation(content, own, from),
-            "JoinExpr" => self.from_join(content, own, equal, from),
+            "RangeVar" => self.add_relation(content, own, from),
+            "JoinExpr" => self.add_join(content, own, equal, from),
             "RangeSubselect" => {
                 let frame = Rc::new(own.clone());
                 let Some(query) = content.get("subquery") else { return };
@@ -180,7 +180,7 @@ impl<'a> Reading<'_, '_, 'a> {
             }
             "RangeTableSample" => {
                 if let Some(relation) = content.get("relation") {
-                    self.from_item(relation, own, equal, from);
+                    self.add_item(relation, own, equal, from);
                 }
             }
             _ => {
@@ -193,7 +193,7 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    fn from_relation(&mut self, range: &Value, own: &mut Frame, from: &mut From) {
+    fn add_relation(&mut self, range: &Value, own: &mut Frame, from: &mut From) {
         let (schema, name) = (text(range, "schemaname"), text(range, "relname"));
         let alias = alias_of(range).unwrap_or_else(|| name.to_owned());
         if schema.is_empty()
@@ -233,15 +233,15 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    fn from_join(&mut self, join: &Value, own: &mut Frame, equal: &[Equal], from: &mut From) {
+    fn add_join(&mut self, join: &Value, own: &mut Frame, equal: &[Equal], from: &mut From) {
         let (mut left, mut right) = (From::default(), From::default());
         let before = own.rows.len();
         if let Some(item) = join.get("larg") {
-            self.from_item(item, own, equal, &mut left);
+            self.add_item(item, own, equal, &mut left);
         }
         let middle = own.rows.len();
         if let Some(item) = join.get("rarg") {
-            self.from_item(item, own, equal, &mut right);
+            self.add_item(item, own, equal, &mut right);
         }
         let mut on = Vec::new();
         self.joined_by_name(join, own, (before, middle), &mut on);
@@ -419,7 +419,7 @@ impl<'a> Reading<'_, '_, 'a> {
             let row = self.found.touches[*at].row;
             let by_secret = |(left, right): &Equal| {
                 let named = |term: &Term| matches!(term, Term::Column(of, name) if *of == row && is_secret(name));
-                (named(left) && *right != *left) || (named(right) && *left != *right)
+                left != right && (named(left) || named(right))
             };
             if equal.iter().any(by_secret) {
                 self.found.touches[*at].is_by_secret = true;
@@ -437,7 +437,7 @@ impl<'a> Reading<'_, '_, 'a> {
         let target = change.get("relation").and_then(|range| self.target(range, verb, &mut own));
         let mut from = From::default();
         for item in list(change, others) {
-            self.from_item(item, &mut own, equal, &mut from);
+            self.add_item(item, &mut own, equal, &mut from);
         }
         let own = Rc::new(own);
         let mut holds = equal.to_vec();
@@ -612,7 +612,7 @@ impl<'a> Reading<'_, '_, 'a> {
         let target = merge.get("relation").and_then(|range| self.target(range, Verb::Update, &mut own));
         let mut from = From::default();
         if let Some(source) = merge.get("source_relation") {
-            self.from_item(source, &mut own, equal, &mut from);
+            self.add_item(source, &mut own, equal, &mut from);
         }
         let own = Rc::new(own);
         let mut outside = equal.to_vec();
