@@ -67,6 +67,10 @@ pub(super) fn mentions(text: &str, name: &str) -> bool {
         return false;
     }
     let part = |c: char| c.is_alphanumeric() || c == '_';
+    if !name.chars().all(part) {
+        // Such a name stands in quotes, which are doubled inside.
+        return text.contains(name) || text.contains(&name.replace('"', "\"\""));
+    }
     text.match_indices(name).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + name.len()..].chars().next();

@@ -4,4 +4,5 @@ mod around;
 mod code;
 mod kit;
 mod people;
+mod promises;
 mod tables;
