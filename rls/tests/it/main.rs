@@ -6,6 +6,8 @@ mod bed;
 mod checked_in;
 mod cli;
 mod corpus;
+mod frameworks;
+mod hostile;
 mod init;
 mod own;
 mod place;

@@ -102,10 +102,17 @@ impl Place {
 
     /// What `attack` finds.
     pub(crate) async fn attack(&self, catalog: &Catalog, settings: &Settings) -> Result<Vec<Finding>, String> {
-        let mut client = tenantry_rls::connect::connect(&self.url()).await.map_err(|fault| fault.to_string())?;
-        let options = Options { url: self.url(), yes: true, budget: BUDGET };
-        let attack = attack(&mut client, catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
-        Ok(attack.findings)
+        attacked(self.url(), catalog, settings).await
+    }
+
+    /// What `attack` says to a login that is no administrator.
+    pub(crate) async fn attack_as(
+        &self,
+        role: &str,
+        catalog: &Catalog,
+        settings: &Settings,
+    ) -> Result<Vec<Finding>, String> {
+        attacked(self.cluster.url(&self.role(role), &self.role(role), &self.database()), catalog, settings).await
     }
 
     /// Takes all of it away.
@@ -121,6 +128,13 @@ impl Place {
     async fn client_of(&self, database: &str) -> Client {
         tenantry_rls::connect::connect(&self.cluster.administrator_url(database)).await.unwrap()
     }
+}
+
+async fn attacked(url: String, catalog: &Catalog, settings: &Settings) -> Result<Vec<Finding>, String> {
+    let mut client = tenantry_rls::connect::connect(&url).await.map_err(|fault| fault.to_string())?;
+    let options = Options { url, yes: true, budget: BUDGET };
+    let attack = attack(&mut client, catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
+    Ok(attack.findings)
 }
 
 /// Runs psql; a statement that fails inside a transaction does not end it.
