@@ -16,8 +16,8 @@ use crate::remedy::{Remedy, Step};
 pub(super) struct Trusted {
     /// Tables with the columns that are read, and the first policy that trusts them.
     tables: BTreeMap<u32, (BTreeSet<String>, String)>,
-    /// Functions, and the first policy that calls them.
-    functions: BTreeMap<u32, String>,
+    /// Functions, and the first policy that calls them: its name, and its table's.
+    functions: BTreeMap<u32, (String, String)>,
     /// Functions that name a table without its schema.
     unqualified: BTreeMap<u32, String>,
 }
@@ -39,7 +39,8 @@ impl Trusted {
                 // What calls nothing has no parenthesis but those of PostgreSQL's own functions; parsing tells.
                 let uses = prover.uses(relation, condition);
                 for function in uses.functions {
-                    self.functions.entry(function).or_insert_with(|| format!("{} of {}", policy.name, relation.name));
+                    let by = || (policy.name.clone(), relation.name.to_string());
+                    self.functions.entry(function).or_insert_with(by);
                 }
                 self.unqualified.extend(uses.unqualified);
             }
@@ -53,10 +54,15 @@ pub(super) fn judge<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Tr
         let Some(relation) = world.relation(*oid).filter(|relation| relation.is_table()) else { continue };
         findings.extend(writable(world, prover, relation, columns, by));
     }
-    for (oid, by) in &trusted.functions {
+    for (oid, (policy, table)) in &trusted.functions {
         let Some(function) = world.function(*oid).filter(|function| function.extension.is_none()) else { continue };
-        findings.extend(replaceable(world, function, by));
-        findings.extend(shadowed(world, function, trusted.unqualified.get(oid), by));
+        let by = format!("{policy} of {table}");
+        let found = replaceable(world, function, &by).into_iter();
+        for finding in found.chain(shadowed(world, function, trusted.unqualified.get(oid), &by)) {
+            // The rows that it opens are the table's: whoever owns that looks for its name.
+            findings.push(Finding { object: table.clone(), detail: policy.clone(), ..finding.clone() });
+            findings.push(finding);
+        }
     }
 }
 

@@ -20,8 +20,18 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         let Some(function) = world.function(trigger.function).filter(|function| function.extension.is_none()) else {
             continue;
         };
+        let before = findings.len();
         one(&library, trigger, table, function, findings);
+        let of_function: Vec<_> = findings[before..].iter().filter_map(|one| of_function(one, table, function)).collect();
+        findings.extend(of_function);
     }
+}
+
+/// The same of the function that the trigger runs: what has to change is there, and whoever owns it looks for its name.
+fn of_function(finding: &Finding, table: &Relation, function: &Function) -> Option<Finding> {
+    let is_leak = matches!(finding.class, Class::TriggerLeaks | Class::NotifyLeaks);
+    let of_table = is_leak && finding.object == table.name.to_string();
+    of_table.then(|| Finding { object: function.signature(), ..finding.clone() })
 }
 
 fn one(
