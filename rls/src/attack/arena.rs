@@ -180,6 +180,7 @@ impl<'w, 's> Arena<'w, 's> {
         self.plan.world.policies_of(relation.oid).iter().filter(holds).copied().collect()
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a trial is all of these, and is made in three places")]
     /// Which of the policies lets it happen when it is the only one that permits anything.
     pub(super) async fn culprits(
         &mut self,

@@ -5,6 +5,9 @@ use tokio_postgres::SimpleQueryMessage;
 /// Rows beyond this are not kept: a leak shows in the first ones.
 const ROWS: usize = 2_000;
 
+/// Rows in order, how many were touched, what was refused and what was said beside it.
+type Seen<'a> = (Vec<Vec<Option<String>>>, u64, Option<(String, String, String)>, &'a [String]);
+
 /// What a statement came to: rows, or a refusal, and what was said beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
@@ -79,7 +82,7 @@ impl Outcome {
     }
 
     /// What tells one outcome from another to whoever asks: not where in a function it happened.
-    pub(super) fn seen(&self) -> (Vec<Vec<Option<String>>>, u64, Option<(String, String, String)>, &[String]) {
+    pub(super) fn seen(&self) -> Seen<'_> {
         let mut rows = self.rows.clone();
         rows.sort();
         let said = self.refusal.as_ref().map(|said| (said.code.clone(), said.message.clone(), said.detail.clone()));

@@ -103,11 +103,9 @@ impl<'w> Plan<'w> {
 
     fn find_people(&mut self) {
         let world = self.world;
-        if let Some(membership) = world.settings.context.membership() {
-            if let Some(table) = world.relation_meant(&membership.table) {
-                self.people.insert((table.oid, membership.user.clone()));
-            }
-        }
+        let membership = world.settings.context.membership();
+        let table = membership.and_then(|membership| world.relation_meant(&membership.table));
+        self.people.extend(membership.zip(table).map(|(membership, table)| (table.oid, membership.user.clone())));
         for relation in world.exposed() {
             let column = world.settings.of_table(&relation.name).and_then(|table| table.user_column.clone());
             self.people.extend(column.map(|column| (relation.oid, column)));

@@ -117,7 +117,7 @@ impl<'w> Run<'w, '_> {
         let padded = base(type_name) == "character";
         let mut pairs = pairs(settings, type_name, &self.plan.user_type);
         pairs.retain(|pair| {
-            !(folds && pair.confusion.contains("capitals")) && !(padded && pair.confusion.contains("spaces"))
+            !(folds && pair.confusion.contains("capitals") || padded && pair.confusion.contains("spaces"))
         });
         pairs
     }

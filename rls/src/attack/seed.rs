@@ -30,6 +30,8 @@ pub(super) struct Seeded {
     pub(super) given: Vec<(String, String)>,
 }
 
+/// Columns, and what they are given as SQL.
+type Given = Vec<(String, String)>;
 type Memo = (u32, Side, Vec<(String, String)>);
 
 /// Puts rows into tables.
@@ -42,7 +44,7 @@ pub(super) struct Seeder<'w> {
     pub(super) refused: BTreeMap<u32, String>,
     memo: HashMap<Memo, Option<usize>>,
     counts: HashMap<(u32, Side), usize>,
-    spares: HashMap<(u32, Side), Option<Vec<(String, String)>>>,
+    spares: HashMap<(u32, Side), Option<Given>>,
     side: Option<Side>,
     /// Whether the rows are put there without any context, for sessions in which none was ever set.
     pub(super) is_silent: bool,
@@ -186,10 +188,11 @@ impl<'w> Seeder<'w> {
         if depth > DEPTH || !relation.is_table() {
             return None;
         }
-        if forced.is_empty() && self.plan.world.settings.is_global(&relation.name) {
-            if let Some(at) = self.existing(session, relation, side, &[]).await {
-                return Some(at);
-            }
+        if forced.is_empty()
+            && self.plan.world.settings.is_global(&relation.name)
+            && let Some(at) = self.existing(session, relation, side, &[]).await
+        {
+            return Some(at);
         }
         let number = self.counts.entry((relation.oid, side)).or_default();
         *number += 1;
@@ -315,7 +318,6 @@ impl<'w> Seeder<'w> {
         let with_tenant = |columns: &[String]| columns.iter().any(|name| Some(name.as_str()) == tenant);
         let name = column.name.to_ascii_lowercase();
         let cell = Cell {
-            relation,
             column,
             side,
             row: number,
@@ -347,10 +349,10 @@ impl<'w> Seeder<'w> {
             let Some(refusal) = outcome.refusal.clone() else {
                 return Some(self.keep(draft, side, statement, &outcome));
             };
-            if refusal.code == "23505" {
-                if let Some(at) = self.taken(session, draft, side, &refusal).await {
-                    return Some(at);
-                }
+            if refusal.code == "23505"
+                && let Some(at) = self.taken(session, draft, side, &refusal).await
+            {
+                return Some(at);
             }
             if session.is_closed() || !self.mend(draft, &refusal, side, number, attempt) {
                 last = refusal;
@@ -576,7 +578,8 @@ impl Draft<'_> {
         let rare = |cell: &&mut DraftCell<'_>| {
             !plain.contains(&super::identity::base(&cell.column.type_name)) && !cell.is_fixed
         };
-        self.cells.iter_mut().filter(rare).fold(false, |changed, cell| cell.next() || changed)
+        let moved = self.cells.iter_mut().filter(rare).map(DraftCell::next);
+        moved.filter(|moved| *moved).count() > 0
     }
 
     fn shorten(&mut self) -> bool {

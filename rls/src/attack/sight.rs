@@ -38,11 +38,10 @@ impl Watch {
     pub(super) fn in_text(&self, sql: &str, text: &str) -> Option<Sight> {
         let (asked, lower) = (sql.to_ascii_lowercase(), text.to_ascii_lowercase());
         let canaries = CANARIES.iter().flat_map(|start| lower.match_indices(start)).map(|(at, _)| &lower[at..]);
-        let marks = canaries.map(token).chain(uuids(&lower));
+        let mut marks = canaries.map(token).chain(uuids(&lower));
         let fresh = |mark: &&str| !asked.contains(mark);
-        let ids = self.ids.iter().map(String::as_str).filter(|id| lower.contains(&id.to_ascii_lowercase()));
-        let found =
-            marks.filter(fresh).next().or_else(|| ids.filter(|id| !asked.contains(&id.to_ascii_lowercase())).next())?;
+        let mut ids = self.ids.iter().map(String::as_str).filter(|id| lower.contains(&id.to_ascii_lowercase()));
+        let found = marks.find(fresh).or_else(|| ids.find(|id| !asked.contains(&id.to_ascii_lowercase())))?;
         Some(Sight { text: found.to_owned(), table: number(found) })
     }
 }

@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use super::harvest;
 use super::identity::{Side, base};
-use crate::catalog::{Column, Relation};
+use crate::catalog::Column;
 use crate::name::literal;
 
 /// What a column is given.
@@ -27,7 +27,6 @@ impl Value {
 /// What a value is made for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell<'a> {
-    pub(super) relation: &'a Relation,
     pub(super) column: &'a Column,
     pub(super) side: Side,
     /// The number of the row; equal numbers on both sides have equal natural keys.

@@ -114,7 +114,7 @@ fn of_rows(arena: &Arena<'_, '_>, type_name: &str, plain: &str, name: &str, read
     let about_person = ["user", "member", "person", "owner", "author"].iter().any(|word| name.contains(word));
     let mut found = named(arena, name, plain, read);
     let mut owners =
-        vec![(is_tenant, &pair.b.tenant), (people, &pair.b.user), (is_tenant, &pair.a.tenant), (people, &pair.a.user)];
+        [(is_tenant, &pair.b.tenant), (people, &pair.b.user), (is_tenant, &pair.a.tenant), (people, &pair.a.user)];
     if about_person {
         owners.swap(0, 1);
         owners.swap(2, 3);

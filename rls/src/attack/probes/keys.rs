@@ -15,8 +15,8 @@ use crate::name::{ident, literal};
 /// Tries every key of a table.
 pub(in crate::attack) async fn keys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     for key in arena.plan.keys(relation) {
-        if tells(arena, relation, &key) {
-            duplicate(arena, relation, &key, found).await;
+        if tells(arena, relation, key) {
+            duplicate(arena, relation, key, found).await;
         }
     }
     let references: Vec<ForeignKey> = arena.plan.foreign_keys(relation.oid).to_vec();
@@ -39,7 +39,7 @@ fn tells(arena: &Arena<'_, '_>, relation: &Relation, key: &Key) -> bool {
         |column: &Column| arena.plan.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name));
     let number = |column: &Column| matches!(base(&column.type_name), "integer" | "bigint" | "smallint");
     let chosen = columns.iter().any(|column| {
-        !is_surrogate(column) && !refers(column) && !(key.is_primary && columns.len() == 1 && number(column))
+        !(is_surrogate(column) || refers(column) || key.is_primary && columns.len() == 1 && number(column))
     });
     !of_tenant && (key.is_exclusion || guessable && chosen)
 }
