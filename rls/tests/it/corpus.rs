@@ -19,6 +19,7 @@ const AT_ONCE: usize = 6;
 /// Set to a part of a name, only those cases are judged and what came of them is printed.
 const ONLY: &str = "TENANTRY_RLS_CORPUS";
 
+#[expect(clippy::print_stdout, reason = "for whoever asks with --nocapture")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_found_in_the_corpus_is_what_the_page_says() {
     let mut cases = case::all();

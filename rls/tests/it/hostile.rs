@@ -172,6 +172,7 @@ async fn what_does_not_exist_is_refused_by_its_name() {
 
 /// As many tables as the largest installations have. `cargo test -p tenantry-rls --test it -- --ignored --nocapture
 /// many_tables` says how long each number takes.
+#[expect(clippy::print_stdout, reason = "for whoever asks with --nocapture")]
 #[tokio::test]
 #[ignore = "prints what it takes; some minutes"]
 async fn many_tables() {
