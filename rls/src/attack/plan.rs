@@ -375,6 +375,14 @@ impl<'w> Plan<'w> {
             let textual =
                 matches!(base(base_type), "text" | "character varying" | "character" | "public.citext" | "citext");
             let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
+            let numeric = matches!(base(base_type), "smallint" | "integer" | "bigint" | "numeric" | "double precision");
+            let keyed = || self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
+            if numeric && !tenant && !keyed() && !harvest::mentions(&column.name, "id") && !column.name.ends_with("_id")
+            {
+                let beyond =
+                    harvest::numbers(text).into_iter().take(3).map(|number| number.saturating_add(1).to_string());
+                found.extend(beyond.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+            }
             if tenant || !(textual || labels.is_some()) {
                 continue;
             }

@@ -16,7 +16,7 @@ const EVERYTHING: &str = "select pg_catalog.md5(pg_catalog.concat(\
      (select string_agg(c.oid::text || c.relname || c.xmin::text || coalesce(c.relacl::text, ''), ',' order by c.oid) from pg_class c), \
      (select string_agg(p.oid::text || p.xmin::text, ',' order by p.oid) from pg_policy p), \
      (select string_agg(p.oid::text || p.xmin::text, ',' order by p.oid) from pg_proc p), \
-     (select string_agg(r.oid::text || r.rolname, ',' order by r.oid) from pg_roles r), \
+     (select string_agg(r::text, ',') from pg_roles r where r.rolname = current_database()), \
      (select string_agg(t.xmin::text || t::text, ',' order by t::text) from docs t), \
      (select string_agg(t.xmin::text || t::text, ',' order by t::text) from orgs t), \
      (select string_agg(t.xmin::text || t::text, ',' order by t::text) from numbered t), \
