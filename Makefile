@@ -81,6 +81,7 @@ fmt:
 clippy:
 	@sh scripts/install test
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --no-default-features --locked -- -D warnings
 
 deny:
 	@sh scripts/install check

@@ -90,6 +90,23 @@ impl Memory {
         verdict
     }
 
+    fn name(&self, charge: &Charge) -> Name {
+        let hash = charge.hashed(&self.key, charge.tier.index() as u64);
+        let place = usize::try_from(hash.h1 % (SHARDS * BUCKETS) as u64).unwrap_or_default();
+        Name { shard: place % SHARDS, bucket: place / SHARDS, word: hash.h2.max(NOBODY + 1) }
+    }
+
+    fn hold(&self, names: &[Name]) -> Held<'_> {
+        let mut wanted: SmallVec<[usize; USUAL_CHARGES]> = names.iter().map(|name| name.shard).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        wanted.into_iter().map(|shard| (shard, self.shards[shard].lock())).collect()
+    }
+}
+
+/// What is counted in a store that nodes share.
+#[cfg(feature = "redis")]
+impl Memory {
     /// What was counted here for a charge.
     pub(super) fn counter(&self, charge: &Charge) -> Counter {
         let name = self.name(charge);
@@ -105,19 +122,6 @@ impl Memory {
             counter.spend(charge.limit, now_ms, charge.cost);
             shard.put(name, Entry { counter, limit: charge.limit }, now_ms);
         }
-    }
-
-    fn name(&self, charge: &Charge) -> Name {
-        let hash = charge.hashed(&self.key, charge.tier.index() as u64);
-        let place = usize::try_from(hash.h1 % (SHARDS * BUCKETS) as u64).unwrap_or_default();
-        Name { shard: place % SHARDS, bucket: place / SHARDS, word: hash.h2.max(NOBODY + 1) }
-    }
-
-    fn hold(&self, names: &[Name]) -> Held<'_> {
-        let mut wanted: SmallVec<[usize; USUAL_CHARGES]> = names.iter().map(|name| name.shard).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted.into_iter().map(|shard| (shard, self.shards[shard].lock())).collect()
     }
 }
 
