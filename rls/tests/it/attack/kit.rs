@@ -13,7 +13,7 @@ use tenantry_rls::finding::Severity;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// `rls.toml` of most cases. `$app` is the case's role.
-pub const BY_SETTING: &str = r#"
+pub(super) const BY_SETTING: &str = r#"
     schemas = ["public"]
     app_roles = ["$app"]
     tenant_column = "tenant_id"
@@ -26,7 +26,7 @@ pub const BY_SETTING: &str = r#"
 "#;
 
 /// Two tables of a sound schema; what a case changes comes after.
-pub const SOUND: &str = r#"
+pub(super) const SOUND: &str = r#"
     create table orgs (id uuid primary key, name text not null);
     create table projects (tenant_id uuid not null references orgs, id uuid not null default gen_random_uuid(),
       slug text not null, primary key (tenant_id, id), unique (tenant_id, slug));
@@ -50,14 +50,14 @@ pub const SOUND: &str = r#"
 "#;
 
 /// A database of a case, and its role.
-pub struct Case {
+pub(super) struct Case {
     pub url: String,
     pub role: String,
     pub settings: Settings,
 }
 
 impl Case {
-    pub async fn new(config: &str, ddl: &str) -> Self {
+    pub(super) async fn new(config: &str, ddl: &str) -> Self {
         let cluster = shared_for_tests().await;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let role = format!("attack_{}_{number}", std::process::id());
@@ -73,7 +73,7 @@ impl Case {
         Self { url, role, settings }
     }
 
-    pub async fn attacked(&self) -> Attack {
+    pub(super) async fn attacked(&self) -> Attack {
         let mut client = connect(&self.url).await.unwrap();
         let catalog = catalog::read(&mut client).await.unwrap();
         let options = Options { url: self.url.clone(), yes: true, budget: Duration::from_secs(60) };
@@ -81,7 +81,7 @@ impl Case {
     }
 
     /// The ids of what is above information, with the case's role named `$app`.
-    pub fn ids(&self, attack: &Attack) -> Vec<String> {
+    pub(super) fn ids(&self, attack: &Attack) -> Vec<String> {
         let above = attack.findings.iter().filter(|finding| finding.severity > Severity::Info);
         let mut ids: Vec<String> = above.map(|finding| finding.id().replace(&self.role, "$app")).collect();
         ids.sort();
@@ -91,7 +91,7 @@ impl Case {
 
 /// Attacks a sound schema with one change after the other, and compares with what each planted: nothing else may be
 /// found. All that is different is told together.
-pub async fn finds(config: &str, sound: &str, changes: &[(&str, &[&str])]) {
+pub(super) async fn finds(config: &str, sound: &str, changes: &[(&str, &[&str])]) {
     let mut wrong = Vec::new();
     for (change, planted) in changes {
         let case = Case::new(config, &format!("{sound};{change}")).await;
