@@ -1,7 +1,7 @@
 //! What an expression implies: PostgreSQL's own parse tree, judged by three-valued logic.
 //!
 //! A policy is sound when every row for which its condition is true belongs to the tenant that asks. The condition is
-//! lowered into the prover's own expressions (`lower`, `query`, `calls`, `plpgsql`), which looks through sub-selects,
+//! lowered into the prover's own expressions (`lower`, `operators`, `query`, `calls`, `plpgsql`), which looks through sub-selects,
 //! joins, views and functions; split into all the ways in which it can be true (`cases`), each a conjunction over the
 //! row, the context and the rows that sub-queries found; and each of those is asked (`facts`, `decide`) whether it
 //! contradicts itself, whether it ties the row to the context, or what else it lets through. What must always hold: a
@@ -16,6 +16,7 @@ mod expr;
 mod facts;
 mod lower;
 mod normal;
+mod operators;
 mod plpgsql;
 mod query;
 #[cfg(test)]

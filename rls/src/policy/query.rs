@@ -286,7 +286,7 @@ fn using(lowering: &Lowering<'_, '_>, column: &str, frame: &Frame<'_>, before: u
     };
     let left = frame.sources[..before].iter().find_map(|(_, source)| has(source))?;
     let right = frame.sources[before..].iter().find_map(|(_, source)| has(source))?;
-    Some(super::lower::compared(super::expr::Op::Eq, left, right))
+    Some(super::operators::compared(super::expr::Op::Eq, left, right))
 }
 
 /// `from f(…) as t(x)`: each row is an element of what the function gives.

@@ -1,8 +1,8 @@
 //! Triggers that carry rows past the policies, and notifications that everybody hears.
 
 use super::leaks::{comparison, excerpt, told};
-use super::reads::Library;
-use super::{World, names};
+use super::reads::{Found, Library};
+use super::{AppRole, World, names};
 use crate::catalog::{Function, Relation, Trigger};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
@@ -43,28 +43,36 @@ fn one(
     findings: &mut Vec<Finding>,
 ) {
     let world = library.world;
-    let firing: Vec<_> = world
-        .app_roles
-        .iter()
-        .filter(|app| {
-            EVENTS
-                .iter()
-                .any(|(bit, privilege)| trigger.timing & bit != 0 && world.may(&app.reachable, table, privilege))
-        })
-        .collect();
+    let is_fired_by = |app: &&AppRole<'_>| {
+        EVENTS.iter().any(|(bit, privilege)| trigger.timing & bit != 0 && world.may(&app.reachable, table, privilege))
+    };
+    let firing: Vec<_> = world.app_roles.iter().filter(is_fired_by).collect();
     if firing.is_empty() {
         return;
     }
     let found = library.of_function(function, Some(table));
-    let leaks = library.leaks(&found);
-    let carried = library.carried(&found);
-    let it = Told { trigger, table, function };
+    let it = Told { trigger, table, function, by: names(&firing) };
+    findings.extend(carrying(library, &found, &it));
+    findings.extend(found.notifies.first().filter(|_| library.is_of_tenants(table)).map(|what| notifying(what, &it)));
+    let is_its_own = function.is_definer && world.who_reaches(function.owner).is_empty();
+    findings.extend(found.built.first().filter(|_| is_its_own).map(|text| building(world, text, &it)));
+    if !found.unread.is_empty() && function.is_definer {
+        let explanation =
+            format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
+        findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::Low));
+    }
+}
+
+/// Rows that reach other tenants: past their policies, or into a table that has none.
+fn carrying(library: &Library<'_, '_>, found: &Found, it: &Told<'_>) -> Option<Finding> {
+    let (world, function) = (library.world, it.function);
+    let (leaks, carried) = (library.leaks(found), library.carried(found));
     if !leaks.is_empty() {
         let explanation = format!(
             "When {} changes {}, the trigger {} runs {} as {}: it {}, and nothing holds that to the tenant of the row.",
-            names(&firing),
-            table.name,
-            trigger.name,
+            it.by,
+            it.table.name,
+            it.trigger.name,
             function.signature(),
             world.role_name(function.owner),
             told(&leaks)
@@ -75,52 +83,48 @@ fn one(
             function.signature(),
             comparison(world)
         );
-        findings.push(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
-    } else if let Some(open) = carried.first().filter(|_| library.is_of_tenants(table)) {
-        let explanation = format!(
-            "The trigger {} of {} writes rows of every tenant into {}, which has no row level security and which app roles read.",
-            trigger.name, table.name, open.name
-        );
-        let advice = format!("Give {} a tenant column and policies, or take the app's rights to it.", open.name);
-        findings.push(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
+        return Some(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)));
     }
-    if let Some(what) = found.notifies.first().filter(|_| library.is_of_tenants(table)) {
-        let what = if what == "new" || what == "old" { "whole rows".to_owned() } else { format!("the column {what}") };
-        let explanation = format!(
-            "The trigger {} of {} notifies {what}: every session that may connect hears every channel, whichever tenant it is for.",
-            trigger.name, table.name
-        );
-        let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
-        findings.push(it.finding(Class::NotifyLeaks, explanation).closed_by(Remedy::advice(advice)));
-    }
-    if let Some(text) =
-        found.built.first().filter(|_| function.is_definer && world.who_reaches(function.owner).is_empty())
-    {
-        let shown: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        let explanation = format!(
-            "When {} changes {}, {} builds a statement from the row and runs it as {}: {}",
-            names(&firing),
-            table.name,
-            function.signature(),
-            world.role_name(function.owner),
-            excerpt(&shown)
-        );
-        let finding = Finding::verified(Class::FunctionDynamicSql, function.signature(), explanation)
-            .because(excerpt(function.body()))
-            .closed_by(Remedy::advice("Give values by USING, or by format with %L."));
-        findings.push(finding);
-    }
-    if !found.unread.is_empty() && function.is_definer {
-        let explanation =
-            format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
-        findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::Low));
-    }
+    let open = carried.first().filter(|_| library.is_of_tenants(it.table))?;
+    let explanation = format!(
+        "The trigger {} of {} writes rows of every tenant into {}, which has no row level security and which app roles read.",
+        it.trigger.name, it.table.name, open.name
+    );
+    let advice = format!("Give {} a tenant column and policies, or take the app's rights to it.", open.name);
+    Some(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)))
+}
+
+fn notifying(what: &str, it: &Told<'_>) -> Finding {
+    let what = if what == "new" || what == "old" { "whole rows".to_owned() } else { format!("the column {what}") };
+    let explanation = format!(
+        "The trigger {} of {} notifies {what}: every session that may connect hears every channel, whichever tenant it is for.",
+        it.trigger.name, it.table.name
+    );
+    let advice = "Notify a key alone, and let whoever listens read the row under its policies.";
+    it.finding(Class::NotifyLeaks, explanation).closed_by(Remedy::advice(advice))
+}
+
+fn building(world: &World<'_>, text: &str, it: &Told<'_>) -> Finding {
+    let shown: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let explanation = format!(
+        "When {} changes {}, {} builds a statement from the row and runs it as {}: {}",
+        it.by,
+        it.table.name,
+        it.function.signature(),
+        world.role_name(it.function.owner),
+        excerpt(&shown)
+    );
+    Finding::verified(Class::FunctionDynamicSql, it.function.signature(), explanation)
+        .because(excerpt(it.function.body()))
+        .closed_by(Remedy::advice("Give values by USING, or by format with %L."))
 }
 
 struct Told<'t> {
     trigger: &'t Trigger,
     table: &'t Relation,
     function: &'t Function,
+    /// The roles that make it fire.
+    by: String,
 }
 
 impl Told<'_> {

@@ -16,5 +16,6 @@ mod random;
 mod report;
 mod snapshot;
 mod tls;
+mod verify_around;
 mod verify_objects;
 mod verify_policies;

@@ -8,6 +8,7 @@
 //! `query` reads statements, `terms` values and conditions, `routine` functions, `source` their text.
 
 mod built;
+mod changes;
 mod conditions;
 mod query;
 mod routine;

@@ -73,6 +73,13 @@ async fn functions_that_answer_for_any_tenant() {
              $$ begin update public.docs set size = 0 where id = p_id; end $$",
             &["function-definer:public.wipe(uuid)"],
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn functions_that_build_say_or_set_what_they_should_not() {
+    changed(&[
         (
             "create function look(q text) returns setof docs language plpgsql security definer set search_path = '' as \
              $$ begin return query execute 'select * from public.docs where tenant_id = public.tenant() and title = ''' || q || ''''; end $$",
