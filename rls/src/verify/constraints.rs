@@ -158,7 +158,7 @@ impl<'w, 'a> Table<'w, 'a> {
         };
         let table = &self.table.name;
         let index =
-            shortened(&format!("{}_{}_tenant_key", parent.name.name, self.column_names(&key.columns).join("_")));
+            shortened(&format!("{}_{}_tenant_key", parent.name.name, names_at(parent, &key.referenced_columns).join("_")));
         let name = shortened(&format!("{}_tenant", key.name));
         let mut steps = Vec::new();
         if !has_unique(self.world, parent, &to) {
@@ -174,15 +174,19 @@ impl<'w, 'a> Table<'w, 'a> {
             ));
         }
         let action = actions(key, &own);
-        steps.push(Step::on(
-            table,
-            format!(
-                "alter table {} add constraint {} foreign key ({from_columns}) references {} ({to_columns}){action} not valid",
-                table.quoted(),
-                ident(&name),
-                parent.name.quoted()
-            ),
-        ));
+        // What a run made that stopped at the validation stays, and is validated by the next one.
+        let is_there = self.constraints.iter().any(|it| it.name == name && it.kind == "f");
+        if !is_there {
+            steps.push(Step::on(
+                table,
+                format!(
+                    "alter table {} add constraint {} foreign key ({from_columns}) references {} ({to_columns}){action} not valid",
+                    table.quoted(),
+                    ident(&name),
+                    parent.name.quoted()
+                ),
+            ));
+        }
         steps.push(Step::on(table, format!("alter table {} validate constraint {}", table.quoted(), ident(&name))));
         steps.push(Step::on(table, format!("alter table {} drop constraint {}", table.quoted(), ident(&key.name))));
         Remedy::steps(steps).with_advice(format!(
@@ -387,7 +391,23 @@ fn actions(key: &Constraint, own: &str) -> String {
     if key.on_update != "a" && matches!(key.on_update.as_str(), "c" | "r") {
         written += &format!(" on update {}", action(&key.on_update, ""));
     }
-    written
+    written + deferral(&key.definition)
+}
+
+/// When it is checked, as PostgreSQL prints it behind the actions.
+fn deferral(definition: &str) -> &'static str {
+    let written = definition.strip_suffix(" NOT VALID").unwrap_or(definition);
+    if written.ends_with(" DEFERRABLE INITIALLY DEFERRED") {
+        " deferrable initially deferred"
+    } else if written.ends_with(" DEFERRABLE") {
+        " deferrable"
+    } else {
+        ""
+    }
+}
+
+fn names_at(relation: &Relation, numbers: &[i16]) -> Vec<String> {
+    numbers.iter().filter_map(|number| Some(relation.column_at(*number)?.name.clone())).collect()
 }
 
 fn matches_of(table: &Relation, parent: &Relation, key: &Constraint) -> String {
