@@ -135,6 +135,7 @@ async fn verify(common: &Common) -> Result<ExitCode, Fault> {
     let begun = Instant::now();
     let settings = Settings::read(&common.config)?;
     let (_client, catalog) = common.open().await?;
+    let settings = settings.completed(&catalog);
     common.tell(&judged("verify", &catalog, &settings)?.after(begun.elapsed()))
 }
 
@@ -142,6 +143,7 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     let (begun, common) = (Instant::now(), &args.common);
     let settings = Settings::read(&common.config)?;
     let (mut client, catalog) = common.open().await?;
+    let settings = settings.completed(&catalog);
     let world = World::new(&catalog, &settings)?;
     common.progress("attacking");
     let options = Options { url: common.url()?.to_owned(), yes: args.yes, budget: Duration::from_secs(args.budget_s) };
@@ -153,6 +155,7 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
 async fn plan(common: &Common) -> Result<ExitCode, Fault> {
     let settings = Settings::read(&common.config)?;
     let (_client, catalog) = common.open().await?;
+    let settings = settings.completed(&catalog);
     let report = judged("plan", &catalog, &settings)?;
     let plan = Plan::of(&report.findings);
     common.progress("");
@@ -168,6 +171,7 @@ async fn apply(args: &ApplyArgs) -> Result<ExitCode, Fault> {
     let (begun, common) = (Instant::now(), &args.common);
     let settings = Settings::read(&common.config)?;
     let (mut client, catalog) = common.open().await?;
+    let settings = settings.completed(&catalog);
     let found = judged("apply", &catalog, &settings)?;
     let plan = Plan::of(&found.findings);
     common.progress("");
@@ -284,9 +288,18 @@ impl Common {
     }
 }
 
-fn wait<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.map_err(|error| Fault::Refused(format!("no runtime can be made: {error}")))?.block_on(work)
+/// On a stack with room for expressions that are nested as deep as any are followed.
+fn wait<T: Send>(work: impl Future<Output = Result<T, Fault>> + Send) -> Result<T, Fault> {
+    let failed = |error| Fault::Refused(format!("no runtime can be made: {error}"));
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        runtime.map_err(failed)?.block_on(work)
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rls".to_owned()).stack_size(verify::STACK_BYTES);
+        let handle = thread.spawn_scoped(scope, run).map_err(failed)?;
+        handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Standard output holds the report and nothing else. A reader that has gone has read what it wanted.

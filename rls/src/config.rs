@@ -18,7 +18,8 @@ pub struct Settings {
     pub app_roles: Vec<String>,
     /// The column that says whose a row is, where a table has it.
     pub tenant_column: String,
-    /// Its type: `uuid`, `text`, `bigint`, …
+    /// Its type: `uuid`, `text`, `bigint`, … What it has in most tables, where not said.
+    #[serde(default)]
     pub tenant_type: String,
     /// Tables that belong to everybody: `schema.name`, or `name`.
     #[serde(default)]
@@ -31,6 +32,9 @@ pub struct Settings {
     pub accepted: Vec<Accepted>,
     /// How the app says who asks.
     pub context: Context,
+    /// What the file left open and the catalogue answered, as sentences.
+    #[serde(skip)]
+    pub guessed: Vec<String>,
 }
 
 /// What is different about one table.
@@ -65,6 +69,7 @@ pub enum Context {
     /// By settings: `set_config('app.tenant_id', …, true)`.
     Guc {
         /// Each setting, and what it holds: `$tenant`, `$user`, or text with either in it.
+        #[serde(default)]
         vars: BTreeMap<String, String>,
         /// Where a person's tenants are, when policies look them up.
         membership: Option<Membership>,
@@ -76,6 +81,9 @@ pub enum Context {
         /// The tenant values that those roles stand for; their names, where not said.
         #[serde(default)]
         tenants: BTreeMap<String, String>,
+        /// Settings beside the role.
+        #[serde(default)]
+        vars: BTreeMap<String, String>,
         /// Where a person's tenants are, when policies look them up.
         membership: Option<Membership>,
     },
@@ -84,6 +92,9 @@ pub enum Context {
         /// The claims: a table whose values hold `$tenant` and `$user`. `{"sub": "$user"}` where not said.
         #[serde(default)]
         claims: BTreeMap<String, toml::Value>,
+        /// Settings beside the claims.
+        #[serde(default)]
+        vars: BTreeMap<String, String>,
         /// Where a person's tenants are, when policies look them up.
         membership: Option<Membership>,
     },
@@ -154,6 +165,21 @@ impl Settings {
 }
 
 impl Context {
+    /// The settings, and what each holds; without what the kind sets by itself.
+    pub const fn vars(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Guc { vars, .. } | Self::Role { vars, .. } | Self::JwtClaims { vars, .. } => vars,
+        }
+    }
+
+    pub(crate) const fn membership_mut(&mut self) -> &mut Option<Membership> {
+        match self {
+            Self::Guc { membership, .. } | Self::Role { membership, .. } | Self::JwtClaims { membership, .. } => {
+                membership
+            }
+        }
+    }
+
     /// Where a person's tenants are.
     pub const fn membership(&self) -> Option<&Membership> {
         match self {

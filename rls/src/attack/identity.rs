@@ -138,13 +138,12 @@ pub(super) fn setting(name: &str, value: &str) -> String {
 
 /// What a session of `identity` sets, by `rls.toml`.
 pub(super) fn context(settings: &Settings, role: &str, identity: &Identity) -> Vec<(String, String)> {
-    match &settings.context {
-        Context::Guc { vars, .. } => {
-            vars.iter().map(|(name, template)| (name.clone(), filled(template, identity))).collect()
-        }
-        Context::Role { .. } => Vec::new(),
+    let vars = settings.context.vars().iter().map(|(name, template)| (name.clone(), filled(template, identity)));
+    let claims = match &settings.context {
+        Context::Guc { .. } | Context::Role { .. } => Vec::new(),
         Context::JwtClaims { claims, .. } => claimed(claims, role, identity),
-    }
+    };
+    claims.into_iter().chain(vars).collect()
 }
 
 fn filled(template: &str, identity: &Identity) -> String {
@@ -194,11 +193,13 @@ fn typed(text: &str, identity: &Identity) -> serde_json::Value {
 
 /// Whether sessions name their tenant at all, or only a person.
 pub(super) fn names_tenant(settings: &Settings) -> bool {
-    match &settings.context {
-        Context::Guc { vars, .. } => vars.values().any(|value| value.contains("$tenant")),
-        Context::Role { .. } => true,
-        Context::JwtClaims { claims, .. } => claims.values().any(|value| value.to_string().contains("$tenant")),
-    }
+    let by_vars = settings.context.vars().values().any(|value| value.contains("$tenant"));
+    by_vars
+        || match &settings.context {
+            Context::Guc { .. } => false,
+            Context::Role { .. } => true,
+            Context::JwtClaims { claims, .. } => claims.values().any(|value| value.to_string().contains("$tenant")),
+        }
 }
 
 /// The pairs to try, for a tenant column of this type; `user_type` is the type of people's ids.

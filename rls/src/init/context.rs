@@ -28,6 +28,8 @@ pub struct Said {
     pub left_out: Vec<String>,
     /// The membership table.
     pub membership: Option<Membership>,
+    /// Whether policies say so: else it is the usual way.
+    pub is_seen: bool,
     /// What was seen.
     pub why: String,
 }
@@ -57,7 +59,13 @@ pub(super) fn find(
     let by_role = evidence.comparisons.iter().filter(|one| one.source == Source::Role).count();
     if !claims.is_empty() && claims.len() >= settings.len() {
         let why = "policies read the claims of a token".to_owned();
-        return Said { kind: Kind::Claims(judge.claims(&claims)), left_out: Vec::new(), membership, why };
+        return Said {
+            kind: Kind::Claims(judge.claims(&claims)),
+            left_out: Vec::new(),
+            membership,
+            is_seen: true,
+            why,
+        };
     }
     if settings.is_empty() && by_role > 0 {
         let names = roles.app.iter().map(|(name, _)| name.clone()).collect();
@@ -65,6 +73,7 @@ pub(super) fn find(
             kind: Kind::Role(names),
             left_out: Vec::new(),
             membership,
+            is_seen: true,
             why: "policies compare current_user".to_owned(),
         };
     }
@@ -109,14 +118,15 @@ impl Judge<'_> {
         if !plain.values().any(|value| value.contains(TENANT) || value.contains(USER)) {
             plain.insert("app.tenant_id".to_owned(), TENANT.to_owned());
             let why = "no policy says how: this is the usual way, say yours".to_owned();
-            return Said { kind: Kind::Guc(plain), left_out, membership, why };
+            return Said { kind: Kind::Guc(plain), left_out, membership, is_seen: false, why };
         }
-        Said { kind: Kind::Guc(plain), left_out, membership, why: "policies read these settings".to_owned() }
+        let why = "policies read these settings".to_owned();
+        Said { kind: Kind::Guc(plain), left_out, membership, is_seen: true, why }
     }
 
     fn claims(&self, claims: &[(String, Vec<String>)]) -> Value {
         let mut document = json!({});
-        for (_, path) in claims.iter().filter(|(_, path)| !path.is_empty()) {
+        for (_, path) in claims.iter().filter(|(_, path)| !path.is_empty() && !is_of_the_person(path)) {
             if let Some(meaning) = self.meaning(CLAIMS, path) {
                 put(&mut document, path, meaning);
             }
@@ -179,6 +189,11 @@ impl Judge<'_> {
     fn is_queried(&self, relation: u32) -> bool {
         self.evidence.comparisons.iter().any(|one| one.source == Source::Query(relation))
     }
+}
+
+/// What people write about themselves is no word of whoever signs the token.
+fn is_of_the_person(path: &[String]) -> bool {
+    path.iter().any(|key| key == "user_metadata" || key == "raw_user_meta_data")
 }
 
 /// Puts a value at a path of a document.

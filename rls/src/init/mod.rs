@@ -3,6 +3,7 @@
 //! A guess that is wrong must be visible, so each stands below a comment that says what was seen. What a table is not
 //! said to be is judged: a table is only called global where the app cannot write to it.
 
+mod complete;
 mod context;
 mod evidence;
 mod file;

@@ -160,7 +160,7 @@ fn rank(name: &str) -> usize {
 }
 
 /// The type that the column has in most tables.
-fn usual_type(tables: &[&Relation], column: &str) -> String {
+pub(super) fn usual_type(tables: &[&Relation], column: &str) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for column in tables.iter().filter_map(|table| table.column(column)) {
         *counts.entry(&column.type_name).or_default() += 1;

@@ -35,13 +35,11 @@ pub(super) enum Trust {
 impl Meanings {
     /// Of a context.
     pub(super) fn of(context: &Context, has_membership: bool) -> Self {
-        let (settings, has_claims) = match context {
-            Context::Guc { vars, .. } => {
-                (vars.iter().map(|(name, text)| (name.clone(), template(text))).collect(), false)
-            }
-            Context::Role { .. } => (Vec::new(), false),
-            Context::JwtClaims { claims, .. } => (vec![(CLAIMS.to_owned(), claims_json(claims))], true),
-        };
+        let mut settings: Vec<_> = context.vars().iter().map(|(name, text)| (name.clone(), template(text))).collect();
+        let has_claims = matches!(context, Context::JwtClaims { .. });
+        if let Context::JwtClaims { claims, .. } = context {
+            settings.insert(0, (CLAIMS.to_owned(), claims_json(claims)));
+        }
         let is_by_role = matches!(context, Context::Role { .. });
         let has_tenant = is_by_role || settings.iter().any(|(_, json)| mentions(json, "$tenant"));
         let has_claims = has_claims || settings.iter().any(|(name, _)| name == CLAIMS);

@@ -8,8 +8,11 @@ use crate::name::{ident, literal};
 /// context does not name a tenant by itself.
 pub fn context_expression(settings: &Settings, type_name: &str) -> Option<String> {
     let quiet = |name: &str| format!("nullif(current_setting({}, true), '')", literal(name).trim());
+    let vars = settings.context.vars();
+    let by_vars = vars.iter().find_map(|(name, template)| of_template(&quiet(name), template));
     let text = match &settings.context {
-        Context::Guc { vars, .. } => vars.iter().find_map(|(name, template)| of_template(&quiet(name), template)),
+        _ if by_vars.is_some() => by_vars,
+        Context::Guc { .. } => None,
         Context::Role { .. } => Some("current_user".to_owned()),
         Context::JwtClaims { claims, .. } => {
             let root = format!("{}::jsonb", quiet("request.jwt.claims"));

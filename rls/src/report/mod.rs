@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::attack::Tried;
 use crate::cli::Format;
-use crate::config::Accepted;
+use crate::config::{Accepted, Settings};
 use crate::finding::{Finding, Severity};
 use crate::verify::World;
 
@@ -71,7 +71,7 @@ impl Report {
             server: format!("{}.{}", server.version_num / 10_000, server.version_num % 10_000),
             app_roles: world.settings.app_roles.clone(),
             counts: Counts::of(world),
-            notes: unused(&world.settings.accepted, &accepted),
+            notes: notes(world.settings, &accepted),
             findings,
             accepted,
             tried: None,
@@ -155,6 +155,13 @@ fn split(mut findings: Vec<Finding>, accepted: &[Accepted]) -> (Vec<Finding>, Ve
 /// Whether an entry is this finding's id, or its beginning up to a colon.
 fn is_of(finding: &Finding, entry: &Accepted) -> bool {
     finding.id().strip_prefix(entry.id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+}
+
+/// What was guessed for want of a word in `rls.toml`, and entries that accept nothing any more.
+fn notes(settings: &Settings, taken: &[(Finding, String)]) -> Vec<String> {
+    let guessed =
+        settings.guessed.iter().map(|what| format!("rls.toml does not say it, and the catalogue does: {what}."));
+    guessed.chain(unused(&settings.accepted, taken)).collect()
 }
 
 /// Entries that accept nothing any more.

@@ -72,7 +72,15 @@ fn group(report: &Report, severity: Severity, style: Style) -> String {
     let title =
         if severity == Severity::Info { "FOR YOUR INFORMATION".to_owned() } else { severity.word().to_uppercase() };
     let head = format!("\n{}\n", style.weighed(severity, &title));
+    let told = if severity == Severity::Info { mentioned } else { told };
     head + &of_it.map(|finding| told(finding, style)).collect::<String>()
+}
+
+/// A line for what is no hole: its id, and the first sentence of why.
+fn mentioned(finding: &Finding, style: Style) -> String {
+    let explanation = printable(&finding.explanation);
+    let sentence = explanation.split_inclusive(". ").next().unwrap_or_default().trim_end();
+    style.wrapped("  ", &format!("{}: {sentence}", printable(&finding.id())))
 }
 
 fn told(finding: &Finding, style: Style) -> String {

@@ -23,11 +23,12 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
 
 /// The settings that hold the context.
 fn variables(context: &Context) -> Vec<String> {
-    match context {
-        Context::Guc { vars, .. } => vars.keys().map(|name| name.to_ascii_lowercase()).collect(),
-        Context::Role { .. } => Vec::new(),
-        Context::JwtClaims { .. } => vec!["request.jwt.claims".to_owned(), "request.jwt.claim.sub".to_owned()],
-    }
+    let claims: &[&str] = match context {
+        Context::Guc { .. } | Context::Role { .. } => &[],
+        Context::JwtClaims { .. } => &["request.jwt.claims", "request.jwt.claim.sub"],
+    };
+    let names = context.vars().keys().map(|name| name.to_ascii_lowercase());
+    names.chain(claims.iter().map(|name| (*name).to_owned())).collect()
 }
 
 fn is_context(vars: &[String], name: &str) -> bool {

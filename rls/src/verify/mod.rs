@@ -30,7 +30,7 @@ use crate::finding::{Finding, Severity};
 type Family = fn(&World<'_>, &mut Vec<Finding>);
 
 /// Only what is used of it is taken.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
+pub(crate) const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 const FAMILIES: &[Family] = &[
     tables::judge,

@@ -35,6 +35,7 @@ async fn judged(framework: &str, role: &str, schema: &str) -> Vec<Finding> {
     place.administrate("grant create on database @db@ to @owner@").await.unwrap();
     place.load(&read(schema)).await.unwrap_or_else(|fault| panic!("{framework}: {fault}"));
     let catalog = place.catalog().await.unwrap();
+    let settings = settings.completed(&catalog);
     let mut findings = verified(&catalog, &settings).unwrap();
     findings.extend(place.attack(&catalog, &settings).await.unwrap());
     findings.retain(|finding| finding.severity > Severity::Info);

@@ -51,7 +51,7 @@ async fn a_shop_with_settings_is_understood() {
     assert_eq!(of(&settings.global_tables), [format!("{}_shop.countries", bed.prefix)], "{text}");
     let tenants = &settings.tables[&name("shop.tenants")];
     assert_eq!(tenants.tenant_column.as_deref(), Some("id"));
-    let Context::Guc { vars, membership } = &settings.context else { panic!("{text}") };
+    let Context::Guc { vars, membership, .. } = &settings.context else { panic!("{text}") };
     assert_eq!(vars.iter().collect::<Vec<_>>(), [(&"shop.tenant".to_owned(), &"$tenant".to_owned())], "{text}");
     assert!(membership.is_none());
     assert!(text.contains("shop.is_admin"), "what was left out is said: {text}");
@@ -91,7 +91,7 @@ async fn supabase_is_understood() {
     assert_eq!(settings.app_roles, ["anon", "authenticated"], "{text}");
     assert_eq!((settings.schemas.as_slice(), settings.tenant_column.as_str()), (&["public".to_owned()][..], "org_id"));
     assert_eq!(settings.tables["public.organizations"].tenant_column.as_deref(), Some("id"), "{text}");
-    let Context::JwtClaims { claims, membership } = &settings.context else { panic!("{text}") };
+    let Context::JwtClaims { claims, membership, .. } = &settings.context else { panic!("{text}") };
     assert_eq!(claims["sub"].as_str(), Some("$user"), "{text}");
     assert_eq!(claims["app_metadata"]["org_id"].as_str(), Some("$tenant"), "{text}");
     let membership = membership.as_ref().expect("it is found");

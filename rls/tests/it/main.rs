@@ -5,6 +5,7 @@ mod attack;
 mod bed;
 mod checked_in;
 mod cli;
+mod completed;
 mod corpus;
 mod frameworks;
 mod hostile;

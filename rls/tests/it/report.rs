@@ -52,6 +52,13 @@ async fn the_text_begins_with_the_sum_and_no_name_writes_on_the_terminal() {
     assert!(!run.out.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}')), "{:?}", run.out);
     assert!(run.out.contains("numbers are public") && run.out.contains("\"rls-disabled:public.gone\""), "{}", run.out);
     assert!(run.out.contains("explain grant-truncate") && run.out.contains("revoke truncate"), "{}", run.out);
+    let (holes, information) = run.out.split_once("\nFOR YOUR INFORMATION\n").unwrap();
+    let (information, _) = information.split_once("\nACCEPTED").unwrap();
+    assert!(holes.contains("to do:") && !information.is_empty(), "{}", run.out);
+    assert!(
+        !["explain ", "to do:", "seen in:"].iter().any(|word| information.contains(word)),
+        "a line each: {information}"
+    );
     let wrapped = |line: &&str| !line.starts_with("      ") && line.chars().count() > 100;
     assert_eq!(run.out.lines().find(wrapped), None, "lines are wrapped, but for what is to be copied");
 }

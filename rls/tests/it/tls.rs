@@ -38,10 +38,14 @@ impl Encrypted {
     }
 
     async fn verify(&self, host: &str, parameters: &str) -> Run {
+        self.run(&["verify"], host, parameters).await
+    }
+
+    async fn run(&self, verb: &[&str], host: &str, parameters: &str) -> Run {
         let (_, login) = self.bed.url.split_once("&user=").unwrap();
         let (database, _) = self.bed.url.trim_start_matches("postgresql:///").split_once('?').unwrap();
         let url = format!("postgresql://{host}:{}/{database}?user={login}&{parameters}", self.port);
-        let mut command = self.bed.command(&["verify", "--url", &url]);
+        let mut command = self.bed.command(&[verb, &["--url", &url]].concat());
         command.env_remove("PGSSLMODE").env_remove("PGSSLROOTCERT").env("HOME", self.bed.folder.path());
         tokio::task::spawn_blocking(move || Run::of(command.output().unwrap())).await.unwrap()
     }
@@ -90,6 +94,8 @@ async fn a_named_authority_is_believed_for_the_name_in_its_certificate() {
     let full = "sslmode=verify-full&sslrootcert=ca.pem";
     let run = encrypted.verify("localhost", full).await;
     assert_eq!(run.code, 0, "{}", run.err);
+    let run = encrypted.run(&["attack", "--yes"], "localhost", full).await;
+    assert_eq!(run.code, 0, "the connections that attack opens for itself as well: {}", run.err);
     let run = encrypted.verify("127.0.0.1", full).await;
     assert_eq!(run.code, 2, "the certificate is for localhost");
     assert!(run.err.contains("is not to be believed"), "{}", run.err);

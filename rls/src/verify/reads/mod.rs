@@ -5,7 +5,8 @@
 //! user, or when a foreign key ties it to a row that is held. What is not understood adds no equality, and so holds
 //! nothing: a false answer can only be that a row is not held.
 //!
-//! `query` reads statements, `terms` values and conditions, `routine` functions, `source` their text.
+//! `query` reads statements, `changes` what they write, `terms` values and conditions, `routine`
+//! functions, `source` their text.
 
 mod built;
 mod changes;

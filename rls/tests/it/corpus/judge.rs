@@ -65,8 +65,8 @@ async fn judge_here(case: &Case, attacked: bool) -> Verdict {
     let place = Place::new().await;
     let mut verdict = Verdict::of(case, load(&place, case).await.err());
     if verdict.unproved.is_none() {
-        let settings = case.settings(|text| place.named(text));
         let catalog = place.catalog().await.unwrap();
+        let settings = case.settings(|text| place.named(text)).completed(&catalog);
         verdict.verify = sort(&place, case, verified(&catalog, &settings));
         if attacked {
             verdict.attack = Some(sort(&place, case, place.attack(&catalog, &settings).await));
