@@ -69,6 +69,9 @@ async fn once(client: &mut Client, batch: &Batch) -> Result<(), Failed> {
     }
 }
 
+/// Names without a schema are PostgreSQL's own: conditions are printed so, and nobody's operator comes before.
+const PATH: &str = "set search_path = pg_catalog, pg_temp";
+
 /// One transaction, which a failure rolls back.
 async fn together(client: &mut Client, steps: &[Step]) -> Result<(), Failed> {
     let of = |sql: &str| {
@@ -78,6 +81,7 @@ async fn together(client: &mut Client, steps: &[Step]) -> Result<(), Failed> {
     let tx = client.transaction().await.map_err(of("begin"))?;
     let patience = format!("set local lock_timeout = '{LOCK_TIMEOUT}'");
     tx.batch_execute(&patience).await.map_err(of(&patience))?;
+    tx.batch_execute(PATH).await.map_err(of(PATH))?;
     for step in steps {
         tx.batch_execute(&step.sql).await.map_err(of(&step.sql))?;
     }
@@ -87,14 +91,16 @@ async fn together(client: &mut Client, steps: &[Step]) -> Result<(), Failed> {
 /// One statement outside a transaction; what is left of it when it fails is cleaned up.
 async fn alone(client: &Client, step: &Step) -> Result<(), Failed> {
     let of = |error| (step.sql.clone(), error);
-    client.batch_execute(&format!("set lock_timeout = '{LOCK_TIMEOUT_ALONE}'")).await.map_err(of)?;
+    // It takes as long as it takes, whatever the role or the database says of statements.
+    let ready = format!("set lock_timeout = '{LOCK_TIMEOUT_ALONE}'; set statement_timeout = 0; {PATH}");
+    client.batch_execute(&ready).await.map_err(of)?;
     let mut done = client.batch_execute(&step.sql).await;
     if is_there_already(&done) {
         done = take_over(client, step).await;
     } else if done.is_err() {
         clean_up(client, step).await;
     }
-    let reset = client.batch_execute("reset lock_timeout").await;
+    let reset = client.batch_execute("reset lock_timeout; reset statement_timeout").await;
     done.and(reset).map_err(of)
 }
 
@@ -107,18 +113,38 @@ async fn take_over(client: &Client, step: &Step) -> Result<(), tokio_postgres::E
     let (Some(table), Some(index)) = (&step.table, index_name(&step.sql)) else {
         return client.batch_execute(&step.sql).await;
     };
-    let sql = "select i.indisvalid from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid \
+    let sql = "select i.indisvalid, pg_get_indexdef(i.indexrelid) from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid \
                join pg_catalog.pg_class t on t.oid = i.indrelid join pg_catalog.pg_namespace n on n.oid = t.relnamespace \
                where n.nspname = $1 and t.relname = $2 and c.relname = $3";
     let found = client.query_opt(sql, &[&table.schema, &table.name, &index]).await?;
-    match found.map(|row| row.get(0)) {
-        Some(true) => Ok(()),
-        Some(false) => {
+    match found.map(|row| (row.get(0), is_same(&step.sql, row.get(1)))) {
+        Some((true, true)) => Ok(()),
+        // Another index has the name: the failure says so, and nothing is taken for what it is not.
+        Some((true, false)) => client.batch_execute(&step.sql).await,
+        Some((false, _)) => {
             clean_up(client, step).await;
             client.batch_execute(&step.sql).await
         }
         None => client.batch_execute(&step.sql).await,
     }
+}
+
+/// Whether an index is the one that the statement makes, but for its name and how it is built.
+fn is_same(sql: &str, definition: &str) -> bool {
+    shape(sql).is_some_and(|wanted| shape(definition) == Some(wanted))
+}
+
+fn shape(sql: &str) -> Option<String> {
+    let mut parsed = pg_query::parse(sql, 0).ok()?.protobuf;
+    let statement = parsed.stmts.first_mut()?.stmt.as_mut()?.node.as_mut()?;
+    let pg_query::NodeEnum::IndexStmt(index) = statement else { return None };
+    index.concurrent = false;
+    index.if_not_exists = false;
+    index.idxname = "index".to_owned();
+    if index.access_method.is_empty() {
+        index.access_method = "btree".to_owned();
+    }
+    parsed.deparse().ok()
 }
 
 fn index_name(sql: &str) -> Option<String> {
@@ -162,4 +188,25 @@ fn told(batches: &[Batch]) -> String {
     let mut names: Vec<String> = batches.iter().map(about).collect();
     names.dedup();
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn another_index_of_the_same_name_is_not_taken_for_ours() {
+        let wanted = "CREATE UNIQUE INDEX CONCURRENTLY items_email_key_tenant ON s.items USING btree (tenant_id, email)";
+        let same = "CREATE UNIQUE INDEX items_email_key_tenant ON s.items USING btree (tenant_id, email)";
+        assert!(is_same(wanted, same));
+        for other in [
+            "CREATE INDEX items_email_key_tenant ON s.items USING btree (tenant_id, email)",
+            "CREATE UNIQUE INDEX items_email_key_tenant ON s.items USING btree (email)",
+            "CREATE UNIQUE INDEX items_email_key_tenant ON s.items USING btree (tenant_id, email) WHERE (email <> '')",
+            "CREATE UNIQUE INDEX items_email_key_tenant ON s.other USING btree (tenant_id, email)",
+        ] {
+            assert!(!is_same(wanted, other), "{other}");
+        }
+        assert!(is_same("create unique index concurrently \"k\" on \"s\".\"t\" (\"tenant_id\", \"id\")", "CREATE UNIQUE INDEX k ON s.t USING btree (tenant_id, id)"));
+    }
 }

@@ -73,8 +73,26 @@ pub struct Tried {
 
 /// Said with every run.
 const NOT_UNDONE: &str = "Everything was rolled back. A rollback does not undo: sequences that triggers or functions \
-     moved, what dblink, foreign tables or a function's own programs did elsewhere, and advisory locks of a session, \
-     which end with ours.";
+     moved, what dblink, foreign tables or a function's own programs did elsewhere, advisory locks of a session, which \
+     end with ours, dead rows until the next vacuum, and numbers of transactions.";
+
+/// Said where code of others than superusers ran as the login of the attack.
+fn code_of_others(catalog: &Catalog) -> Option<String> {
+    let is_powerful = |owner: u32| catalog.role_of(owner).is_some_and(|role| role.is_superuser);
+    let own = catalog.triggers.iter().filter(|trigger| trigger.is_enabled).filter_map(|it| catalog.function(it.function));
+    let mut owners: Vec<&str> = own
+        .filter(|function| !is_powerful(function.owner))
+        .filter_map(|function| Some(catalog.role_of(function.owner)?.name.as_str()))
+        .collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let list = owners.join(", ");
+    let text = format!(
+        "Rows are put there by the login of the attack, so triggers, defaults and checks of {list} ran with its rights. Attack \
+         as a login with BYPASSRLS that is no superuser, or on a copy, where you would not run their code as an administrator."
+    );
+    (!owners.is_empty()).then_some(text)
+}
 
 /// Tries what an app role could try. Everything is rolled back.
 ///
@@ -91,11 +109,12 @@ pub async fn attack(
     admit(client, catalog, &facts, options).await?;
     let mut attack = run::run(&world, &facts, options).await?;
     attack.notes.insert(0, NOT_UNDONE.to_owned());
+    attack.notes.extend(code_of_others(catalog));
     Ok(attack)
 }
 
 const OTHERS: &str = "select pg_catalog.count(*) from pg_catalog.pg_stat_activity where datname = current_database() \
-     and backend_type = 'client backend' and pid <> pg_backend_pid() and application_name <> 'tenantry-rls'";
+     and coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()";
 
 /// Refuses where an attack would do harm, or could not be made.
 async fn admit(client: &Client, catalog: &Catalog, facts: &facts::Facts, options: &Options) -> Result<(), Fault> {

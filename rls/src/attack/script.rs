@@ -3,6 +3,7 @@
 use super::arena::Arena;
 use super::identity::{Guise, Side, context, setting};
 use super::seed::Seeded;
+use crate::report::printable;
 
 /// Rows, context, statement, what is seen; rolled back.
 pub(super) fn script(
@@ -36,7 +37,8 @@ pub(super) fn script(
             .map(|line| format!("{line};")),
     );
     text.extend(lines.iter().map(|line| format!("{line};")));
-    text.extend(seen.lines().map(|line| format!("-- {line}")));
+    // A lone return would end the comment for psql, and what follows would be a command of whoever wrote the text.
+    text.extend(seen.lines().map(|line| format!("-- {}", printable(line))));
     text.push("rollback;".to_owned());
     text.join("\n")
 }

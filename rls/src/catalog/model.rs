@@ -45,6 +45,8 @@ pub struct Catalog {
     pub foreign_servers: Vec<ForeignServer>,
     /// Event triggers.
     pub event_triggers: Vec<EventTrigger>,
+    /// Operators but PostgreSQL's own.
+    pub operators: Vec<Operator>,
 }
 
 /// The server, and the database that we are in.
@@ -507,4 +509,15 @@ pub struct EventTrigger {
     pub event: String,
     /// Not disabled.
     pub is_enabled: bool,
+}
+
+/// Operators of one name in a schema that is not PostgreSQL's own.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Operator {
+    /// The schema.
+    pub schema: String,
+    /// Its sign.
+    pub name: String,
+    /// Whether all of them came with extensions: others mean whatever their function answers.
+    pub is_of_extension: bool,
 }

@@ -229,6 +229,13 @@ const FOREIGN_SERVERS: &str = concat!(
 const EVENT_TRIGGERS: &str = "select json_agg(json_build_object('name', evtname, 'function', evtfoid::int8, \
      'event', evtevent, 'is_enabled', evtenabled <> 'D')) from pg_catalog.pg_event_trigger";
 
+const OPERATORS: &str = "select json_agg(json_build_object('schema', o.schema, 'name', o.name, 'is_of_extension', o.is_of_extension)) \
+     from (select n.nspname as schema, o.oprname as name, bool_and(exists (select from pg_catalog.pg_depend d \
+         where d.classid = 'pg_operator'::regclass and d.objid = o.oid and d.refclassid = 'pg_extension'::regclass \
+         and d.deptype = 'e')) as is_of_extension \
+       from pg_catalog.pg_operator o join pg_catalog.pg_namespace n on n.oid = o.oprnamespace \
+       where n.nspname <> 'pg_catalog' group by n.nspname, o.oprname) o";
+
 /// Reads all of it, in one read-only transaction of one snapshot.
 ///
 /// # Errors
@@ -264,6 +271,7 @@ pub async fn read(client: &mut Client) -> Result<Catalog, Fault> {
         statistics: one(&tx, STATISTICS).await?,
         foreign_servers: one(&tx, FOREIGN_SERVERS).await?,
         event_triggers: one(&tx, EVENT_TRIGGERS).await?,
+        operators: one(&tx, OPERATORS).await?,
         server,
     };
     tx.rollback().await.map_err(Fault::while_("ending the reading of the catalogue"))?;

@@ -34,7 +34,10 @@ fn head(plan: &Plan, report: &Report) -> String {
         "-- tenantry rls plan, version {}: {statements} statements for {count} findings in {database}.\n\
          -- Review it, try it on a copy, then: psql -v ON_ERROR_STOP=1 -f FILE, or: tenantry rls apply\n\
          -- No statement deletes a row. A statement that waits for a lock gives way after {LOCK_TIMEOUT}: run the rest again.\n\
-         set lock_timeout = '{LOCK_TIMEOUT}';\n",
+         set lock_timeout = '{LOCK_TIMEOUT}';\n\
+         set statement_timeout = 0;\n\
+         set standard_conforming_strings = on;\n\
+         set search_path = pg_catalog, pg_temp;\n",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -186,7 +186,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
     }
 
     fn operator(&mut self, expr: &AExpr, frame: &Frame<'_>) -> Condition {
-        let name = operator_name(&expr.name);
+        let name = operator_name(self.world, &expr.name);
         let left = self.opt_value(expr.lexpr.as_deref(), frame);
         match expr.kind() {
             AExprKind::AexprOp => {
@@ -248,7 +248,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
             SubLinkType::AnySublink => {
                 let value = self.opt_value(link.testexpr.as_deref(), frame);
                 let query = self.select(select, frame);
-                let name = if link.oper_name.is_empty() { "=".to_owned() } else { operator_name(&link.oper_name) };
+                let name = if link.oper_name.is_empty() { "=".to_owned() } else { operator_name(self.world, &link.oper_name) };
                 with_op(&name, |op| query.contains(&value, op))
             }
             SubLinkType::AllSublink => {
@@ -333,7 +333,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
         }
         let left = self.opt_value(expr.lexpr.as_deref(), frame);
         let right = self.opt_value(expr.rexpr.as_deref(), frame);
-        self.computed(&operator_name(&expr.name), left, right)
+        self.computed(&operator_name(self.world, &expr.name), left, right)
     }
 
     fn case(&mut self, expr: &pg_query::protobuf::CaseExpr, frame: &Frame<'_>) -> Value {
@@ -421,7 +421,7 @@ fn compares(expr: &AExpr) -> bool {
     match expr.kind() {
         AExprKind::AexprNullif => false,
         AExprKind::AexprOp => {
-            let name = operator_name(&expr.name);
+            let name = operator_name(self.world, &expr.name);
             !VALUES.contains(&name.as_str()) || name == "~" && expr.lexpr.is_some()
         }
         _ => true,
@@ -519,12 +519,16 @@ pub(super) fn field_name(node: &Node) -> Option<&str> {
 }
 
 /// `OPERATOR(schema.=)` of another schema keeps its schema.
-fn operator_name(nodes: &[Node]) -> String {
+fn operator_name(world: &World<'_>, nodes: &[Node]) -> String {
     let names: Vec<&str> = nodes.iter().filter_map(field_name).collect();
+    let is_of_extension = |schema: &str, name: &str| {
+        world.catalog.operators.iter().any(|it| it.schema == schema && it.name == name && it.is_of_extension)
+    };
     match names.as_slice() {
         [name] | ["pg_catalog", name] => (*name).to_owned(),
-        // An extension's type brings its own equality; the type says what that is worth.
-        [_, name @ ("=" | "<>")] => (*name).to_owned(),
+        // An extension's type brings its own equality; the type says what that is worth. Anybody else's answers what it
+        // likes.
+        [schema, name @ ("=" | "<>")] if is_of_extension(schema, name) => (*name).to_owned(),
         names => names.join("."),
     }
 }
