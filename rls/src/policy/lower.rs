@@ -68,7 +68,12 @@ pub(super) struct Frame<'f> {
     pub positional: Vec<Value>,
     /// Schemas of unqualified names.
     pub path: Vec<String>,
+    /// As whom relations are read; none is whoever asks.
     pub reader: Option<u32>,
+    /// As whom functions run; none is whoever asks.
+    pub user: Option<u32>,
+    /// The name in `from` of the row that is judged, where a query of its own is.
+    pub judged: Option<String>,
     /// The function that is looked through.
     pub function: Option<u32>,
     pub ctes: Vec<(String, Rc<Query>)>,
@@ -99,14 +104,17 @@ pub(super) struct Lowering<'p, 'a> {
     pub call_depth: usize,
     /// The conditions of queries whose aggregates are being lowered, and whether one was met.
     pub over: Vec<(Condition, bool)>,
+    /// The owners of definer functions that asked for `current_user`.
+    pub owners: BTreeSet<u32>,
 }
 
 impl<'p, 'a> Lowering<'p, 'a> {
     /// For the rows of a relation, which is scope 0.
     pub(super) fn new(world: &'p World<'a>, meanings: &'p Meanings, parses: &'p Parses, relation: Option<u32>) -> Self {
         let scopes = vec![Scope { relation, reader: None }];
-        let (calls, reads, unqualified) = <_>::default();
-        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth: 0, call_depth: 0, over: Vec::new() }
+        let (calls, reads, unqualified, owners) = <_>::default();
+        let (depth, call_depth, over) = (0, 0, Vec::new());
+        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth, call_depth, over, owners }
     }
 
     /// An expression of the catalogue over the rows of scope 0.
@@ -397,7 +405,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
             Some(NodeEnum::AArrayExpr(array)) => {
                 Value::List(array.elements.iter().map(|one| self.value(one, frame)).collect())
             }
-            Some(NodeEnum::SqlvalueFunction(function)) => current(function.op(), frame, self),
+            Some(NodeEnum::SqlvalueFunction(function)) => self.current(function.op(), frame),
             Some(NodeEnum::FuncCall(call)) => self.call(call, frame),
             Some(NodeEnum::SubLink(link)) => self.sub_value(link, frame),
             Some(NodeEnum::AExpr(expr)) => self.expression_value(expr, frame),
@@ -448,6 +456,23 @@ impl<'p, 'a> Lowering<'p, 'a> {
             Some(NodeEnum::String(field)) => Value::call(format!(".{}", field.sval), vec![whole], Keeps::Some),
             _ => Value::call("a slice", vec![whole], Keeps::Some),
         }
+    }
+
+    /// `current_user` and its kin.
+    fn current(&mut self, op: SqlValueFunctionOp, frame: &Frame<'_>) -> Value {
+        use SqlValueFunctionOp as F;
+        match op {
+            F::SvfopCurrentRole | F::SvfopCurrentUser | F::SvfopUser => self.current_user(frame),
+            F::SvfopSessionUser => Value::Login,
+            _ => Value::call("the time", Vec::new(), Keeps::Some),
+        }
+    }
+
+    /// Whoever asks; inside a definer function its owner.
+    pub(super) fn current_user(&mut self, frame: &Frame<'_>) -> Value {
+        let Some(owner) = frame.user else { return Value::Me };
+        self.owners.insert(owner);
+        Value::Const(self.world.role_name(owner).to_owned())
     }
 
     /// A column, by the innermost query that has it; else an argument or variable of the function.
@@ -512,19 +537,6 @@ fn compares(expr: &AExpr) -> bool {
             !VALUES.contains(&name.as_str()) || name == "~" && expr.lexpr.is_some()
         }
         _ => true,
-    }
-}
-
-/// The first of `current_user` and its kin.
-fn current(op: SqlValueFunctionOp, frame: &Frame<'_>, lowering: &Lowering<'_, '_>) -> Value {
-    use SqlValueFunctionOp as F;
-    match op {
-        F::SvfopCurrentRole | F::SvfopCurrentUser | F::SvfopUser => match frame.reader {
-            Some(owner) => Value::Const(lowering.world.role_name(owner).to_owned()),
-            None => Value::Me,
-        },
-        F::SvfopSessionUser => Value::Login,
-        _ => Value::call("the time", Vec::new(), Keeps::Some),
     }
 }
 
@@ -706,7 +718,8 @@ fn parameter(number: i32, frame: &Frame<'_>) -> Value {
 fn argument(names: &[&str], frame: &Frame<'_>) -> Option<Value> {
     let mut at = Some(frame);
     while let Some(frame) = at {
-        let by_last = || names.last().and_then(|name| frame.args.get(*name));
+        // `function.argument`; outside a function, what is qualified is another row's.
+        let by_last = || names.last().filter(|_| frame.function.is_some()).and_then(|name| frame.args.get(*name));
         if let Some(value) = frame.args.get(&names.join(".")).or_else(by_last) {
             return Some(value.clone());
         }

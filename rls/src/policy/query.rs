@@ -30,7 +30,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame:
 
 fn with_ctes<'f>(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &'f Frame<'f>) -> Option<Frame<'f>> {
     let with = select.with_clause.as_ref()?;
-    let mut inner = Frame { outer: Some(frame), path: frame.path.clone(), reader: frame.reader, ..Frame::default() };
+    let mut inner = inside(frame);
     for cte in &with.ctes {
         let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node else { continue };
         let mut query = match cte.ctequery.as_ref().and_then(|node| node.node.as_ref()) {
@@ -41,6 +41,12 @@ fn with_ctes<'f>(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &'
         inner.ctes.push((cte.ctename.clone(), Rc::new(query)));
     }
     Some(inner)
+}
+
+/// A query inside.
+pub(super) fn inside<'f>(frame: &'f Frame<'f>) -> Frame<'f> {
+    let (path, reader, user) = (frame.path.clone(), frame.reader, frame.user);
+    Frame { outer: Some(frame), path, reader, user, ..Frame::default() }
 }
 
 fn renamed(query: &mut Query, names: &[Node]) {
@@ -63,8 +69,7 @@ fn values(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_
 }
 
 fn plain(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_>) -> Query {
-    let (path, reader) = (frame.path.clone(), frame.reader);
-    let mut inner = Frame { outer: Some(frame), path, reader, ..Frame::default() };
+    let mut inner = inside(frame);
     let mut conditions = Vec::new();
     for item in &select.from_clause {
         conditions.extend(from(lowering, item, &mut inner));
@@ -141,7 +146,7 @@ fn star(lowering: &Lowering<'_, '_>, alias: Option<&str>, frame: &Frame<'_>) -> 
 }
 
 /// Adds what an item of `from` names, and gives what must hold for it.
-fn from(lowering: &mut Lowering<'_, '_>, item: &Node, frame: &mut Frame<'_>) -> Vec<Condition> {
+pub(super) fn from(lowering: &mut Lowering<'_, '_>, item: &Node, frame: &mut Frame<'_>) -> Vec<Condition> {
     match &item.node {
         Some(NodeEnum::RangeVar(var)) => table(lowering, var, frame),
         Some(NodeEnum::JoinExpr(join)) => joined(lowering, join, frame),
@@ -192,9 +197,25 @@ fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>)
     if let Some(relation) = view {
         return through_view(lowering, relation, &alias, frame);
     }
-    let scope = lowering.scope(relation.map(|relation| relation.oid), frame.reader);
-    frame.sources.push((alias, Source::Row(scope)));
+    let scope = if frame.judged.as_ref() == Some(&alias) {
+        0
+    } else {
+        lowering.scope(relation.map(|relation| relation.oid), frame.reader)
+    };
+    let names: Vec<&str> = var.alias.iter().flat_map(|alias| &alias.colnames).filter_map(field_name).collect();
+    let source = if names.is_empty() { Source::Row(scope) } else { aliased(relation, scope, &names) };
+    frame.sources.push((alias, source));
     Vec::new()
+}
+
+/// `from table as alias(names)`: the columns in their order, by their new names.
+fn aliased(relation: Option<&Relation>, scope: usize, names: &[&str]) -> Source {
+    let columns = relation.map(|relation| relation.columns.as_slice()).unwrap_or_default();
+    let column = |(at, column): (usize, &crate::catalog::Column)| {
+        let name = names.get(at).map_or(column.name.as_str(), |name| *name).to_owned();
+        (name, Value::Column(Column { scope, name: column.name.clone() }))
+    };
+    Source::Columns(columns.iter().enumerate().map(column).collect())
 }
 
 fn function_of(frame: &Frame<'_>) -> Option<u32> {
@@ -228,7 +249,9 @@ fn through_view(
 ) -> Vec<Condition> {
     lowering.reads.insert(view.oid);
     let reader = if view.has_option("security_invoker") { frame.reader } else { Some(view.owner) };
-    let query = calls::parsed_select(lowering, view.definition.as_deref().unwrap_or_default(), reader);
+    // Functions in it, and `current_user`, are those of whoever asks.
+    let inner = Frame { reader, user: frame.user, ..Frame::default() };
+    let query = calls::parsed_select(lowering, view.definition.as_deref().unwrap_or_default(), &inner);
     derived(alias, query, frame)
 }
 

@@ -126,6 +126,7 @@ impl Reading<'_, '_, '_> {
         let Some(tree) = self.library.sql(function) else { return self.unread(function) };
         let all = statements(&tree);
         let mut returned = Vec::new();
+        let outside = self.enter(&tree);
         for (at, statement) in all.iter().enumerate() {
             let given = self.query(statement, frame, equal);
             if at + 1 == all.len() {
@@ -134,6 +135,7 @@ impl Reading<'_, '_, '_> {
                 returned.push(Returned { value: target, given, frame: Rc::clone(frame), has_rows });
             }
         }
+        self.text = outside;
         Ran { returned, after: Vec::new() }
     }
 
