@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, ParseResult, SqlValueFunctionOp, SubLinkType,
-    a_const::Val,
+    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, ParseResult, SelectStmt, SqlValueFunctionOp,
+    SubLinkType, a_const::Val,
 };
 
 use super::context::Meanings;
@@ -16,6 +16,8 @@ use crate::verify::World;
 
 /// Deeper than this nothing is followed: what comes is not known then.
 const MAX_DEPTH: usize = 120;
+/// So many queries are followed: names of `with` in others double them.
+const MAX_QUERIES: usize = 2_000;
 /// So many functions inside functions are looked through.
 pub(super) const MAX_CALLS: usize = 12;
 
@@ -76,7 +78,15 @@ pub(super) struct Frame<'f> {
     pub judged: Option<String>,
     /// The function that is looked through.
     pub function: Option<u32>,
-    pub ctes: Vec<(String, Rc<Query>)>,
+    pub ctes: Vec<(String, Rc<Cte>)>,
+}
+
+/// A query of `with`; each name of it in a `from` has rows of its own.
+#[derive(Debug)]
+pub(super) struct Cte {
+    /// None where it is recursive, or no query.
+    pub select: Option<SelectStmt>,
+    pub columns: Vec<Node>,
 }
 
 /// What a name in `from` stands for.
@@ -101,6 +111,7 @@ pub(super) struct Lowering<'p, 'a> {
     pub reads: BTreeSet<u32>,
     pub unqualified: std::collections::BTreeMap<u32, String>,
     pub depth: usize,
+    queries: usize,
     pub call_depth: usize,
     /// The conditions of queries whose aggregates are being lowered, and whether one was met.
     pub over: Vec<(Condition, bool)>,
@@ -113,8 +124,8 @@ impl<'p, 'a> Lowering<'p, 'a> {
     pub(super) fn new(world: &'p World<'a>, meanings: &'p Meanings, parses: &'p Parses, relation: Option<u32>) -> Self {
         let scopes = vec![Scope { relation, reader: None }];
         let (calls, reads, unqualified, owners) = <_>::default();
-        let (depth, call_depth, over) = (0, 0, Vec::new());
-        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth, call_depth, over, owners }
+        let (depth, queries, call_depth, over) = (0, 0, 0, Vec::new());
+        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth, queries, call_depth, over, owners }
     }
 
     /// An expression of the catalogue over the rows of scope 0.
@@ -514,10 +525,11 @@ impl<'p, 'a> Lowering<'p, 'a> {
     }
 
     /// A query.
-    pub(super) fn select(&mut self, select: &pg_query::protobuf::SelectStmt, frame: &Frame<'_>) -> Query {
-        if self.depth >= MAX_DEPTH {
+    pub(super) fn select(&mut self, select: &SelectStmt, frame: &Frame<'_>) -> Query {
+        if self.depth >= MAX_DEPTH || self.queries >= MAX_QUERIES {
             return unknown_query("a query that is too deep");
         }
+        self.queries += 1;
         self.depth += 1;
         let query = super::query::lower(self, select, frame);
         self.depth -= 1;

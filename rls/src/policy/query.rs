@@ -7,13 +7,13 @@ use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeVar, Sele
 
 use super::calls;
 use super::expr::{Arm, Column, Condition, Keeps, Query, Value};
-use super::lower::{Frame, Lowering, Source, field_name, unknown_query};
+use super::lower::{Cte, Frame, Lowering, Source, field_name, unknown_query};
 use crate::catalog::Relation;
 use crate::name::Name;
 
 /// A `select` with its unions.
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_>) -> Query {
-    let with = with_ctes(lowering, select, frame);
+    let with = with_ctes(select, frame);
     let frame = with.as_ref().unwrap_or(frame);
     match (select.op(), &select.larg, &select.rarg) {
         (SetOperation::SetopUnion, Some(left), Some(right)) => {
@@ -28,17 +28,16 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame:
     }
 }
 
-fn with_ctes<'f>(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &'f Frame<'f>) -> Option<Frame<'f>> {
+fn with_ctes<'f>(select: &SelectStmt, frame: &'f Frame<'f>) -> Option<Frame<'f>> {
     let with = select.with_clause.as_ref()?;
     let mut inner = inside(frame);
     for cte in &with.ctes {
         let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node else { continue };
-        let mut query = match cte.ctequery.as_ref().and_then(|node| node.node.as_ref()) {
-            Some(NodeEnum::SelectStmt(select)) if !with.recursive => lowering.select(select, &inner),
-            _ => unknown_query("a recursive query"),
+        let select = match cte.ctequery.as_ref().and_then(|node| node.node.as_ref()) {
+            Some(NodeEnum::SelectStmt(select)) if !with.recursive => Some((**select).clone()),
+            _ => None,
         };
-        renamed(&mut query, &cte.aliascolnames);
-        inner.ctes.push((cte.ctename.clone(), Rc::new(query)));
+        inner.ctes.push((cte.ctename.clone(), Rc::new(Cte { select, columns: cte.aliascolnames.clone() })));
     }
     Some(inner)
 }
@@ -185,9 +184,9 @@ fn derived(alias: &str, mut query: Query, frame: &mut Frame<'_>) -> Vec<Conditio
 fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>) -> Vec<Condition> {
     let alias = var.alias.as_ref().map_or(&var.relname, |alias| &alias.aliasname).clone();
     if var.schemaname.is_empty()
-        && let Some(query) = cte(frame, &var.relname)
+        && let Some(query) = cte(lowering, frame, &var.relname)
     {
-        return derived(&alias, (*query).clone(), frame);
+        return derived(&alias, query, frame);
     }
     let relation = resolve(lowering, var, frame);
     if let Some(function) = function_of(frame).filter(|_| var.schemaname.is_empty()) {
@@ -229,11 +228,18 @@ fn function_of(frame: &Frame<'_>) -> Option<u32> {
     None
 }
 
-fn cte(frame: &Frame<'_>, name: &str) -> Option<Rc<Query>> {
+/// A query of `with`, which sees those before it.
+fn cte(lowering: &mut Lowering<'_, '_>, frame: &Frame<'_>, name: &str) -> Option<Query> {
     let mut at = Some(frame);
     while let Some(frame) = at {
-        if let Some((_, query)) = frame.ctes.iter().find(|(known, _)| known == name) {
-            return Some(Rc::clone(query));
+        if let Some(place) = frame.ctes.iter().position(|(known, _)| known == name) {
+            let cte = Rc::clone(&frame.ctes[place].1);
+            let before = Frame { ctes: frame.ctes[..place].to_vec(), ..frame.clone() };
+            let select = cte.select.as_ref();
+            let mut query =
+                select.map_or_else(|| unknown_query("a recursive query"), |select| lowering.select(select, &before));
+            renamed(&mut query, &cte.columns);
+            return Some(query);
         }
         at = frame.outer;
     }

@@ -427,6 +427,7 @@ async fn conditions_that_are_trees() {
     let both = format!("case when n.body = 'x' then {n} else not (n.tenant_id <> app.tenant()) end");
     let half = format!("case when n.body = 'x' then {n} else n.body is null end");
     let joined = |on: &str, filter: &str| format!("notes n join orders o on {on} where {filter}");
+    let own_notes = "not (tenant_id <> app.tenant() or body is null)";
     let each = format!("({o} and n.tenant_id = o.tenant_id or {n})");
     let check = |contrary: &str| {
         format!(
@@ -459,6 +460,12 @@ async fn conditions_that_are_trees() {
         (&function("p uuid", "begin update notes set body = 'x' where not (tenant_id <> app.tenant() and body = 'y');"), hole),
         (&function("p uuid", "begin delete from notes n where not (n.tenant_id <> app.tenant() or n.body = 'y');"), clean),
         (&function("p uuid", "begin delete from notes n where not (n.tenant_id <> p or n.body = 'y');"), hole),
+        (&function("p uuid", &format!("begin return next (select min(body) from notes where {own_notes});")), clean),
+        (&function("p uuid", "begin return next (select min(body) from notes where not (tenant_id <> p));"), hole),
+        (&function("p uuid", &format!("declare t text; begin t := (select min(body) from notes where {own_notes}); return next t;")), clean),
+        (&function("p uuid", "declare t text; begin t := (select min(body) from notes where not (tenant_id <> p)); return next t;"), hole),
+        (&function("p uuid", &format!("begin if exists (select from notes where {own_notes}) then return next 'yes'; end if;")), clean),
+        (&function("p uuid", "begin if exists (select from notes where not (tenant_id <> p)) then return next 'yes'; end if;"), hole),
         (&function("p uuid", "begin return query select n.body from notes n where not (n.tenant_id <> app.tenant()) and exists (select from orders o where o.tenant_id = n.tenant_id and o.id = n.order_id);"), clean),
         (&function("p uuid", "begin return query select n.body from notes n where not (n.tenant_id <> app.tenant()) and exists (select from orders o where o.code = n.body);"), hole),
     ])
