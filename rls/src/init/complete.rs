@@ -15,11 +15,24 @@ use crate::name::Name;
 use crate::report::printable;
 
 const TENANT: &str = "$tenant";
+/// Only what is used of it is taken.
+const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 impl Settings {
     /// These, with what they leave open taken from the catalogue; what was taken is in `guessed`.
     #[must_use]
     pub fn completed(&self, catalog: &Catalog) -> Self {
+        // Expressions are followed as deep as they are nested, as in `verify`.
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("complete".to_owned()).stack_size(STACK_BYTES);
+            match thread.spawn_scoped(scope, || self.filled(catalog)) {
+                Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => self.filled(catalog),
+            }
+        })
+    }
+
+    fn filled(&self, catalog: &Catalog) -> Self {
         let mut settings = self.clone();
         let tables = tenant::tables(catalog, &settings.schemas);
         if settings.tenant_type.is_empty() {

@@ -29,7 +29,7 @@ impl Lowering<'_, '_> {
         }
         let args = self.arguments(call, frame);
         match self.find_function(schema, name, args.len(), &frame.path) {
-            Some(function) => self.look_through(function, args),
+            Some(function) => self.look_through(function, args, frame.user),
             None if schema.is_none() => self.built_in(name, args, frame),
             None => Value::call(names.join("."), args.into_iter().map(|(_, value)| value).collect(), Keeps::Unknown),
         }
@@ -87,7 +87,7 @@ impl Lowering<'_, '_> {
     }
 
     /// What a function gives for these arguments, by its body.
-    fn look_through(&mut self, function: &Function, args: Vec<(Option<String>, Value)>) -> Value {
+    fn look_through(&mut self, function: &Function, args: Vec<(Option<String>, Value)>, user: Option<u32>) -> Value {
         self.calls.insert(function.oid);
         let plain = || args.iter().map(|(_, value)| value.clone()).collect::<Vec<_>>();
         if let Some(value) = known(function, &plain()) {
@@ -96,7 +96,7 @@ impl Lowering<'_, '_> {
         if self.call_depth >= MAX_CALLS {
             return Value::call(function.signature(), plain(), Keeps::Unknown);
         }
-        let frame = function_frame(function, &args);
+        let frame = function_frame(function, &args, user);
         self.call_depth += 1;
         let over = std::mem::take(&mut self.over);
         let value = match function.language.as_str() {
@@ -166,10 +166,7 @@ impl Lowering<'_, '_> {
                 Condition::Compare(Op::Eq, left, right).value()
             }
             ("array_append" | "array_cat" | "array_remove", 2) => args.swap_remove(0),
-            ("current_user" | "current_role" | "getpgusername", 0) => match frame.reader {
-                Some(owner) => Value::Const(self.world.role_name(owner).to_owned()),
-                None => Value::Me,
-            },
+            ("current_user" | "current_role" | "getpgusername", 0) => self.current_user(frame),
             ("session_user", 0) => Value::Login,
             _ => Value::call(name, args, Keeps::Some),
         }
@@ -213,8 +210,8 @@ fn known(function: &Function, args: &[Value]) -> Option<Value> {
     }
 }
 
-/// Where a function's names are looked up: its arguments, and its own search_path.
-fn function_frame<'f>(function: &Function, args: &[(Option<String>, Value)]) -> Frame<'f> {
+/// Where a function's names are looked up: its arguments, and its own search_path. It runs as `user`, or as its owner.
+fn function_frame<'f>(function: &Function, args: &[(Option<String>, Value)], user: Option<u32>) -> Frame<'f> {
     let mut named = HashMap::new();
     let mut positional = vec![Value::unknown("a default of an argument"); function.argument_types.len()];
     for (at, (name, value)) in args.iter().enumerate() {
@@ -232,12 +229,13 @@ fn function_frame<'f>(function: &Function, args: &[(Option<String>, Value)]) -> 
             named.insert(name.clone(), value.clone());
         }
     }
-    let reader = function.is_definer.then_some(function.owner);
+    let user = if function.is_definer { Some(function.owner) } else { user };
     Frame {
         args: named,
         positional,
         path: search_path(function),
-        reader,
+        reader: user,
+        user,
         function: Some(function.oid),
         ..Frame::default()
     }
@@ -268,10 +266,10 @@ pub(super) fn body_text(function: &Function) -> String {
 }
 
 /// A query by its text, over nothing.
-pub(super) fn parsed_select(lowering: &mut Lowering<'_, '_>, sql: &str, reader: Option<u32>) -> Query {
+pub(super) fn parsed_select(lowering: &mut Lowering<'_, '_>, sql: &str, frame: &Frame<'_>) -> Query {
     let Some(tree) = lowering.parses.of(sql) else { return unknown_query("a view that cannot be parsed") };
     match last_statement(&tree) {
-        Some(NodeEnum::SelectStmt(select)) => lowering.select(select, &Frame { reader, ..Frame::default() }),
+        Some(NodeEnum::SelectStmt(select)) => lowering.select(select, frame),
         _ => unknown_query("a view that is no select"),
     }
 }

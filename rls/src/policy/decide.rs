@@ -99,7 +99,10 @@ impl Case<'_, '_> {
     fn is_own(&self, anchored: &[usize]) -> bool {
         let facts = &self.facts;
         if let Some(tenant) = self.tenant() {
-            let is_mine = |value: &Value| facts.is_tenant(value) || self.is_of(value, anchored, &tenant);
+            let is_nobodys =
+                |value: &Value| matches!(value, Value::Const(text) if facts.normal.nobody.contains(&text.as_str()));
+            let is_mine =
+                |value: &Value| facts.is_tenant(value) || is_nobodys(value) || self.is_of(value, anchored, &tenant);
             if facts.equals(&tenant, is_mine) {
                 return true;
             }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, ParseResult, SqlValueFunctionOp, SubLinkType,
-    a_const::Val,
+    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, ParseResult, SelectStmt, SqlValueFunctionOp,
+    SubLinkType, a_const::Val,
 };
 
 use super::context::Meanings;
@@ -17,6 +17,8 @@ use crate::verify::World;
 
 /// Deeper than this nothing is followed: what comes is not known then.
 const MAX_DEPTH: usize = 120;
+/// So many queries are followed: names of `with` in others double them.
+const MAX_QUERIES: usize = 2_000;
 /// So many functions inside functions are looked through.
 pub(super) const MAX_CALLS: usize = 12;
 
@@ -69,10 +71,23 @@ pub(super) struct Frame<'f> {
     pub positional: Vec<Value>,
     /// Schemas of unqualified names.
     pub path: Vec<String>,
+    /// As whom relations are read; none is whoever asks.
     pub reader: Option<u32>,
+    /// As whom functions run; none is whoever asks.
+    pub user: Option<u32>,
+    /// The name in `from` of the row that is judged, where a query of its own is.
+    pub judged: Option<String>,
     /// The function that is looked through.
     pub function: Option<u32>,
-    pub ctes: Vec<(String, Rc<Query>)>,
+    pub ctes: Vec<(String, Rc<Cte>)>,
+}
+
+/// A query of `with`; each name of it in a `from` has rows of its own.
+#[derive(Debug)]
+pub(super) struct Cte {
+    /// None where it is recursive, or no query.
+    pub select: Option<SelectStmt>,
+    pub columns: Vec<Node>,
 }
 
 /// What a name in `from` stands for.
@@ -97,17 +112,21 @@ pub(super) struct Lowering<'p, 'a> {
     pub reads: BTreeSet<u32>,
     pub unqualified: std::collections::BTreeMap<u32, String>,
     pub depth: usize,
+    queries: usize,
     pub call_depth: usize,
     /// The conditions of queries whose aggregates are being lowered, and whether one was met.
     pub over: Vec<(Condition, bool)>,
+    /// The owners of definer functions that asked for `current_user`.
+    pub owners: BTreeSet<u32>,
 }
 
 impl<'p, 'a> Lowering<'p, 'a> {
     /// For the rows of a relation, which is scope 0.
     pub(super) fn new(world: &'p World<'a>, meanings: &'p Meanings, parses: &'p Parses, relation: Option<u32>) -> Self {
         let scopes = vec![Scope { relation, reader: None }];
-        let (calls, reads, unqualified) = <_>::default();
-        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth: 0, call_depth: 0, over: Vec::new() }
+        let (calls, reads, unqualified, owners) = <_>::default();
+        let (depth, queries, call_depth, over) = (0, 0, 0, Vec::new());
+        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth, queries, call_depth, over, owners }
     }
 
     /// An expression of the catalogue over the rows of scope 0.
@@ -310,7 +329,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
             Some(NodeEnum::AArrayExpr(array)) => {
                 Value::List(array.elements.iter().map(|one| self.value(one, frame)).collect())
             }
-            Some(NodeEnum::SqlvalueFunction(function)) => current(function.op(), frame, self),
+            Some(NodeEnum::SqlvalueFunction(function)) => self.current(function.op(), frame),
             Some(NodeEnum::FuncCall(call)) => self.call(call, frame),
             Some(NodeEnum::SubLink(link)) => self.sub_value(link, frame),
             Some(NodeEnum::AExpr(expr)) => self.expression_value(expr, frame),
@@ -363,6 +382,23 @@ impl<'p, 'a> Lowering<'p, 'a> {
         }
     }
 
+    /// `current_user` and its kin.
+    fn current(&mut self, op: SqlValueFunctionOp, frame: &Frame<'_>) -> Value {
+        use SqlValueFunctionOp as F;
+        match op {
+            F::SvfopCurrentRole | F::SvfopCurrentUser | F::SvfopUser => self.current_user(frame),
+            F::SvfopSessionUser => Value::Login,
+            _ => Value::call("the time", Vec::new(), Keeps::Some),
+        }
+    }
+
+    /// Whoever asks; inside a definer function its owner.
+    pub(super) fn current_user(&mut self, frame: &Frame<'_>) -> Value {
+        let Some(owner) = frame.user else { return Value::Me };
+        self.owners.insert(owner);
+        Value::Const(self.world.role_name(owner).to_owned())
+    }
+
     /// A column, by the innermost query that has it; else an argument or variable of the function.
     fn column(&mut self, fields: &[Node], frame: &Frame<'_>) -> Value {
         let names: Vec<&str> = fields.iter().filter_map(field_name).collect();
@@ -402,10 +438,11 @@ impl<'p, 'a> Lowering<'p, 'a> {
     }
 
     /// A query.
-    pub(super) fn select(&mut self, select: &pg_query::protobuf::SelectStmt, frame: &Frame<'_>) -> Query {
-        if self.depth >= MAX_DEPTH {
+    pub(super) fn select(&mut self, select: &SelectStmt, frame: &Frame<'_>) -> Query {
+        if self.depth >= MAX_DEPTH || self.queries >= MAX_QUERIES {
             return unknown_query("a query that is too deep");
         }
+        self.queries += 1;
         self.depth += 1;
         let query = super::query::lower(self, select, frame);
         self.depth -= 1;
@@ -425,19 +462,6 @@ fn compares(expr: &AExpr) -> bool {
             !VALUES.contains(&name.as_str()) || name == "~" && expr.lexpr.is_some()
         }
         _ => true,
-    }
-}
-
-/// The first of `current_user` and its kin.
-fn current(op: SqlValueFunctionOp, frame: &Frame<'_>, lowering: &Lowering<'_, '_>) -> Value {
-    use SqlValueFunctionOp as F;
-    match op {
-        F::SvfopCurrentRole | F::SvfopCurrentUser | F::SvfopUser => match frame.reader {
-            Some(owner) => Value::Const(lowering.world.role_name(owner).to_owned()),
-            None => Value::Me,
-        },
-        F::SvfopSessionUser => Value::Login,
-        _ => Value::call("the time", Vec::new(), Keeps::Some),
     }
 }
 
@@ -502,7 +526,8 @@ fn parameter(number: i32, frame: &Frame<'_>) -> Value {
 fn argument(names: &[&str], frame: &Frame<'_>) -> Option<Value> {
     let mut at = Some(frame);
     while let Some(frame) = at {
-        let by_last = || names.last().and_then(|name| frame.args.get(*name));
+        // `function.argument`; outside a function, what is qualified is another row's.
+        let by_last = || names.last().filter(|_| frame.function.is_some()).and_then(|name| frame.args.get(*name));
         if let Some(value) = frame.args.get(&names.join(".")).or_else(by_last) {
             return Some(value.clone());
         }

@@ -19,10 +19,12 @@ mod normal;
 mod operators;
 mod plpgsql;
 mod query;
+mod statement;
 #[cfg(test)]
 mod tests;
 
 pub use context_sql::{context_expression, tenant_equality};
+pub use statement::{Known, Statement};
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -163,12 +165,14 @@ impl<'p, 'a> Prover<'p, 'a> {
     ) -> Verdict {
         let settings = self.world.settings;
         let tenant_type = settings.of_table(&relation.name).and_then(|table| table.tenant_type.as_deref());
+        let nobody = self.nobody(&lowering.owners);
         let normal = Normal {
             world: self.world,
             meanings: &self.meanings,
             scopes: &lowering.scopes,
             tenant_column: relation.column(settings.tenant_column(&relation.name)),
             tenant_type: tenant_type.unwrap_or(&settings.tenant_type),
+            nobody: &nobody,
         };
         let terms: Vec<Term> = match (Cases { normal }).of(condition, Truths::TRUE, vec![Vec::new()]) {
             Ok(terms) => terms,
@@ -176,6 +180,15 @@ impl<'p, 'a> Prover<'p, 'a> {
         };
         let mut sees = |oid: u32| self.is_seen_soundly(oid, guise);
         decide::all(&normal, relation, &terms, goal, guise, &mut sees)
+    }
+
+    /// Where roles are tenants, those of these owners that are none: the app can be none of them.
+    fn nobody(&self, owners: &BTreeSet<u32>) -> Vec<&'p str> {
+        if !self.meanings.is_by_role {
+            return Vec::new();
+        }
+        let names = owners.iter().filter(|owner| self.world.who_reaches(**owner).is_empty());
+        names.map(|owner| self.world.role_name(*owner)).filter(|name| !self.world.is_tenants_role(name)).collect()
     }
 
     /// Whether a role sees only its tenant's rows of a relation.

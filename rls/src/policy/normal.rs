@@ -31,6 +31,8 @@ pub(super) struct Normal<'n> {
     pub tenant_column: Option<&'n catalog::Column>,
     /// The type of tenants, as `rls.toml` says.
     pub tenant_type: &'n str,
+    /// Roles that a definer function takes for the tenant, and that are none: rows by their names are nobody's.
+    pub nobody: &'n [&'n str],
 }
 
 impl<'n> Normal<'n> {

@@ -7,13 +7,13 @@ use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeVar, Sele
 
 use super::calls;
 use super::expr::{Arm, Column, Condition, Keeps, Query, Value};
-use super::lower::{Frame, Lowering, Source, field_name, unknown_query};
+use super::lower::{Cte, Frame, Lowering, Source, field_name, unknown_query};
 use crate::catalog::Relation;
 use crate::name::Name;
 
 /// A `select` with its unions.
 pub(super) fn lower(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_>) -> Query {
-    let with = with_ctes(lowering, select, frame);
+    let with = with_ctes(select, frame);
     let frame = with.as_ref().unwrap_or(frame);
     match (select.op(), &select.larg, &select.rarg) {
         (SetOperation::SetopUnion, Some(left), Some(right)) => {
@@ -28,19 +28,24 @@ pub(super) fn lower(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame:
     }
 }
 
-fn with_ctes<'f>(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &'f Frame<'f>) -> Option<Frame<'f>> {
+fn with_ctes<'f>(select: &SelectStmt, frame: &'f Frame<'f>) -> Option<Frame<'f>> {
     let with = select.with_clause.as_ref()?;
-    let mut inner = Frame { outer: Some(frame), path: frame.path.clone(), reader: frame.reader, ..Frame::default() };
+    let mut inner = inside(frame);
     for cte in &with.ctes {
         let Some(NodeEnum::CommonTableExpr(cte)) = &cte.node else { continue };
-        let mut query = match cte.ctequery.as_ref().and_then(|node| node.node.as_ref()) {
-            Some(NodeEnum::SelectStmt(select)) if !with.recursive => lowering.select(select, &inner),
-            _ => unknown_query("a recursive query"),
+        let select = match cte.ctequery.as_ref().and_then(|node| node.node.as_ref()) {
+            Some(NodeEnum::SelectStmt(select)) if !with.recursive => Some((**select).clone()),
+            _ => None,
         };
-        renamed(&mut query, &cte.aliascolnames);
-        inner.ctes.push((cte.ctename.clone(), Rc::new(query)));
+        inner.ctes.push((cte.ctename.clone(), Rc::new(Cte { select, columns: cte.aliascolnames.clone() })));
     }
     Some(inner)
+}
+
+/// A query inside.
+pub(super) fn inside<'f>(frame: &'f Frame<'f>) -> Frame<'f> {
+    let (path, reader, user) = (frame.path.clone(), frame.reader, frame.user);
+    Frame { outer: Some(frame), path, reader, user, ..Frame::default() }
 }
 
 fn renamed(query: &mut Query, names: &[Node]) {
@@ -63,8 +68,7 @@ fn values(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_
 }
 
 fn plain(lowering: &mut Lowering<'_, '_>, select: &SelectStmt, frame: &Frame<'_>) -> Query {
-    let (path, reader) = (frame.path.clone(), frame.reader);
-    let mut inner = Frame { outer: Some(frame), path, reader, ..Frame::default() };
+    let mut inner = inside(frame);
     let mut conditions = Vec::new();
     for item in &select.from_clause {
         conditions.extend(from(lowering, item, &mut inner));
@@ -141,7 +145,7 @@ fn star(lowering: &Lowering<'_, '_>, alias: Option<&str>, frame: &Frame<'_>) -> 
 }
 
 /// Adds what an item of `from` names, and gives what must hold for it.
-fn from(lowering: &mut Lowering<'_, '_>, item: &Node, frame: &mut Frame<'_>) -> Vec<Condition> {
+pub(super) fn from(lowering: &mut Lowering<'_, '_>, item: &Node, frame: &mut Frame<'_>) -> Vec<Condition> {
     match &item.node {
         Some(NodeEnum::RangeVar(var)) => table(lowering, var, frame),
         Some(NodeEnum::JoinExpr(join)) => joined(lowering, join, frame),
@@ -180,9 +184,9 @@ fn derived(alias: &str, mut query: Query, frame: &mut Frame<'_>) -> Vec<Conditio
 fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>) -> Vec<Condition> {
     let alias = var.alias.as_ref().map_or(&var.relname, |alias| &alias.aliasname).clone();
     if var.schemaname.is_empty()
-        && let Some(query) = cte(frame, &var.relname)
+        && let Some(query) = cte(lowering, frame, &var.relname)
     {
-        return derived(&alias, (*query).clone(), frame);
+        return derived(&alias, query, frame);
     }
     let relation = resolve(lowering, var, frame);
     if let Some(function) = function_of(frame).filter(|_| var.schemaname.is_empty()) {
@@ -192,9 +196,25 @@ fn table(lowering: &mut Lowering<'_, '_>, var: &RangeVar, frame: &mut Frame<'_>)
     if let Some(relation) = view {
         return through_view(lowering, relation, &alias, frame);
     }
-    let scope = lowering.scope(relation.map(|relation| relation.oid), frame.reader);
-    frame.sources.push((alias, Source::Row(scope)));
+    let scope = if frame.judged.as_ref() == Some(&alias) {
+        0
+    } else {
+        lowering.scope(relation.map(|relation| relation.oid), frame.reader)
+    };
+    let names: Vec<&str> = var.alias.iter().flat_map(|alias| &alias.colnames).filter_map(field_name).collect();
+    let source = if names.is_empty() { Source::Row(scope) } else { aliased(relation, scope, &names) };
+    frame.sources.push((alias, source));
     Vec::new()
+}
+
+/// `from table as alias(names)`: the columns in their order, by their new names.
+fn aliased(relation: Option<&Relation>, scope: usize, names: &[&str]) -> Source {
+    let columns = relation.map(|relation| relation.columns.as_slice()).unwrap_or_default();
+    let column = |(at, column): (usize, &crate::catalog::Column)| {
+        let name = names.get(at).map_or(column.name.as_str(), |name| *name).to_owned();
+        (name, Value::Column(Column { scope, name: column.name.clone() }))
+    };
+    Source::Columns(columns.iter().enumerate().map(column).collect())
 }
 
 fn function_of(frame: &Frame<'_>) -> Option<u32> {
@@ -208,11 +228,18 @@ fn function_of(frame: &Frame<'_>) -> Option<u32> {
     None
 }
 
-fn cte(frame: &Frame<'_>, name: &str) -> Option<Rc<Query>> {
+/// A query of `with`, which sees those before it.
+fn cte(lowering: &mut Lowering<'_, '_>, frame: &Frame<'_>, name: &str) -> Option<Query> {
     let mut at = Some(frame);
     while let Some(frame) = at {
-        if let Some((_, query)) = frame.ctes.iter().find(|(known, _)| known == name) {
-            return Some(Rc::clone(query));
+        if let Some(place) = frame.ctes.iter().position(|(known, _)| known == name) {
+            let cte = Rc::clone(&frame.ctes[place].1);
+            let before = Frame { ctes: frame.ctes[..place].to_vec(), ..frame.clone() };
+            let select = cte.select.as_ref();
+            let mut query =
+                select.map_or_else(|| unknown_query("a recursive query"), |select| lowering.select(select, &before));
+            renamed(&mut query, &cte.columns);
+            return Some(query);
         }
         at = frame.outer;
     }
@@ -228,7 +255,9 @@ fn through_view(
 ) -> Vec<Condition> {
     lowering.reads.insert(view.oid);
     let reader = if view.has_option("security_invoker") { frame.reader } else { Some(view.owner) };
-    let query = calls::parsed_select(lowering, view.definition.as_deref().unwrap_or_default(), reader);
+    // Functions in it, and `current_user`, are those of whoever asks.
+    let inner = Frame { reader, user: frame.user, ..Frame::default() };
+    let query = calls::parsed_select(lowering, view.definition.as_deref().unwrap_or_default(), &inner);
     derived(alias, query, frame)
 }
 

@@ -1,8 +1,10 @@
 //! Expressions and what they imply, in tables.
 
+use std::collections::HashMap;
+
 use serde_json::{Value as Json, json};
 
-use super::{Goal, Prover, Reason, Verdict};
+use super::{Goal, Known, Prover, Reason, Statement, Verdict};
 use crate::catalog::{Catalog, Function, Relation};
 use crate::config::Settings;
 use crate::name::Name;
@@ -437,6 +439,8 @@ fn sub_queries_are_followed_and_captured_columns_found() {
         notes | Captured | (EXISTS ( SELECT 1 FROM docs d WHERE ((d.id = d.id) AND (d.tenant_id = (current_setting('app.tenant_id'::text))::uuid))))
         docs | Captured | app.captured(tenant_id)
         docs | Uncorrelated | (EXISTS ( SELECT 1 FROM members m WHERE (m.tenant_id = docs.tenant_id)))
+        docs | ok | (EXISTS ( WITH m AS (SELECT members.tenant_id, members.user_id FROM members) SELECT 1 FROM m a, m b WHERE ((a.tenant_id = docs.tenant_id) AND (a.user_id = (current_setting('app.user_id'::text))::uuid) AND (b.tenant_id = a.tenant_id))))
+        docs | Uncorrelated | (EXISTS ( WITH m AS (SELECT members.tenant_id, members.user_id FROM members) SELECT 1 FROM m a, m b WHERE ((a.tenant_id = docs.tenant_id) AND (b.user_id = (current_setting('app.user_id'::text))::uuid))))
         docs | Uncorrelated | (tenant_id IN ( SELECT members.tenant_id FROM members))
         docs | Uncorrelated | ((tenant_id = (current_setting('app.tenant_id'::text))::uuid) OR (EXISTS ( SELECT 1 FROM admins WHERE (admins.user_id = (current_setting('app.user_id'::text))::uuid))))
         docs | Uncorrelated | (EXISTS ( SELECT 1 FROM (countries c JOIN docs d ON ((d.country_id = c.id))) WHERE ((d.tenant_id = (current_setting('app.tenant_id'::text))::uuid) AND (c.id = docs.country_id))))
@@ -543,6 +547,39 @@ fn writing_needs_the_tenant_itself() {
         notes | ok | (EXISTS ( SELECT 1 FROM docs d WHERE ((d.id = notes.doc_id) AND (d.tenant_id = (current_setting('app.tenant_id'::text))::uuid))))
     ",
     );
+}
+
+#[test]
+fn statements_are_held_by_their_own_conditions() {
+    let held = |filter: &str, user: Option<u32>| {
+        let (catalog, settings) = (catalog(), Settings::parse(ROLES).unwrap());
+        let world = World::new(&catalog, &settings).unwrap();
+        let text = format!("select 1 from docs d where {filter}");
+        let parsed = pg_query::parse(&text, 0).unwrap().protobuf;
+        let tree = serde_json::to_value(&parsed).unwrap();
+        let asked = Statement {
+            text: &text,
+            tree: tree.pointer("/stmts/0/stmt/node/SelectStmt").unwrap(),
+            alias: "d",
+            names: HashMap::from([("mine".to_owned(), Known::Tenant), ("given".to_owned(), Known::Nothing)]),
+            positional: vec![Known::Tenant, Known::Nothing],
+            path: &["public".to_owned()],
+            reader: user,
+            user,
+        };
+        Prover::new(&world).holds(world.relation_named(&Name::new("public", "docs")).unwrap(), &asked)
+    };
+    let (caller, owner, tenants) = (None, Some(1), Some(11));
+    for filter in ["mine", "$1", "current_user", "(select current_user)"] {
+        assert!(held(&format!("not (d.tenant_id <> {filter} or d.title is null)"), caller), "{filter}");
+        assert!(!held(&format!("not (d.tenant_id <> {filter} and d.title is null)"), caller), "{filter}");
+    }
+    for filter in ["given", "$2", "$3", "d.title", "other.tenant_id", "'bolt'"] {
+        assert!(!held(&format!("d.tenant_id = {filter}"), caller), "{filter}");
+    }
+    assert!(held("d.tenant_id = current_user", owner), "the owner is no tenant: these rows are nobody's");
+    assert!(!held("d.tenant_id = current_user", tenants), "rows of a tenant, shown to all");
+    assert!(!held("d.tenant_id = 'postgres'", owner), "a name that was only written");
 }
 
 #[test]

@@ -147,6 +147,12 @@ impl<'a> World<'a> {
         tenants.get(label).map(String::as_str)
     }
 
+    /// Whether a name is that of a tenant's role, or of a tenant that a role stands for.
+    pub fn is_tenants_role(&self, name: &str) -> bool {
+        let Context::Role { roles, tenants, .. } = &self.settings.context else { return false };
+        roles.values().chain(tenants.values()).any(|known| known == name)
+    }
+
     /// A function by its oid.
     pub fn function(&self, oid: u32) -> Option<&'a Function> {
         self.index.functions.get(&oid).copied()

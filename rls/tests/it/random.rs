@@ -36,14 +36,6 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ),
     ("attack misses: policy-tautology", 2, "the same, behind a restrictive policy"),
     ("attack misses: policy-check-open", 2, "the same, of rows to be written"),
-    ("verify falsely says: function-definer", 6, "a function's own condition that is no conjunction, but a tree"),
-    ("verify falsely says: error-oracle", 8, "the same, of a loop"),
-    ("verify falsely says: view-definer", 6, "the same, of a view; and current_user in it"),
-    (
-        "verify falsely says: function-dynamic-sql",
-        6,
-        "current_user inside a definer's function is its owner, no tenant",
-    ),
 ];
 
 #[expect(clippy::print_stdout, reason = "what was drawn, for whoever asks with --nocapture")]

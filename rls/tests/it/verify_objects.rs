@@ -208,6 +208,72 @@ async fn views_that_hold_or_compare_the_tenant_themselves() {
 }
 
 #[tokio::test]
+async fn conditions_that_are_trees() {
+    let view = |from: &str| {
+        format!(
+            "reset role; {MEMBERS} create view v with (security_barrier) as select n.body from {from}; grant select on v to obj_app"
+        )
+    };
+    let function = |signature: &str, body: &str| {
+        format!(
+            "reset role; {MEMBERS} create function app.f({signature}) returns setof text language plpgsql security definer \
+             set search_path = app, pg_temp as $f$ {body} end $f$"
+        )
+    };
+    let own = |alias: &str| format!("{alias}.tenant_id = app.tenant()");
+    let open: &[&str] = &["view-definer app.v"];
+    let hole: &[&str] = &["function-definer app.f(uuid)"];
+    let clean: &[&str] = &[];
+    let (n, o) = (own("n"), own("o"));
+    let both = format!("case when n.body = 'x' then {n} else not (n.tenant_id <> app.tenant()) end");
+    let half = format!("case when n.body = 'x' then {n} else n.body is null end");
+    let joined = |on: &str, filter: &str| format!("notes n join orders o on {on} where {filter}");
+    let own_notes = "not (tenant_id <> app.tenant() or body is null)";
+    let each = format!("({o} and n.tenant_id = o.tenant_id or {n})");
+    let check = |contrary: &str| {
+        format!(
+            "begin if {contrary} then raise exception 'no'; end if; return query select body from notes where case when body = 'x' then tenant_id = p else not (tenant_id <> p) end;"
+        )
+    };
+    expect(&[
+        (&view(&format!("notes n where {both}")), clean),
+        (&view(&format!("notes n where {half}")), open),
+        (&view(&format!("notes n where not (not {n} or n.body = 'x')")), clean),
+        (&view(&format!("notes n where not (not {n} and n.body = 'x')")), open),
+        (&view(&format!("notes n where {n} and n.body = 'x' or n.body = 'y' and {n}")), clean),
+        (&view(&format!("notes n where app.tenant() is null or {n}")), open),
+        (&view(&joined("true", &format!("{each} and not ({o}) is not true"))), clean),
+        (&view(&joined("true", &each)), open),
+        (&view(&joined("o.id = n.order_id", &format!("{n} and not (not {o} or o.code = 'x')"))), clean),
+        (&view(&joined("o.code = n.body", &format!("{n} and not (not {o} and o.code = 'x')"))), open),
+        (&view(&format!("orders o left join notes n on {n} and n.body = o.code where not (not {o} or o.code = 'x')")), clean),
+        (&view(&format!("orders o left join notes n on n.body = o.code where not (not {o} or o.code = 'x')")), open),
+        // A name of `with`, and columns by other names, are not what they seem.
+        (&view(&format!("(with orders as (select * from notes) select o.body, o.tenant_id from orders o, notes n where {both}) n")), open),
+        (&view(&format!("notes as n(other, tenant_id, order_id, body) where not (n.tenant_id <> app.tenant() or n.body = 'x')")), open),
+        (&view(&format!("notes as n(mine, id, order_id, body) where not (n.mine <> app.tenant() or n.body = 'x')")), clean),
+        (&function("p uuid", &check("p is distinct from app.tenant()")), clean),
+        (&function("p uuid", &check("p is distinct from gen_random_uuid()")), hole),
+        (&function("tenant_id uuid", "begin return query select n.body from notes n where not (n.tenant_id <> f.tenant_id);"), hole),
+        (&function("p uuid", "declare t uuid := app.tenant(); begin return query select body from notes where not (tenant_id <> t);"), clean),
+        (&function("p uuid", "declare t uuid := p; begin return query select body from notes where not (tenant_id <> t);"), hole),
+        (&function("p uuid", "begin update notes set body = 'x' where not (tenant_id <> app.tenant() or body = 'y');"), clean),
+        (&function("p uuid", "begin update notes set body = 'x' where not (tenant_id <> app.tenant() and body = 'y');"), hole),
+        (&function("p uuid", "begin delete from notes n where not (n.tenant_id <> app.tenant() or n.body = 'y');"), clean),
+        (&function("p uuid", "begin delete from notes n where not (n.tenant_id <> p or n.body = 'y');"), hole),
+        (&function("p uuid", &format!("begin return next (select min(body) from notes where {own_notes});")), clean),
+        (&function("p uuid", "begin return next (select min(body) from notes where not (tenant_id <> p));"), hole),
+        (&function("p uuid", &format!("declare t text; begin t := (select min(body) from notes where {own_notes}); return next t;")), clean),
+        (&function("p uuid", "declare t text; begin t := (select min(body) from notes where not (tenant_id <> p)); return next t;"), hole),
+        (&function("p uuid", &format!("begin if exists (select from notes where {own_notes}) then return next 'yes'; end if;")), clean),
+        (&function("p uuid", "begin if exists (select from notes where not (tenant_id <> p)) then return next 'yes'; end if;"), hole),
+        (&function("p uuid", "begin return query select n.body from notes n where not (n.tenant_id <> app.tenant()) and exists (select from orders o where o.tenant_id = n.tenant_id and o.id = n.order_id);"), clean),
+        (&function("p uuid", "begin return query select n.body from notes n where not (n.tenant_id <> app.tenant()) and exists (select from orders o where o.code = n.body);"), hole),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn what_cannot_have_policies() {
     expect(&[
         ("reset role; create materialized view m as select * from notes; grant select on m to obj_app", &["matview-exposed app.m"]),

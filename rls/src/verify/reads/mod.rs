@@ -3,14 +3,16 @@
 //! A statement's conditions become equalities between terms: columns of its rows, arguments, the context's tenant and
 //! user. A row is held when its tenant column equals the context's tenant, when one of its columns equals the context's
 //! user, or when a foreign key ties it to a row that is held. What is not understood adds no equality, and so holds
-//! nothing: a false answer can only be that a row is not held.
+//! nothing: a false answer can only be that a row is not held. What equalities alone do not hold, a tree of conditions may:
+//! then the prover of policies is asked.
 //!
-//! `query` reads statements, `changes` what they write, `terms` values and conditions, `routine`
-//! functions, `source` their text.
+//! `query` reads statements, `changes` what they write, `terms` values and conditions, `proof` asks the prover, `routine`
+//! reads functions, `source` their text.
 
 mod built;
 mod changes;
 mod conditions;
+mod proof;
 mod query;
 mod routine;
 mod source;
@@ -25,6 +27,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::catalog::{Constraint, Relation, RelationKind};
+use crate::policy::Prover;
 
 /// Views in views and functions in functions, so many deep.
 const MAX_DEPTH: usize = 14;
@@ -151,6 +154,7 @@ pub(super) struct Library<'w, 'a> {
     keys: HashMap<u32, Vec<&'a Constraint>>,
     trees: RefCell<HashMap<u32, Option<Rc<Value>>>>,
     routines: RefCell<HashMap<u32, Option<Rc<Value>>>>,
+    prover: Prover<'w, 'a>,
 }
 
 impl<'w, 'a> Library<'w, 'a> {
@@ -162,7 +166,7 @@ impl<'w, 'a> Library<'w, 'a> {
                 keys.entry(other).or_default().push(key);
             }
         }
-        Self { world, keys, trees: RefCell::default(), routines: RefCell::default() }
+        Self { world, keys, trees: RefCell::default(), routines: RefCell::default(), prover: Prover::new(world) }
     }
 
     /// What a view touches when an app role reads it.
@@ -272,6 +276,8 @@ struct Reading<'l, 'w, 'a> {
     tainted: HashSet<String>,
     /// Routines that are being read, so that none is read inside itself.
     inside: Vec<u32>,
+    /// The text that is read, as far as it is a statement's own.
+    text: Rc<str>,
 }
 
 impl<'l, 'w, 'a> Reading<'l, 'w, 'a> {
@@ -284,6 +290,7 @@ impl<'l, 'w, 'a> Reading<'l, 'w, 'a> {
             depth: 0,
             tainted: HashSet::new(),
             inside: Vec::new(),
+            text: Rc::from(""),
         }
     }
 

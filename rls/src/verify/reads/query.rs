@@ -37,9 +37,11 @@ impl<'a> Reading<'_, '_, 'a> {
         // A whole parse is taken statement by statement.
         if statement.get("stmts").is_some() {
             let mut last = Given::default();
+            let outside = self.enter(statement);
             for one in super::super::tree::statements(statement) {
                 last = self.query(one, frame, equal);
             }
+            self.text = outside;
             return last;
         }
         self.query(statement, frame, equal)
@@ -100,6 +102,7 @@ impl<'a> Reading<'_, '_, 'a> {
             of_join.extend(join.equal);
             open.extend(self.settle(join.open, &of_join));
         }
+        let open = self.prove(select, open, &own, equal, &mut holds);
         self.mark_secrets(select, &own, &open);
         let columns = self.targets(list(select, "target_list"), &own, &mut holds);
         for part in [
@@ -294,7 +297,7 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    fn column_names(&self, row: usize) -> Vec<String> {
+    pub(super) fn column_names(&self, row: usize) -> Vec<String> {
         match &self.sources[row] {
             Source::Relation(oid) => {
                 let columns =
@@ -452,6 +455,7 @@ impl<'a> Reading<'_, '_, 'a> {
         open.extend(from.outer_joins.into_iter().flat_map(|join| join.open));
         open.extend(target.iter().flat_map(|target| target.open.iter().copied()));
         let open = self.settle(open, &holds);
+        let open = self.prove(change, open, &own, equal, &mut holds);
         if let Some(relation) = target.as_ref().and_then(|target| target.relation).filter(|_| verb == Verb::Update) {
             self.moves_tenant(relation, list(change, "target_list"), &own, &mut holds);
         }

@@ -84,6 +84,7 @@ impl Reading<'_, '_, '_> {
             return Ran::default();
         }
         self.inside.push(function.oid);
+        let outside = Rc::clone(&self.text);
         let frame = Rc::new(self.frame_of(function, given, from));
         let ran = match function.language.as_str() {
             "sql" => self.run_sql(function, &frame, equal),
@@ -94,6 +95,7 @@ impl Reading<'_, '_, '_> {
             "internal" => Ran::default(),
             _ => self.unread(function),
         };
+        self.text = outside;
         self.inside.pop();
         ran
     }
@@ -126,6 +128,7 @@ impl Reading<'_, '_, '_> {
         let Some(tree) = self.library.sql(function) else { return self.unread(function) };
         let all = statements(&tree);
         let mut returned = Vec::new();
+        self.enter(&tree);
         for (at, statement) in all.iter().enumerate() {
             let given = self.query(statement, frame, equal);
             if at + 1 == all.len() {

@@ -185,7 +185,7 @@ impl Reading<'_, '_, '_> {
         }
         let (mut after, mut all_end) = (state.clone(), true);
         for (condition, steps) in arms {
-            let tree = condition.and_then(query_of).and_then(expression);
+            let tree = condition.and_then(query_of).and_then(|it| self.expression(it));
             let mut own = after.clone();
             if let Some(tree) = &tree {
                 self.walk(tree, &body.frame, &own.equal);
@@ -287,7 +287,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn assign(&mut self, name: &str, written: &str, body: &Body, state: &mut State) {
-        let Some(tree) = expression(written) else { return };
+        let Some(tree) = self.expression(written) else { return };
         self.walk(&tree, &body.frame, &state.equal);
         let terms = self.terms(&tree, &body.frame, &mut state.equal);
         let built = self.fold(&tree, state);
@@ -362,7 +362,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn returns(&mut self, content: &Value, body: &mut Body, state: &State) {
-        let tree = content.get("expr").and_then(query_of).and_then(expression);
+        let tree = content.get("expr").and_then(query_of).and_then(|it| self.expression(it));
         if let Some(tree) = tree {
             self.walk(&tree, &body.frame, &state.equal);
             let given = Given { equal: state.equal.clone(), ..Given::default() };
@@ -382,7 +382,7 @@ impl Reading<'_, '_, '_> {
 
     /// A statement that is put together: read where it is known, told where its caller writes a part of it.
     fn dynamic(&mut self, content: &Value, field: &str, body: &Body, state: &mut State) {
-        let Some(tree) = content.get(field).and_then(query_of).and_then(expression) else { return };
+        let Some(tree) = content.get(field).and_then(query_of).and_then(|it| self.expression(it)) else { return };
         self.walk(&tree, &body.frame, &state.equal);
         let built = self.fold(&tree, state);
         if built.is_tainted {
@@ -391,7 +391,9 @@ impl Reading<'_, '_, '_> {
         }
         let mut positional = Vec::new();
         for using in list(content, "params") {
-            let terms = query_of(using).and_then(expression).map(|it| self.terms(&it, &body.frame, &mut state.equal));
+            let terms = query_of(using)
+                .and_then(|it| self.expression(it))
+                .map(|it| self.terms(&it, &body.frame, &mut state.equal));
             positional.push(terms.unwrap_or_default());
         }
         for value in &built.values {
@@ -415,11 +417,23 @@ impl Reading<'_, '_, '_> {
                 continue;
             }
             for written in expressions(value) {
-                if let Some(tree) = expression(written) {
+                if let Some(tree) = self.expression(written) {
                     self.walk(&tree, &body.frame, &state.equal);
                 }
             }
         }
+    }
+
+    /// An expression's tree.
+    fn expression(&mut self, written: &str) -> Option<Value> {
+        let sql = if written.trim_start().get(..6).is_some_and(|it| it.eq_ignore_ascii_case("select")) {
+            written.to_owned()
+        } else {
+            format!("select {written}")
+        };
+        let tree = tree::parse(&sql)?;
+        self.enter(&tree);
+        tree::find(&tree, "SelectStmt").and_then(super::terms::sole_target).cloned()
     }
 
     fn inner(&mut self, content: &Value, body: &mut Body, state: &mut State) {
@@ -490,17 +504,6 @@ fn expressions(value: &Value) -> Vec<&str> {
         },
         _ => Vec::new(),
     }
-}
-
-/// An expression's tree.
-pub(super) fn expression(written: &str) -> Option<Value> {
-    let sql = if written.trim_start().get(..6).is_some_and(|it| it.eq_ignore_ascii_case("select")) {
-        written.to_owned()
-    } else {
-        format!("select {written}")
-    };
-    let tree = tree::parse(&sql)?;
-    tree::find(&tree, "SelectStmt").and_then(super::terms::sole_target).cloned()
 }
 
 /// `variable := value`.
