@@ -5,6 +5,7 @@ use crate::attack::both::{Question, ask, ask_without_b};
 use crate::attack::identity::{Side, base};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
+use crate::attack::seed::Seeded;
 use crate::catalog::{Relation, RelationKind, Trigger};
 use crate::class::Class;
 use crate::finding::Finding;
@@ -80,7 +81,7 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     found.extend(plain.iter().map(|sql| format!("{sql} returning *")));
     found.extend(plain);
     // With B's natural keys, which a trigger may go by.
-    let theirs = theirs(arena, relation).unwrap_or_default();
+    let theirs = theirs(arena, relation, arena.seeder.first(relation.oid, Side::B)).unwrap_or_default();
     for value in theirs.iter().take(COLUMNS) {
         let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
@@ -107,8 +108,8 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
 }
 
 /// B's texts, and the ids of what its rows refer to.
-fn theirs(arena: &Arena<'_, '_>, relation: &Relation) -> Option<Vec<(String, String)>> {
-    let values = arena.values(relation.oid, Side::B)?;
+fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> Option<Vec<(String, String)>> {
+    let values = &row?.values;
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     let texts = relation.columns.iter().filter(|column| {
         column.name != tenant
@@ -150,7 +151,9 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
     }
     let Some(given) = arena.seeder.spare(arena.session, relation, Side::A).await else { return };
     let mut questions = Vec::new();
-    for value in theirs(arena, relation).unwrap_or_default().into_iter().take(COLUMNS) {
+    let rows = [arena.seeder.first(relation.oid, Side::B), arena.seeder.last(relation.oid, Side::B)];
+    let values = rows.into_iter().flat_map(|row| theirs(arena, relation, row).unwrap_or_default());
+    for value in values.take(2 * COLUMNS) {
         let Some(sql) = insert_with(arena, relation, &given, &[value]) else { continue };
         questions.push(Question::new(&arena.guise, sql));
     }

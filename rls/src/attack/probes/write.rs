@@ -1,7 +1,7 @@
 //! Changing a table: bare, so that the policies for reading do not hide what those for writing let through.
 
 use crate::attack::arena::Arena;
-use crate::attack::identity::{Guise, Side};
+use crate::attack::identity::{Guise, NAMED, Side};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::outcome::Outcome;
 use crate::attack::probes::read::is_held;
@@ -263,7 +263,7 @@ async fn attempt<'w>(
         }
         let failing = match (is_unset, arena.pair().confusion.is_empty(), write.is_into) {
             (true, ..) => Failing::Unset,
-            (_, false, _) => Failing::Confused,
+            (_, false, _) if arena.pair().confusion != NAMED => Failing::Confused,
             (_, _, true) => Failing::Written,
             _ => Failing::Open,
         };
