@@ -336,7 +336,10 @@ impl<'w> Seeder<'w> {
             row: number,
             table: self.plan.number(relation.oid),
             is_key: !mine.is_empty(),
-            is_shared: !self.is_alone && !mine.is_empty() && mine.iter().all(|key| with_tenant(&key.columns)) && !is_surrogate(column),
+            is_shared: !self.is_alone
+                && !mine.is_empty()
+                && mine.iter().all(|key| with_tenant(&key.columns))
+                && !is_surrogate(column),
             is_late: ["end", "until", "expire", "to", "due", "stop", "finish"].iter().any(|word| name.contains(word)),
         };
         let checks = self.plan.world.catalog.constraints_of(relation.oid).filter(|check| check.kind == "c");

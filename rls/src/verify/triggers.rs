@@ -22,7 +22,8 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         };
         let before = findings.len();
         one(&library, trigger, table, function, findings);
-        let of_function: Vec<_> = findings[before..].iter().filter_map(|one| of_function(one, table, function)).collect();
+        let of_function: Vec<_> =
+            findings[before..].iter().filter_map(|one| of_function(one, table, function)).collect();
         findings.extend(of_function);
     }
 }

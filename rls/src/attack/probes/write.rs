@@ -66,13 +66,19 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
     let mut found = Vec::new();
     if let Some(column) = harmless_column(arena, relation) {
         let sql = format!("update {table} set {0} = {0}", ident(&column));
-        found.push(Write {
-            admin: Vec::new(),
-            sql,
-            commands: &["*", "w"],
-            is_into: false,
-            told: "lets tenant A change another tenant's rows",
-        });
+        let merge = format!(
+            "merge into {table} t using (values (1)) s on true when matched then update set {0} = t.{0}",
+            ident(&column)
+        );
+        for sql in [sql, merge] {
+            found.push(Write {
+                admin: Vec::new(),
+                sql,
+                commands: &["*", "w"],
+                is_into: false,
+                told: "lets tenant A change another tenant's rows",
+            });
+        }
     }
     if relation.grants(&arena.actor.inherited, "DELETE") {
         let sql = format!("delete from {table}");
