@@ -52,11 +52,15 @@ pub(super) struct Login {
 
 impl Facts {
     pub(super) async fn read(client: &Client) -> Result<Self, Fault> {
-        Ok(Self {
+        // Types are called as in the snapshot, which was taken with an empty search_path.
+        run(client, "begin read only; set local search_path = ''").await?;
+        let facts = Self {
             types: document(client, TYPES).await?,
             partitions: document(client, PARTITIONS).await?,
             login: document(client, LOGIN).await?,
-        })
+        };
+        run(client, "commit").await?;
+        Ok(facts)
     }
 
     /// What is known of a type, without its length or brackets.
@@ -98,6 +102,10 @@ impl Facts {
     pub(super) fn partition_key(&self, relation: u32) -> Option<&str> {
         self.partitions.get(&relation.to_string())?.key.as_deref()
     }
+}
+
+async fn run(client: &Client, sql: &str) -> Result<(), Fault> {
+    client.batch_execute(sql).await.map_err(Fault::while_("reading what the attack has to know"))
 }
 
 async fn document<T: serde::de::DeserializeOwned>(client: &Client, sql: &'static str) -> Result<T, Fault> {

@@ -44,6 +44,9 @@ impl Pair {
     }
 }
 
+/// A tenant that a policy names.
+pub(super) const NAMED: &str = "names a tenant whose rows everybody sees";
+
 const USERS: [&str; 2] = ["a11ce000-0000-4000-8000-00000000000a", "b0b00000-0000-4000-8000-00000000000b"];
 
 /// Tenants of a type, the plainest pair first.
@@ -158,6 +161,8 @@ fn claimed(
     let mut object = serde_json::Map::new();
     object.insert("role".to_owned(), role.into());
     object.insert("sub".to_owned(), identity.user.clone().into());
+    // People of several tenants have their mail at one place.
+    object.insert("email".to_owned(), format!("{}@example.com", identity.user).into());
     for (name, value) in claims {
         object.insert(name.clone(), claim(value, identity));
     }

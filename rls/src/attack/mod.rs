@@ -13,6 +13,7 @@
 
 mod arena;
 mod both;
+mod claims;
 mod draft;
 mod facts;
 mod harvest;
@@ -104,7 +105,8 @@ pub async fn attack(
     settings: &Settings,
     options: &Options,
 ) -> Result<Attack, Fault> {
-    let world = World::new(catalog, settings)?;
+    let settings = claims::inferred(catalog, settings);
+    let world = World::new(catalog, &settings)?;
     let facts = facts::Facts::read(client).await?;
     admit(client, catalog, &facts, options).await?;
     let mut attack = run::run(&world, &facts, options).await?;

@@ -7,6 +7,8 @@ use super::harvest;
 use super::identity::{Identity, Pair, Side, base};
 use super::values::Value;
 use crate::catalog::{Column, Function, Relation, RelationKind};
+use crate::config::Context;
+use crate::name::literal;
 use crate::verify::World;
 
 /// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
@@ -110,11 +112,49 @@ impl<'w> Plan<'w> {
             let column = world.settings.of_table(&relation.name).and_then(|table| table.user_column.clone());
             self.people.extend(column.map(|column| (relation.oid, column)));
         }
+        let asked = self.asked_people();
+        self.people.extend(asked);
         let known = self
             .people
             .iter()
             .find_map(|(table, column)| world.relation(*table)?.column(column).map(|column| column.type_name.clone()));
         self.user_type = known.or_else(|| self.usual_user_type()).unwrap_or_else(|| "uuid".to_owned());
+    }
+
+    /// Columns that policies compare with whoever asks.
+    fn asked_people(&self) -> Vec<(u32, String)> {
+        let world = self.world;
+        let marks: Vec<String> = match &world.settings.context {
+            Context::Guc { vars, .. } => {
+                let people = vars.iter().filter(|(_, value)| value.contains("$user") && !value.contains("$tenant"));
+                people.map(|(name, _)| literal(name)).collect()
+            }
+            Context::JwtClaims { .. } => vec!["auth.uid()".to_owned(), "'sub'".to_owned()],
+            Context::Role { .. } => Vec::new(),
+        };
+        let mut found = Vec::new();
+        for relation in world.exposed().filter(|relation| relation.is_table()) {
+            let tenant = world.settings.tenant_column(&relation.name);
+            for column in relation.columns.iter().filter(|column| column.name != tenant) {
+                let policies = world.policies_of(relation.oid).iter();
+                let mut texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+                if texts.any(|text| harvest::is_asked_of(text, &column.name, &marks)) {
+                    found.push((relation.oid, column.name.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Tenants that a table's policies name.
+    pub(super) fn named_tenants(&self, relation: &'w Relation) -> BTreeSet<String> {
+        let Some(tenant) = self.tenant_column(relation) else { return BTreeSet::new() };
+        if matches!(self.world.settings.context, Context::Role { .. }) {
+            return BTreeSet::new();
+        }
+        let policies = self.world.policies_of(relation.oid).iter();
+        let texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+        texts.flat_map(|text| harvest::compared(text, &tenant.name)).take(4).collect()
     }
 
     fn usual_user_type(&self) -> Option<String> {
@@ -237,6 +277,7 @@ impl<'w> Plan<'w> {
         for text in self.texts(relation) {
             self.add_spoken_of(relation, text, &mut found);
             self.add_owned(relation, text, pair, side, &mut found);
+            self.add_whole(relation, text, pair, side, &mut found);
         }
         found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
         found.push(self.twin(relation));
@@ -313,6 +354,36 @@ impl<'w> Plan<'w> {
                 }
             }
             found.extend(values.into_iter().map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+        }
+    }
+
+    /// Rows that are all that a condition names at once; of B's, some whose other texts hold A's name.
+    fn add_whole(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
+        let Some(tenant) = self.tenant_column(relation) else { return };
+        let refers = |name: &String| self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(name));
+        let spoken: Vec<&Column> = relation
+            .columns
+            .iter()
+            .filter(|column| column.generated.is_empty() && column.name != tenant.name && !refers(&column.name))
+            .filter(|column| matches!(base(self.facts.base(&column.type_name)), "text" | "character varying"))
+            .filter(|column| harvest::mentions(text, &column.name))
+            .collect();
+        let value = |column: &&Column| harvest::compared(text, &column.name).into_iter().next();
+        let named = spoken.iter().filter_map(|column| Some((column.name.clone(), Value::Text(value(column)?))));
+        let whole: Overrides = named.collect();
+        if whole.len() > 1 {
+            found.push(whole.clone());
+        }
+        if side == Side::A {
+            return;
+        }
+        let a = &pair.a.tenant;
+        for column in spoken.iter().filter(|column| !whole.contains_key(&column.name)).take(2) {
+            for name in [format!("{a}/canary_b_own"), format!("shared/{a}/canary_b_own")] {
+                let mut row = whole.clone();
+                row.insert(column.name.clone(), Value::Text(name));
+                found.push(row);
+            }
         }
     }
 

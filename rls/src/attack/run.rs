@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::arena::{Actor, Arena};
 use super::both::fill_all;
 use super::facts::Facts;
-use super::identity::{Pair, Side, base, pairs};
+use super::identity::{Identity, NAMED, Pair, Side, base, pairs};
 use super::judge::Found;
 use super::plan::Plan;
 use super::probes::{believed, code, files, front, keys, objects, read, roles, shadow, sources, triggers, write};
@@ -119,6 +119,12 @@ impl<'w> Run<'w, '_> {
         pairs.retain(|pair| {
             !(folds && pair.confusion.contains("capitals") || padded && pair.confusion.contains("spaces"))
         });
+        let named = self.plan.named_tenants(relation).into_iter().filter_map(|tenant| {
+            let first = pairs.first().filter(|pair| tenant != pair.a.tenant && tenant != pair.b.tenant)?;
+            Some(Pair { a: first.a.clone(), b: Identity { tenant, user: first.b.user.clone() }, confusion: NAMED })
+        });
+        let named: Vec<Pair> = named.collect();
+        pairs.extend(named);
         pairs
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Seeder<'w> {
     side: Option<Side>,
     /// Whether the rows are put there without any context, for sessions in which none was ever set.
     pub(super) is_silent: bool,
+    /// Whether the row that is made has natural keys that the other tenant has not.
+    is_alone: bool,
 }
 
 impl<'w> Seeder<'w> {
@@ -63,6 +65,7 @@ impl<'w> Seeder<'w> {
             spares: HashMap::new(),
             side: None,
             is_silent: false,
+            is_alone: false,
         }
     }
 
@@ -83,6 +86,9 @@ impl<'w> Seeder<'w> {
                 self.rows[at].is_nobodys = self.rows[at].values.get(&tenant.name).is_none_or(Option::is_none);
             }
         }
+        self.is_alone = true;
+        self.another(session, relation, Side::B, Overrides::new()).await;
+        self.is_alone = false;
         self.belong(session, Side::A).await;
         self.row(session, relation, Side::A, Overrides::new(), 0).await;
         let variants = self.plan.variants(relation, &self.pair.clone(), Side::A);
@@ -178,6 +184,7 @@ impl<'w> Seeder<'w> {
         }
         if forced.is_empty()
             && self.plan.world.settings.is_global(&relation.name)
+            && !self.is_somebodys(relation, side)
             && let Some(at) = self.existing(session, relation, side, &[]).await
         {
             return Some(at);
@@ -188,6 +195,12 @@ impl<'w> Seeder<'w> {
         let mut draft = self.draft(session, relation, side, &forced, number, depth).await;
         self.speak_as(session, side).await;
         self.insert(session, &mut draft, side, number).await
+    }
+
+    /// Whether a row says whose it is, also in a table that is everybody's: who belongs to whom.
+    fn is_somebodys(&self, relation: &'w Relation, side: Side) -> bool {
+        let owner = |column: &Column| self.plan.owner_value(relation, column, self.pair.of(side)).is_some();
+        relation.columns.iter().any(owner)
     }
 
     async fn speak_as(&mut self, session: &mut Session, side: Side) {
@@ -311,7 +324,10 @@ impl<'w> Seeder<'w> {
             row: number,
             table: self.plan.number(relation.oid),
             is_key: !mine.is_empty(),
-            is_shared: !mine.is_empty() && mine.iter().all(|key| with_tenant(&key.columns)) && !is_surrogate(column),
+            is_shared: !self.is_alone
+                && !mine.is_empty()
+                && mine.iter().all(|key| with_tenant(&key.columns))
+                && !is_surrogate(column),
             is_late: ["end", "until", "expire", "to", "due", "stop", "finish"].iter().any(|word| name.contains(word)),
         };
         let checks = self.plan.world.catalog.constraints_of(relation.oid).filter(|check| check.kind == "c");
@@ -533,6 +549,11 @@ impl Seeder<'_> {
     /// The first row of one side in a table.
     pub(super) fn first(&self, table: u32, side: Side) -> Option<&Seeded> {
         self.rows_of(table, side).next()
+    }
+
+    /// The last row of one side in a table, whose natural keys are nobody else's.
+    pub(super) fn last(&self, table: u32, side: Side) -> Option<&Seeded> {
+        self.rows_of(table, side).last()
     }
 
     /// A condition that only this row fulfils.

@@ -3,6 +3,7 @@
 use super::{AppRole, World, names};
 use crate::catalog::{Relation, Role};
 use crate::class::Class;
+use crate::config::Context;
 use crate::finding::{Finding, Severity};
 use crate::name::ident;
 use crate::remedy::{Remedy, Step};
@@ -34,6 +35,7 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
         findings.extend(attributes(world, app));
     }
     owning(world, findings);
+    becoming(world, findings);
 }
 
 fn above(role: &Role) -> Option<&'static str> {
@@ -116,13 +118,62 @@ fn attributes(world: &World<'_>, app: &AppRole<'_>) -> Vec<Finding> {
 }
 
 fn owning(world: &World<'_>, findings: &mut Vec<Finding>) {
+    let mut of_others = Vec::new();
     for relation in world.exposed().filter(|relation| relation.is_table() && !world.is_above_rls(relation.owner)) {
         let concerns =
             world.is_tenant_table(relation) || world.belongs_by_key(relation) || world.is_tenants_root(relation);
         let who: Vec<_> = world.who_reaches(relation.owner).into_iter().filter(|app| !app.role.is_superuser).collect();
         if concerns && !who.is_empty() && !world.settings.is_global(&relation.name) {
             findings.push(owned(world, relation, &who));
+            of_others.push(relation);
         }
+    }
+    findings.extend(members(world, &of_others));
+}
+
+/// The roles themselves: it is them, or what they can become, that has to change.
+fn members(world: &World<'_>, owned: &[&Relation]) -> Vec<Finding> {
+    let of = |app: &AppRole<'_>| {
+        let reached = |table: &&&Relation| app.reachable.contains(&table.owner);
+        let owners: Vec<&Role> = owned
+            .iter()
+            .filter(reached)
+            .filter_map(|table| world.catalog.roles.iter().find(|role| role.oid == table.owner))
+            .collect();
+        let first = owners.first()?;
+        let text = format!(
+            "{} is or can become {}, which owns tenants' tables: an owner can switch their policies off, and drop them.",
+            app.name(),
+            first.name
+        );
+        let finding = Finding::verified(Class::RoleOwnsTable, app.name(), text).about(first.name.clone());
+        let how = if first.oid == app.role.oid { "is" } else { "is a member of" };
+        let finding = finding.because(format!("{} {how} {}", app.name(), first.name));
+        Some(finding.closed_by(leaving(world, app, &owners)))
+    };
+    world.app_roles.iter().filter(|app| above(app.role).is_none()).filter_map(of).collect()
+}
+
+/// A tenant's role that can become another tenant's.
+fn becoming(world: &World<'_>, findings: &mut Vec<Finding>) {
+    let Context::Role { roles, .. } = &world.settings.context else { return };
+    for app in &world.app_roles {
+        let is_tenants =
+            |name: &str| roles.iter().any(|(side, role)| matches!(side.as_str(), "A" | "B") && role == name);
+        let others: Vec<&Role> = world
+            .catalog
+            .roles
+            .iter()
+            .filter(|role| is_tenants(&role.name) && role.oid != app.role.oid && app.reachable.contains(&role.oid))
+            .collect();
+        let Some(other) = others.first().filter(|_| is_tenants(app.name()) && above(app.role).is_none()) else {
+            continue;
+        };
+        let text =
+            format!("{} is a member of {}, which is another tenant's role, and has its rows.", app.name(), other.name);
+        let finding = Finding::verified(Class::RoleBypasses, app.name(), text).about(other.name.clone());
+        let finding = finding.because(format!("{} is a member of {}", app.name(), other.name));
+        findings.push(finding.closed_by(leaving(world, app, &others)));
     }
 }
 

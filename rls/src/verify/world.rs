@@ -68,7 +68,15 @@ impl<'a> World<'a> {
                 )));
             }
         }
-        let app_roles = settings.app_roles.iter().map(|name| AppRole::of(catalog, name)).collect::<Result<_, _>>()?;
+        let mut app_roles: Vec<AppRole<'a>> =
+            settings.app_roles.iter().map(|name| AppRole::of(catalog, name)).collect::<Result<_, _>>()?;
+        // Where tenants are roles, those are who asks.
+        if let Context::Role { roles, .. } = &settings.context {
+            let known = |name: &&String| catalog.role(name).is_some() && !settings.app_roles.contains(name);
+            let others = roles.iter().filter(|(side, _)| matches!(side.as_str(), "A" | "B")).map(|(_, name)| name);
+            let others = others.filter(known).map(|name| AppRole::of(catalog, name));
+            app_roles.extend(others.collect::<Result<Vec<_>, _>>()?);
+        }
         Ok(Self { catalog, settings, app_roles, index: Index::of(catalog, settings) })
     }
 

@@ -169,7 +169,6 @@ fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> 
     let wanted = stripped(name);
     let mut found = Vec::new();
     for table in read {
-        let Some(values) = arena.values(table.oid, Side::B) else { continue };
         let singular = table.name.name.trim_end_matches('s');
         let fits = |column: &&crate::catalog::Column| {
             let like = !wanted.is_empty()
@@ -177,8 +176,11 @@ fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> 
                     || (column.name == "id" && (wanted == "id" || wanted == format!("{singular}_id"))));
             like && base(arena.plan.facts.base(&column.type_name)) == plain
         };
-        found
-            .extend(table.columns.iter().filter(fits).filter_map(|column| values.get(&column.name).cloned().flatten()));
+        let rows = [arena.seeder.first(table.oid, Side::B), arena.seeder.last(table.oid, Side::B)];
+        for values in rows.into_iter().flatten().map(|row| &row.values) {
+            let of_row = table.columns.iter().filter(fits).filter_map(|column| values.get(&column.name).cloned());
+            found.extend(of_row.flatten());
+        }
     }
     found
 }
@@ -199,7 +201,7 @@ fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], run
     if plain == "regclass" {
         return read.iter().map(|table| table.name.quoted()).collect();
     }
-    let mut found: Vec<String> = named(arena, name, "text", read).into_iter().take(2).collect();
+    let mut found: Vec<String> = named(arena, name, "text", read).into_iter().take(4).collect();
     found.extend(named(arena, name, "character varying", read).into_iter().take(2));
     let about = |words: &[&str]| words.iter().any(|word| name.contains(word));
     if about(&["table", "relation", "rel", "entity", "resource", "model"]) {

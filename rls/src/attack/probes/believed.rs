@@ -7,7 +7,7 @@ use crate::attack::harvest;
 use crate::attack::identity::{Guise, Side, claim_settings};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::probes::code::helpers;
-use crate::attack::probes::read::{leaking, leaking_tables};
+use crate::attack::probes::read::{leaking, leaking_tables, select};
 use crate::config::Context;
 
 /// So many words of policies are tried as values.
@@ -16,9 +16,35 @@ const WORDS: usize = 12;
 /// Sets what the context does not set, and reads every table again.
 pub(in crate::attack) async fn believed<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     let text = spoken(arena);
+    magic(arena, &text, found).await;
     for guise in guises(arena, &text) {
         for (relation, sql, _) in leaking_tables(arena, &guise, &[]).await {
             if !found.is_open(&relation.name.to_string()) {
+                leaking(arena, relation, &guise, &sql, Failing::Believed, found).await;
+            }
+        }
+    }
+}
+
+/// A word of a policy as the tenant: one that is no tenant must not show B's rows.
+async fn magic<'w>(arena: &mut Arena<'w, '_>, text: &str, found: &mut Found) {
+    let Context::Guc { vars, .. } = &arena.plan.world.settings.context else { return };
+    let names: Vec<String> =
+        vars.iter().filter(|(_, value)| value.contains("$tenant")).map(|(name, _)| name.clone()).collect();
+    let words = harvest::values(text).into_iter().filter(|word| !names.contains(word));
+    for word in words.take(WORDS).collect::<Vec<_>>() {
+        let said = arena.guise.settings.iter().map(|(name, value)| {
+            let value = if names.contains(name) { &word } else { value };
+            (name.clone(), value.clone())
+        });
+        let guise = arena.guise.with(said.collect());
+        for relation in arena.seeded() {
+            let tenant = arena.plan.tenant_column(relation).map(|column| column.name.clone());
+            let Some((tenant, sql)) = tenant.zip(select(arena, relation)) else { continue };
+            let outcome = arena.as_guise(&guise, &sql).await;
+            let b = arena.pair().b.tenant.clone();
+            let shows = outcome.column(&tenant).iter().flatten().any(|value| *value == b);
+            if shows && !found.is_open(&relation.name.to_string()) {
                 leaking(arena, relation, &guise, &sql, Failing::Believed, found).await;
             }
         }

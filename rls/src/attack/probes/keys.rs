@@ -148,7 +148,8 @@ async fn refer<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &Fore
         .iter()
         .filter_map(|name| Some((name.clone(), nobodys_value(arena, relation.column(name)?))))
         .collect();
-    let Some(given) = arena.seeder.spare(arena.session, relation, Side::A).await else { return };
+    let spare = arena.seeder.spare(arena.session, relation, Side::A).await;
+    let Some(given) = spare.or_else(|| arena.seeder.spares(relation.oid, Side::A)) else { return };
     let statements =
         match (insert_with(arena, relation, &given, &theirs), insert_with(arena, relation, &given, &nobodys)) {
             (Some(theirs), Some(nobodys)) => Some((theirs, nobodys)),

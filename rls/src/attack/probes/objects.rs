@@ -16,6 +16,7 @@ pub(in crate::attack) async fn objects<'w>(arena: &mut Arena<'w, '_>, found: &mu
     sequences(arena, found).await;
     large_objects(arena, found).await;
     statistics(arena, found).await;
+    statistics_by_views(arena, found).await;
     extensions(arena, found).await;
     tables_to_come(arena, found).await;
     for publication in &arena.plan.world.catalog.publications {
@@ -99,6 +100,32 @@ async fn statistics<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
             let why = format!("{} may read it, and it holds samples of every tenant's values.", arena.actor.role.name);
             found.add(Finding::shown(Class::StatisticsExposed, table, why, script));
         }
+    }
+}
+
+/// Views over the samples: whether they show values of a table that A may not read at all.
+async fn statistics_by_views<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    let world = arena.plan.world;
+    let views = world.exposed().filter(|view| {
+        !view.is_table()
+            && view.definition.as_ref().is_some_and(|text| text.contains("pg_statistic") || text.contains("pg_stats"))
+            && world.may(&arena.actor.inherited, view, "SELECT")
+    });
+    let admin = [
+        "create table public.tenantry_samples (note text)".to_owned(),
+        "insert into public.tenantry_samples select 'canary_b_0_0_' || n % 50 from pg_catalog.generate_series(1, 500) n"
+            .to_owned(),
+        "analyze public.tenantry_samples".to_owned(),
+    ];
+    for view in views.collect::<Vec<_>>() {
+        let sql = format!("select v::text from {} v where v::text like '%canary\\_b%' limit 1", view.name.quoted());
+        let guise = arena.guise.clone();
+        let (outcome, _) = arena.after(&admin, &guise, &[], &sql, None).await;
+        let Some(sight) = arena.sight(&sql, &outcome) else { continue };
+        let seen = format!("{} is a value of a table that {} may not read", sight.text, arena.actor.role.name);
+        let script = arena.script_after(&admin, [], &guise, &[sql], &seen);
+        let why = format!("It shows the samples that PostgreSQL keeps of every table's values: {seen}.");
+        found.add(Finding::shown(Class::StatisticsExposed, view.name.to_string(), why, script));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reading a table: with A's context, with none, as a tenant whose name is like another's.
 
 use crate::attack::arena::Arena;
-use crate::attack::identity::Guise;
+use crate::attack::identity::{Guise, NAMED};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::outcome::Outcome;
 use crate::catalog::Relation;
@@ -118,7 +118,8 @@ pub(in crate::attack) async fn read_confused<'w>(arena: &mut Arena<'w, '_>, rela
     let guise = arena.guise.clone();
     let outcome = arena.as_a(&sql).await;
     if whose(arena, relation, &sql, &outcome).theirs > 0 {
-        leaking(arena, relation, &guise, &sql, Failing::Confused, found).await;
+        let failing = if arena.pair().confusion == NAMED { Failing::Open } else { Failing::Confused };
+        leaking(arena, relation, &guise, &sql, failing, found).await;
     }
 }
 

@@ -185,6 +185,8 @@ async fn switches_off<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
                 "{} has the rights of its owner, {owner}, and can switch its policies off.",
                 arena.actor.role.name
             );
+            let role = Finding::shown(Class::RoleOwnsTable, arena.actor.role.name.clone(), why.clone(), script.clone());
+            found.add(role.about(owner));
             found.add(Finding::shown(Class::RoleOwnsTable, relation.name.to_string(), why, script));
         }
     }

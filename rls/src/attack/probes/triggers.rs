@@ -2,9 +2,10 @@
 
 use crate::attack::arena::Arena;
 use crate::attack::both::{Question, ask, ask_without_b};
-use crate::attack::identity::{Side, base};
+use crate::attack::identity::{Side, base, context};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
+use crate::attack::seed::Seeded;
 use crate::catalog::{Relation, RelationKind, Trigger};
 use crate::class::Class;
 use crate::finding::Finding;
@@ -25,6 +26,7 @@ pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &m
     for relation in tables {
         writes(arena, relation, found).await;
         values(arena, relation, found).await;
+        notifies(arena, relation, found).await;
     }
     let views: Vec<&'w Relation> = world.exposed().filter(|relation| relation.kind == RelationKind::View).collect();
     for view in views {
@@ -80,7 +82,7 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     found.extend(plain.iter().map(|sql| format!("{sql} returning *")));
     found.extend(plain);
     // With B's natural keys, which a trigger may go by.
-    let theirs = theirs(arena, relation).unwrap_or_default();
+    let theirs = theirs(arena, relation, arena.seeder.first(relation.oid, Side::B)).unwrap_or_default();
     for value in theirs.iter().take(COLUMNS) {
         let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
@@ -107,8 +109,8 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
 }
 
 /// B's texts, and the ids of what its rows refer to.
-fn theirs(arena: &Arena<'_, '_>, relation: &Relation) -> Option<Vec<(String, String)>> {
-    let values = arena.values(relation.oid, Side::B)?;
+fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> Option<Vec<(String, String)>> {
+    let values = &row?.values;
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     let texts = relation.columns.iter().filter(|column| {
         column.name != tenant
@@ -150,7 +152,9 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
     }
     let Some(given) = arena.seeder.spare(arena.session, relation, Side::A).await else { return };
     let mut questions = Vec::new();
-    for value in theirs(arena, relation).unwrap_or_default().into_iter().take(COLUMNS) {
+    let rows = [arena.seeder.first(relation.oid, Side::B), arena.seeder.last(relation.oid, Side::B)];
+    let values = rows.into_iter().flat_map(|row| theirs(arena, relation, row).unwrap_or_default());
+    for value in values.take(2 * COLUMNS) {
         let Some(sql) = insert_with(arena, relation, &given, &[value]) else { continue };
         questions.push(Question::new(&arena.guise, sql));
     }
@@ -169,6 +173,72 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
             return;
         }
     }
+}
+
+/// What a trigger tells listeners goes out at commit, which is never ours: that it runs, and with B's row, is seen.
+async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let world = arena.plan.world;
+    let table = relation.name.to_string();
+    if found.hint(&table, &[Class::NotifyLeaks]).is_none() {
+        return;
+    }
+    let enabled =
+        world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
+    let telling = enabled.filter_map(|trigger| Some((trigger, world.function(trigger.function)?))).filter(|(_, it)| {
+        let source = it.source.to_ascii_lowercase();
+        source.contains("pg_notify") || source.contains("notify ")
+    });
+    let b = arena.pair().b.clone();
+    let mut settings = context(world.settings, &arena.actor.role.name, &b);
+    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
+    let as_b = arena.guise.with(settings);
+    for (trigger, function) in telling.collect::<Vec<_>>() {
+        let count = "set local track_functions = 'all'".to_owned();
+        let look = format!("select pg_catalog.pg_stat_get_xact_function_calls({})", function.oid);
+        for sql in setting_off(arena, relation).await {
+            let (outcome, seen) = arena.after(std::slice::from_ref(&count), &as_b, &[], &sql, Some(&look)).await;
+            if !outcome.is_done() || seen.value().and_then(|calls| calls.parse::<i64>().ok()).unwrap_or_default() < 1 {
+                continue;
+            }
+            let channel = channels(&function.source).into_iter().next().unwrap_or_else(|| "its_channel".to_owned());
+            let said = as_b.statements().join(";\n");
+            let script = format!(
+                "-- In one psql, as the app, for any tenant. What is listened for needs no right.\nset role {};\nlisten {};\n\
+                 -- In another, as the app, for tenant B:\nbegin;\n{said};\n{sql};\ncommit;\n\
+                 -- In the first, with its next statement: an asynchronous notification with tenant B's row in it.",
+                ident(&arena.actor.role.name),
+                ident(&channel),
+            );
+            let why = format!(
+                "Its trigger {} notifies of every tenant's rows, and whoever may connect can listen. It was seen to run; what it \
+                 tells goes out at commit.",
+                trigger.name
+            );
+            for object in [table.clone(), crate::attack::probes::code::signature(function)] {
+                let finding = Finding::shown(Class::NotifyLeaks, object, why.clone(), script.clone());
+                found.add(finding.about(trigger.name.clone()));
+            }
+            return;
+        }
+    }
+}
+
+/// What B does in the ordinary course.
+async fn setting_off<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<String> {
+    let mut found: Vec<String> = insert_of(arena, relation, Side::B, &[]).await.into_iter().collect();
+    let table = relation.name.quoted();
+    let updates = arena.actor.columns(relation, "UPDATE");
+    found.extend(updates.first().map(|column| format!("update {table} set {0} = {0}", ident(column))));
+    if relation.grants(&arena.actor.inherited, "DELETE") {
+        found.push(format!("delete from {table}"));
+    }
+    found
+}
+
+/// The channels that a body names: `pg_notify('orders', …)`, `notify orders`.
+fn channels(source: &str) -> Vec<String> {
+    let called = source.split("pg_notify(").skip(1);
+    called.filter_map(|rest| rest.trim_start().strip_prefix('\'')?.split('\'').next()).map(str::to_owned).collect()
 }
 
 fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str, found: &mut Found) {

@@ -1,7 +1,7 @@
 //! Changing a table: bare, so that the policies for reading do not hide what those for writing let through.
 
 use crate::attack::arena::Arena;
-use crate::attack::identity::{Guise, Side};
+use crate::attack::identity::{Guise, NAMED, Side};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::outcome::Outcome;
 use crate::attack::probes::read::is_held;
@@ -66,13 +66,19 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
     let mut found = Vec::new();
     if let Some(column) = harmless_column(arena, relation) {
         let sql = format!("update {table} set {0} = {0}", ident(&column));
-        found.push(Write {
-            admin: Vec::new(),
-            sql,
-            commands: &["*", "w"],
-            is_into: false,
-            told: "lets tenant A change another tenant's rows",
-        });
+        let merge = format!(
+            "merge into {table} t using (values (1)) s on true when matched then update set {0} = t.{0}",
+            ident(&column)
+        );
+        for sql in [sql, merge] {
+            found.push(Write {
+                admin: Vec::new(),
+                sql,
+                commands: &["*", "w"],
+                is_into: false,
+                told: "lets tenant A change another tenant's rows",
+            });
+        }
     }
     if relation.grants(&arena.actor.inherited, "DELETE") {
         let sql = format!("delete from {table}");
@@ -263,7 +269,7 @@ async fn attempt<'w>(
         }
         let failing = match (is_unset, arena.pair().confusion.is_empty(), write.is_into) {
             (true, ..) => Failing::Unset,
-            (_, false, _) => Failing::Confused,
+            (_, false, _) if arena.pair().confusion != NAMED => Failing::Confused,
             (_, _, true) => Failing::Written,
             _ => Failing::Open,
         };

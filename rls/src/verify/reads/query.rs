@@ -322,7 +322,8 @@ impl<'a> Reading<'_, '_, 'a> {
             self.found.unread.push(format!("the view {}", view.name));
             return Given::default();
         };
-        let reader = if view.has_option("security_invoker") { own.reader } else { Some(view.owner) };
+        // A view that reads as whoever asks does so through other views, too, whoever owns those.
+        let reader = if view.has_option("security_invoker") { own.user } else { Some(view.owner) };
         let frame = Frame { path: Rc::clone(&own.path), reader, user: own.user, ..Frame::default() };
         let mut given = self.statement(&tree, &Rc::new(frame), &[]);
         let names: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
