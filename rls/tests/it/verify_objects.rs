@@ -250,8 +250,8 @@ async fn conditions_that_are_trees() {
         (&view(&format!("orders o left join notes n on n.body = o.code where not (not {o} or o.code = 'x')")), open),
         // A name of `with`, and columns by other names, are not what they seem.
         (&view(&format!("(with orders as (select * from notes) select o.body, o.tenant_id from orders o, notes n where {both}) n")), open),
-        (&view(&format!("notes as n(other, tenant_id, order_id, body) where not (n.tenant_id <> app.tenant() or n.body = 'x')")), open),
-        (&view(&format!("notes as n(mine, id, order_id, body) where not (n.mine <> app.tenant() or n.body = 'x')")), clean),
+        (&view("notes as n(other, tenant_id, order_id, body) where not (n.tenant_id <> app.tenant() or n.body = 'x')"), open),
+        (&view("notes as n(mine, id, order_id, body) where not (n.mine <> app.tenant() or n.body = 'x')"), clean),
         (&function("p uuid", &check("p is distinct from app.tenant()")), clean),
         (&function("p uuid", &check("p is distinct from gen_random_uuid()")), hole),
         (&function("tenant_id uuid", "begin return query select n.body from notes n where not (n.tenant_id <> f.tenant_id);"), hole),
