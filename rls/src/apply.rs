@@ -144,7 +144,7 @@ fn shape(sql: &str) -> Option<String> {
     if index.access_method.is_empty() {
         index.access_method = "btree".to_owned();
     }
-    parsed.deparse().ok()
+    parsed.deparse(pg_query::DeparseOptions::default()).ok()
 }
 
 fn index_name(sql: &str) -> Option<String> {
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn another_index_of_the_same_name_is_not_taken_for_ours() {
-        let wanted = "CREATE UNIQUE INDEX CONCURRENTLY items_email_key_tenant ON s.items USING btree (tenant_id, email)";
+        let wanted =
+            "CREATE UNIQUE INDEX CONCURRENTLY items_email_key_tenant ON s.items USING btree (tenant_id, email)";
         let same = "CREATE UNIQUE INDEX items_email_key_tenant ON s.items USING btree (tenant_id, email)";
         assert!(is_same(wanted, same));
         for other in [
@@ -207,6 +208,9 @@ mod tests {
         ] {
             assert!(!is_same(wanted, other), "{other}");
         }
-        assert!(is_same("create unique index concurrently \"k\" on \"s\".\"t\" (\"tenant_id\", \"id\")", "CREATE UNIQUE INDEX k ON s.t USING btree (tenant_id, id)"));
+        assert!(is_same(
+            "create unique index concurrently \"k\" on \"s\".\"t\" (\"tenant_id\", \"id\")",
+            "CREATE UNIQUE INDEX k ON s.t USING btree (tenant_id, id)"
+        ));
     }
 }

@@ -80,7 +80,8 @@ const NOT_UNDONE: &str = "Everything was rolled back. A rollback does not undo: 
 /// Said where code of others than superusers ran as the login of the attack.
 fn code_of_others(catalog: &Catalog) -> Option<String> {
     let is_powerful = |owner: u32| catalog.role_of(owner).is_some_and(|role| role.is_superuser);
-    let own = catalog.triggers.iter().filter(|trigger| trigger.is_enabled).filter_map(|it| catalog.function(it.function));
+    let own =
+        catalog.triggers.iter().filter(|trigger| trigger.is_enabled).filter_map(|it| catalog.function(it.function));
     let mut owners: Vec<&str> = own
         .filter(|function| !is_powerful(function.owner))
         .filter_map(|function| Some(catalog.role_of(function.owner)?.name.as_str()))

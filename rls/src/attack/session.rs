@@ -122,9 +122,9 @@ impl Session {
     /// Gives a connection up whose statement swallows its time-out. The server ends it when ours is closed.
     async fn lose(&mut self) -> Outcome {
         if !std::mem::replace(&mut self.is_lost, true) {
-            let told = self.client.cancel_token().cancel_query(tokio_postgres::NoTls);
             // It was told twice then; what does not end by that ends with the connection.
-            let _ = tokio::time::timeout(PATIENCE, told).await;
+            let token = self.client.cancel_token();
+            let _ = tokio::time::timeout(PATIENCE, token.cancel_query(tokio_postgres::NoTls)).await;
         }
         lost()
     }

@@ -267,7 +267,8 @@ impl<'p, 'a> Lowering<'p, 'a> {
             SubLinkType::AnySublink => {
                 let value = self.opt_value(link.testexpr.as_deref(), frame);
                 let query = self.select(select, frame);
-                let name = if link.oper_name.is_empty() { "=".to_owned() } else { operator_name(self.world, &link.oper_name) };
+                let name =
+                    if link.oper_name.is_empty() { "=".to_owned() } else { operator_name(self.world, &link.oper_name) };
                 with_op(&name, |op| query.contains(&value, op))
             }
             SubLinkType::AllSublink => {
@@ -458,8 +459,8 @@ fn compares(expr: &AExpr) -> bool {
     match expr.kind() {
         AExprKind::AexprNullif => false,
         AExprKind::AexprOp => {
-            let name = operator_name(self.world, &expr.name);
-            !VALUES.contains(&name.as_str()) || name == "~" && expr.lexpr.is_some()
+            let name = expr.name.iter().filter_map(field_name).next_back().unwrap_or_default();
+            !VALUES.contains(&name) || name == "~" && expr.lexpr.is_some()
         }
         _ => true,
     }

@@ -157,8 +157,11 @@ impl<'w, 'a> Table<'w, 'a> {
             return Remedy::advice("Reference the tenant as well, in the same key.");
         };
         let table = &self.table.name;
-        let index =
-            shortened(&format!("{}_{}_tenant_key", parent.name.name, names_at(parent, &key.referenced_columns).join("_")));
+        let index = shortened(&format!(
+            "{}_{}_tenant_key",
+            parent.name.name,
+            names_at(parent, &key.referenced_columns).join("_")
+        ));
         let name = shortened(&format!("{}_tenant", key.name));
         let mut steps = Vec::new();
         if !has_unique(self.world, parent, &to) {
