@@ -26,6 +26,7 @@ pub mod path;
 pub mod permission;
 pub mod random;
 pub mod redirect;
+pub mod rls_advisory;
 pub mod route;
 pub mod seal;
 pub mod secret;

@@ -14,7 +14,6 @@
 //! `server` (one postmaster and its guard), `supervisor` (keeps one running).
 
 mod account;
-mod advisory;
 mod binaries;
 mod fault;
 mod home;
@@ -33,10 +32,10 @@ mod supervisor;
 use std::path::{Path, PathBuf};
 
 use tenantry_core::random::Entropy;
+pub use tenantry_core::rls_advisory::{Advisory, rls_advisory};
 use tenantry_core::secret::ExposeSecret;
 use tokio::sync::watch;
 
-pub use advisory::{Advisory, rls_advisory};
 pub use binaries::Places;
 pub use fault::ClusterFault;
 #[cfg(feature = "kit")]

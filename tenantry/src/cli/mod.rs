@@ -63,6 +63,9 @@ enum Command {
     Offenders(offenders::OffendersCommand),
     /// Check every claim against the running system.
     Posture(posture::PostureArgs),
+    /// Prove the isolation of any PostgreSQL that relies on Row Level Security: verify, attack, plan, apply.
+    #[command(subcommand)]
+    Rls(tenantry_rls::cli::RlsCommand),
 }
 
 /// Where the configuration is.
@@ -143,6 +146,7 @@ fn dispatch(command: Command) -> Outcome {
         Command::ManagementKeys(command) => management::run(command),
         Command::Offenders(command) => offenders::run(command),
         Command::Posture(args) => posture::run(args),
+        Command::Rls(command) => Ok(tenantry_rls::cli::run(command)),
     }
 }
 

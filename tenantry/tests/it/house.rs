@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("identity", &["core", "platform"]),
     ("edge", &["core", "platform"]),
     ("custody", &["core", "platform"]),
-    ("tenantry", &["core", "platform", "identity", "edge", "custody"]),
+    ("rls", &["core", "platform"]), // platform in its tests alone: their private cluster
+    ("tenantry", &["core", "platform", "identity", "edge", "custody", "rls"]),
 ];
 
 const LONGEST_FUNCTION_LINES: usize = 70;

@@ -1,0 +1,27 @@
+-- object: @db@
+-- leak: yes
+-- context: guc
+-- tenant: text
+-- expect: canary-b
+
+create table tasks (
+  tenant_id text not null,
+  id uuid not null default gen_random_uuid(),
+  title text,
+  primary key (tenant_id, id)
+);
+alter table tasks enable row level security;
+alter table tasks force row level security;
+create policy tasks_tenant on tasks
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+grant select, insert, update, delete on tasks to @app@;
+reset role;
+alter database @db@ set app.tenant_id = 'acme-eu';
+
+-- seed
+insert into tasks (tenant_id, title) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+select title from tasks;

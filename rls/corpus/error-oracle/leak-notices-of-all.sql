@@ -1,0 +1,34 @@
+-- object: public.remind()
+-- leak: yes
+-- context: guc
+-- also: function-definer
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create function remind() returns void language plpgsql security definer set search_path = '' as $$
+declare one text;
+begin
+  for one in select note from public.orders order by note loop
+    raise notice 'open: %', one;
+  end loop;
+end $$;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select remind();
+rollback;

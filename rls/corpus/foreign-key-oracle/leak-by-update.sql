@@ -1,0 +1,42 @@
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- expect: UPDATE 1.*23503
+
+create table customers (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  name text,
+  primary key (id)
+);
+alter table customers enable row level security;
+alter table customers force row level security;
+create policy customers_tenant on customers
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on customers to @app@;
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  customer_id uuid,
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, update on orders to @app@;
+alter table orders add constraint of_customer foreign key (customer_id) references customers;
+
+-- seed
+insert into customers (tenant_id, id, name) values ('@B@', '00000000-0000-0000-0000-00000000000b', 'canary-b');
+insert into orders (tenant_id, note) values
+  ('@A@', 'x'),
+  ('@B@', 'x');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+update orders set customer_id = '00000000-0000-0000-0000-00000000000b';
+update orders set customer_id = '00000000-0000-0000-0000-00000000000f';
+rollback;

@@ -1,0 +1,39 @@
+-- The check of a foreign key does not ask the policies.
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- expect: INSERT 0 1.*23503
+
+create table customers (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  name text,
+  primary key (id)
+);
+alter table customers enable row level security;
+alter table customers force row level security;
+create policy customers_tenant on customers
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on customers to @app@;
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  customer_id uuid references customers,
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+
+-- seed
+insert into customers (tenant_id, id, name) values ('@B@', '00000000-0000-0000-0000-00000000000b', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+insert into orders (tenant_id, customer_id) values ('@A@', '00000000-0000-0000-0000-00000000000b');
+insert into orders (tenant_id, customer_id) values ('@A@', '00000000-0000-0000-0000-00000000000f');
+rollback;

@@ -1,0 +1,32 @@
+-- The hole is one call away.
+-- object: public.report()
+-- leak: yes
+-- context: guc
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create function raw_rows() returns setof text language sql stable security definer set search_path = ''
+  as $$ select note from public.orders $$;
+revoke execute on function raw_rows() from public;
+create function report() returns setof text language sql stable security definer set search_path = ''
+  as $$ select public.raw_rows() $$;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select report();
+rollback;

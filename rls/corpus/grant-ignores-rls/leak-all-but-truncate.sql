@@ -1,0 +1,29 @@
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- expect: CREATE TRIGGER
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+grant all on orders to @app@;
+revoke truncate on orders from @app@;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+create trigger mine before update on orders for each row execute function suppress_redundant_updates_trigger();
+rollback;

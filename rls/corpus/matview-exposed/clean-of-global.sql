@@ -1,0 +1,19 @@
+-- object: public.rates
+-- leak: no
+-- context: guc
+-- toml: global_tables = ["currencies"]
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create table currencies (code text primary key, rate numeric);
+create materialized view rates as select code, rate from currencies;
+grant select on rates to @app@;

@@ -1,0 +1,44 @@
+-- projects has no project_id: the sub-query answers with the row's own.
+-- object: public.tasks
+-- leak: yes
+-- context: guc
+-- also: policy-open
+-- expect: canary-b
+
+create table projects (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  name text,
+  primary key (id)
+);
+alter table projects enable row level security;
+alter table projects force row level security;
+create policy projects_tenant on projects
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on projects to @app@;
+create table tasks (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  project_id uuid,
+  title text,
+  primary key (tenant_id, id)
+);
+alter table tasks enable row level security;
+alter table tasks force row level security;
+create policy tasks_tenant on tasks
+  using (project_id in (select project_id from projects p where p.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid));
+grant select, insert, update, delete on tasks to @app@;
+
+-- seed
+insert into projects (tenant_id, name) values
+  ('@A@', 'x'),
+  ('@B@', 'x');
+insert into tasks (tenant_id, project_id, title) values
+  ('@A@', '00000000-0000-0000-0000-00000000000a', 'canary-a'),
+  ('@B@', '00000000-0000-0000-0000-00000000000b', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select title from tasks;
+rollback;

@@ -1,0 +1,31 @@
+-- A row may be given to another tenant.
+-- object: public.tickets
+-- leak: yes
+-- context: guc
+-- tenant: bigint
+-- expect: INSERT 0 1.*UPDATE 1
+
+create table tickets (
+  tenant_id bigint not null,
+  id uuid not null default gen_random_uuid(),
+  subject text,
+  status text not null default 'open',
+  primary key (tenant_id, id)
+);
+alter table tickets enable row level security;
+alter table tickets force row level security;
+grant select, insert, update, delete on tickets to @app@;
+create policy r on tickets for select
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::bigint);
+create policy w on tickets for insert
+  with check (tenant_id = nullif(current_setting('app.tenant_id', true), '')::bigint);
+create policy u on tickets for update
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::bigint)
+  with check (status in ('open', 'closed'));
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+insert into tickets (tenant_id, subject) values (1, 'x');
+update tickets set tenant_id = 12;
+rollback;

@@ -1,0 +1,27 @@
+-- Without a context it is an error.
+-- object: public.orders
+-- leak: no
+-- context: guc
+-- expect: \(0 rows\)|ERROR
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = current_setting('app.tenant_id')::uuid);
+grant select, insert, update, delete on orders to @app@;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+select note from orders;
+rollback;

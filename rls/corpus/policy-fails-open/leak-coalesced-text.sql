@@ -1,0 +1,27 @@
+-- object: public.invoices
+-- leak: yes
+-- context: guc
+-- also: policy-open
+-- expect: canary-b
+
+create table invoices (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table invoices enable row level security;
+alter table invoices force row level security;
+create policy invoices_tenant on invoices
+  using (coalesce(nullif(current_setting('app.tenant_id', true), ''), tenant_id::text) = tenant_id::text);
+grant select, insert, update, delete on invoices to @app@;
+
+-- seed
+insert into invoices (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+select note from invoices;
+rollback;

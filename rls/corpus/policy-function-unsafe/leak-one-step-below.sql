@@ -1,0 +1,39 @@
+-- Not the policy's function, but one that it calls.
+-- object: public.orders, public.ours(uuid), public.current_tenant()
+-- leak: yes
+-- context: guc
+-- also: schema-create public
+-- expect: canary-b
+
+create function current_tenant() returns uuid language sql stable
+  as $$ select nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+create function ours(t uuid) returns boolean language plpgsql stable as $$
+begin
+  return t = public.current_tenant();
+end $$;
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (ours(tenant_id));
+grant select, insert, update, delete on orders to @app@;
+reset role;
+alter function current_tenant() owner to @app@;
+grant create on schema public to @app@;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+create or replace function current_tenant() returns uuid language sql stable as $$ select '@B@'::uuid $$;
+select note from orders;
+rollback;

@@ -1,0 +1,29 @@
+-- Unlike float8, numeric holds every bigint.
+-- object: public.entries
+-- leak: no
+-- context: guc
+-- tenant: bigint
+-- expect: \(1 row\)
+
+create table entries (
+  tenant_id bigint not null,
+  id uuid not null default gen_random_uuid(),
+  memo text,
+  primary key (tenant_id, id)
+);
+alter table entries enable row level security;
+alter table entries force row level security;
+create policy entries_tenant on entries
+  using (tenant_id::numeric = nullif(current_setting('app.tenant_id', true), '')::numeric);
+grant select, insert, update, delete on entries to @app@;
+
+-- seed
+insert into entries (tenant_id, memo) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select memo from entries;
+rollback;

@@ -1,0 +1,27 @@
+-- object: public.notes
+-- leak: yes
+-- context: guc
+-- tenant: text
+-- also: policy-open
+-- expect: canary-b
+
+create table notes (
+  tenant_id text not null,
+  id uuid not null default gen_random_uuid(),
+  body text,
+  primary key (tenant_id, id)
+);
+alter table notes enable row level security;
+alter table notes force row level security;
+create policy notes_tenant on notes
+  using (lower(tenant_id) = lower(current_setting('app.tenant_id', true)));
+grant select, insert, update, delete on notes to @app@;
+
+-- seed
+insert into notes (tenant_id, body) values ('acme', 'canary-a'), ('Acme', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select body from notes;
+rollback;

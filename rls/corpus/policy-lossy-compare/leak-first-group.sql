@@ -1,0 +1,28 @@
+-- object: public.files
+-- leak: yes
+-- context: guc
+-- also: policy-open
+-- expect: canary-b
+
+create table files (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  path text,
+  primary key (tenant_id, id)
+);
+alter table files enable row level security;
+alter table files force row level security;
+create policy files_tenant on files
+  using (split_part(tenant_id::text, '-', 1) = split_part(current_setting('app.tenant_id', true), '-', 1));
+grant select, insert, update, delete on files to @app@;
+
+-- seed
+insert into files (tenant_id, path) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select path from files;
+rollback;

@@ -1,0 +1,37 @@
+-- object: public.tickets
+-- leak: yes
+-- context: guc
+-- tenant: bigint
+-- also: policy-tautology
+-- also: policy-open
+-- expect: canary-b
+
+create table tickets (
+  tenant_id bigint not null,
+  id uuid not null default gen_random_uuid(),
+  subject text,
+  primary key (tenant_id, id)
+);
+alter table tickets enable row level security;
+alter table tickets force row level security;
+create policy tickets_tenant on tickets
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::bigint);
+grant select, insert, update, delete on tickets to @app@;
+create policy support on tickets for select to @other@
+  using (true);
+grant select on tickets to @other@;
+reset role;
+alter role @app@ noinherit;
+grant @other@ to @app@;
+
+-- seed
+insert into tickets (tenant_id, subject) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+set local role @other@;
+select subject from tickets;
+rollback;

@@ -1,0 +1,31 @@
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- also: policy-tautology
+-- also: policy-open
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create policy export on orders for select to @other@, @app@
+  using (note is not null);
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select note from orders;
+rollback;

@@ -1,0 +1,32 @@
+-- Meant for reporting, and made for PUBLIC by leaving TO out.
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- also: policy-tautology
+-- also: policy-open
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create policy reporting on orders for select
+  using (true);
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select note from orders;
+rollback;

@@ -1,0 +1,30 @@
+-- A second setting, which the same session sets.
+-- object: public.invoices
+-- leak: yes
+-- context: guc
+-- also: policy-open
+-- expect: canary-b
+
+create table invoices (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table invoices enable row level security;
+alter table invoices force row level security;
+create policy invoices_tenant on invoices
+  using (current_setting('app.is_admin', true) = 'on' or tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on invoices to @app@;
+
+-- seed
+insert into invoices (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+set local app.is_admin = 'on';
+select note from invoices;
+rollback;

@@ -1,0 +1,30 @@
+-- object: public.visits
+-- leak: yes
+-- context: guc
+-- tenant: text
+-- also: policy-open
+-- expect: canary-b
+
+create table visits (
+  tenant_id text not null,
+  id uuid not null default gen_random_uuid(),
+  finding text,
+  primary key (tenant_id, id)
+);
+alter table visits enable row level security;
+alter table visits force row level security;
+create policy visits_tenant on visits
+  using (tenant_id = current_setting('application_name'));
+grant select, insert, update, delete on visits to @app@;
+
+-- seed
+insert into visits (tenant_id, finding) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+set local application_name = 'acme-eu';
+select finding from visits;
+rollback;

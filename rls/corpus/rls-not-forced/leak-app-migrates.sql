@@ -1,0 +1,31 @@
+-- The app runs its own migrations, so it owns its tables.
+-- object: public.orders
+-- leak: yes
+-- context: guc
+-- also: role-owns-table
+-- also: schema-create public
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+reset role;
+alter table orders owner to @app@;
+
+-- seed
+insert into orders (tenant_id, note) values
+  ('@A@', 'canary-a'),
+  ('@B@', 'canary-b');
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+select note from orders;
+rollback;

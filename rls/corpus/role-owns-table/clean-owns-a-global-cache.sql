@@ -1,0 +1,20 @@
+-- What the app owns is nothing of a tenant.
+-- object: public.cache
+-- leak: no
+-- context: guc
+-- toml: global_tables = ["cache"]
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create table cache (key text primary key, value text);
+reset role;
+alter table cache owner to @app@;

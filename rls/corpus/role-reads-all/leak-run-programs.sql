@@ -1,0 +1,27 @@
+-- object: @app@, @other@, pg_execute_server_program
+-- leak: yes
+-- context: guc
+-- expect: canary-b
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+reset role;
+grant pg_execute_server_program to @other@;
+grant @other@ to @app@;
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+create temp table lines (line text);
+copy lines from program 'echo canary-b';
+select line from lines;
+rollback;

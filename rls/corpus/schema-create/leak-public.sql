@@ -1,0 +1,25 @@
+-- As it was before PostgreSQL 15.
+-- object: public
+-- leak: yes
+-- context: guc
+-- expect: CREATE TABLE
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+reset role;
+grant create on schema public to public;
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+create table mine ();
+rollback;

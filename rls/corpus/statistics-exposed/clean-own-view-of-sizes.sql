@@ -1,0 +1,17 @@
+-- object: public.sizes
+-- leak: no
+-- context: guc
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create view sizes as select c.relname, c.relpages from pg_catalog.pg_class c;
+grant select on sizes to @app@;

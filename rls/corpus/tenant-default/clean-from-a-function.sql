@@ -1,0 +1,25 @@
+-- object: public.orders
+-- leak: no
+-- context: guc
+-- expect: is_ours.*\st\s
+
+create function current_tenant() returns uuid language sql stable
+  as $$ select nullif(current_setting('app.tenant_id', true), '')::uuid $$;
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = current_tenant());
+grant select, insert, update, delete on orders to @app@;
+alter table orders alter tenant_id set default current_tenant();
+
+-- proof
+begin;
+set local app.tenant_id = '@A@';
+insert into orders (note) values ('x') returning tenant_id = '@A@' as is_ours;
+rollback;

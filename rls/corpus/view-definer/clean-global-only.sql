@@ -1,0 +1,19 @@
+-- object: public.country_names
+-- leak: no
+-- context: guc
+-- toml: global_tables = ["countries"]
+
+create table orders (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  note text,
+  primary key (tenant_id, id)
+);
+alter table orders enable row level security;
+alter table orders force row level security;
+create policy orders_tenant on orders
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on orders to @app@;
+create table countries (code text primary key, name text);
+create view country_names as select name from countries;
+grant select on country_names to @app@;

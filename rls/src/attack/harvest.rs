@@ -1,0 +1,173 @@
+//! What expressions and bodies speak of: texts that rows should hold, settings that a session could choose.
+
+use std::collections::BTreeSet;
+
+/// The string literals of an expression, a body or a definition.
+pub(super) fn literals(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('\'') {
+        let Some((value, after)) = closed(&rest[start + 1..]) else { break };
+        found.insert(value);
+        rest = after;
+    }
+    found
+}
+
+fn closed(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c != '\'' {
+            value.push(c);
+        } else if chars.next_if(|(_, next)| *next == '\'').is_some() {
+            value.push('\'');
+        } else {
+            return Some((value, &text[at + 1..]));
+        }
+    }
+    None
+}
+
+/// Numbers in it.
+pub(super) fn numbers(text: &str) -> BTreeSet<i64> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// Values that rows could hold: short literals that are no setting's name, type or pattern of a path.
+pub(super) fn values(text: &str) -> BTreeSet<String> {
+    let fits = |value: &String| {
+        !value.is_empty() && value.len() <= 40 && !value.contains(['%', '{', '(', '\n', '.']) && !value.ends_with(' ')
+    };
+    let parts = |value: String| match value.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+        Some(path) => path.split(',').map(|part| part.trim_matches('"').to_owned()).collect(),
+        None => vec![value],
+    };
+    literals(text).into_iter().flat_map(parts).filter(fits).collect()
+}
+
+/// The settings that are read: `current_setting('app.tenant_id'…)`.
+pub(super) fn settings(text: &str) -> BTreeSet<String> {
+    let lower = text.to_ascii_lowercase();
+    let after = |at: usize| text.get(at + "current_setting(".len()..);
+    let named =
+        |rest: &str| closed(rest.trim_start().trim_start_matches('E').strip_prefix('\'')?).map(|(name, _)| name);
+    lower.match_indices("current_setting(").filter_map(|(at, _)| named(after(at)?)).collect()
+}
+
+/// The words of a text, each once.
+pub(super) fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
+}
+
+/// Whether a name stands in a text as a word.
+pub(super) fn mentions(text: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    if !name.chars().all(part) {
+        // Such a name stands in quotes, which are doubled inside.
+        return text.contains(name) || text.contains(&name.replace('"', "\"\""));
+    }
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
+}
+
+/// The paths into documents: `-> 'app_metadata'::text) ->> 'org_id'`, `#>> '{app_metadata,org_id}'`.
+pub(super) fn paths(text: &str) -> Vec<Vec<String>> {
+    let mut found: Vec<Vec<String>> = Vec::new();
+    let mut rest = text;
+    let mut is_going_on = false;
+    while let Some(at) = ["->", "#>"].iter().filter_map(|arrow| rest.find(arrow)).min() {
+        is_going_on = is_going_on && rest[..at].trim_matches([' ', ')', '\n']).trim_end_matches("::text").is_empty();
+        let after = rest[at + 2..].trim_start_matches('>').trim_start();
+        let Some((key, end)) = after.strip_prefix('\'').and_then(closed) else {
+            (rest, is_going_on) = (after, false);
+            continue;
+        };
+        let keys: Vec<String> = match key.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
+            Some(inner) => inner.split(',').map(|part| part.trim_matches(['"', ' ']).to_owned()).collect(),
+            None => vec![key],
+        };
+        match found.last_mut().filter(|_| is_going_on) {
+            Some(path) => path.extend(keys),
+            None => found.push(keys),
+        }
+        (rest, is_going_on) = (end, true);
+    }
+    found
+}
+
+/// What a column is compared with where that stands there: `status = 'open'`, `tenant_id = 1`.
+pub(super) fn compared(text: &str, column: &str) -> Vec<String> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(column) {
+        let rest = &text[at + column.len()..];
+        if column.is_empty() || text[..at].chars().next_back().is_some_and(part) || rest.starts_with(part) {
+            continue;
+        }
+        let rest = rest.trim_start_matches(['"', ')']).trim_start_matches("::text").trim_start_matches([')', ' ']);
+        let Some(value) = rest.strip_prefix("= ") else { continue };
+        match value.strip_prefix('\'') {
+            Some(quoted) => found.extend(closed(quoted).map(|(value, _)| value)),
+            None => {
+                let digits: String = value.chars().take_while(char::is_ascii_digit).collect();
+                found.extend((!digits.is_empty()).then_some(digits));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a column is compared with what holds one of these marks.
+pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
+    let near = |part: &str| marks.iter().any(|mark| part.contains(mark.as_str()));
+    let is_column = |side: &str| {
+        let name = side.trim_matches(['(', ')', ' ']).rsplit('.').next().unwrap_or_default();
+        name.trim_matches('"') == column
+    };
+    let clauses = text.split(" AND ").flat_map(|part| part.split(" OR ")).flat_map(|part| part.split(" WHERE "));
+    clauses
+        .filter_map(|clause| clause.split_once(" = "))
+        .any(|(left, right)| (is_column(left) && near(right)) || (is_column(right) && near(left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{compared, is_asked_of, literals, mentions, settings, values};
+
+    #[test]
+    fn paths_into_documents_are_found() {
+        let text = "(((auth.jwt() -> 'app_metadata'::text) ->> 'org_id'::text) = x) and jwt #>> '{a,b}' = y->>'c'";
+        assert_eq!(super::paths(text), [vec!["app_metadata", "org_id"], vec!["a", "b"], vec!["c"]]);
+    }
+
+    #[test]
+    fn what_a_column_is_compared_with_is_found() {
+        let text =
+            "((bucket_id = 'avatars'::text) AND ((state)::text = 'x'::text) AND (tenant_id = 17) AND (id = a.id))";
+        assert_eq!(compared(text, "bucket_id"), ["avatars"]);
+        assert_eq!(compared(text, "state"), ["x"]);
+        assert_eq!(compared(text, "tenant_id"), ["17"]);
+        assert!(compared(text, "id").is_empty() && compared(text, "bucket").is_empty());
+        let marks = ["auth.uid()".to_owned()];
+        assert!(is_asked_of("((id = ( SELECT auth.uid() AS uid)) AND x)", "id", &marks));
+        assert!(is_asked_of("(auth.uid() = m.id)", "id", &marks));
+        assert!(!is_asked_of("((id = 1) AND (uid = auth.uid()))", "id", &marks));
+    }
+
+    #[test]
+    fn what_an_expression_speaks_of_is_found() {
+        let text = "((status = 'it''s'::text) OR (x = ANY ('{}')) OR a = current_setting('app.tenant'::text, true))";
+        assert!(literals(text).contains("it's"));
+        assert!(values("a = 'public' or b #>> '{x,y}'").iter().eq(["public", "x", "y"]));
+        assert!(settings(text).iter().eq(["app.tenant"]));
+        assert!(mentions(text, "status") && !mentions(text, "statu"));
+    }
+}

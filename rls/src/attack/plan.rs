@@ -1,0 +1,523 @@
+//! What is known before anything is tried: keys, references, whose a column is, and what rows should hold.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::facts::Facts;
+use super::harvest;
+use super::identity::{Identity, Pair, Side, base};
+use super::values::Value;
+use crate::catalog::{Column, Function, Relation, RelationKind};
+use crate::config::Context;
+use crate::name::literal;
+use crate::verify::World;
+
+/// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
+const VARIANTS: usize = 20;
+/// Bodies that speak of one table: beyond these, what they say is said already.
+const BODIES: usize = 40;
+/// Names of columns that hold a person.
+const PEOPLE: &[&str] = &[
+    "user_id",
+    "owner_id",
+    "owner",
+    "created_by",
+    "author_id",
+    "author",
+    "user",
+    "uid",
+    "assignee_id",
+    "profile_id",
+    "uploaded_by",
+    "creator_id",
+    "updated_by",
+    "member_id",
+    "person_id",
+];
+
+/// A foreign key.
+#[derive(Clone, Debug)]
+pub(super) struct ForeignKey {
+    pub(super) name: String,
+    pub(super) columns: Vec<String>,
+    pub(super) target: u32,
+    pub(super) targets: Vec<String>,
+}
+
+/// A unique key, or one that excludes.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) name: String,
+    /// Its columns; those in expressions too.
+    pub(super) columns: Vec<String>,
+    pub(super) is_primary: bool,
+    pub(super) is_exclusion: bool,
+    /// Whether one of its parts is an expression, or only some rows are in it.
+    pub(super) is_plain: bool,
+}
+
+/// What a row holds that is not chosen by type.
+pub(super) type Overrides = BTreeMap<String, Value>;
+
+/// What is known before anything is tried.
+#[derive(Debug)]
+pub(super) struct Plan<'w> {
+    pub(super) world: &'w World<'w>,
+    pub(super) facts: &'w Facts,
+    numbers: HashMap<u32, usize>,
+    keys: HashMap<u32, Vec<ForeignKey>>,
+    unique: HashMap<u32, Vec<Key>>,
+    spoken: HashMap<u32, Vec<String>>,
+    looked_up: HashMap<u32, Vec<&'w Relation>>,
+    pub(super) user_type: String,
+    people: BTreeSet<(u32, String)>,
+}
+
+impl<'w> Plan<'w> {
+    pub(super) fn new(world: &'w World<'w>, facts: &'w Facts) -> Self {
+        let catalog = world.catalog;
+        let numbers = catalog.relations.iter().enumerate().map(|(at, relation)| (relation.oid, at + 1)).collect();
+        let mut plan = Self {
+            world,
+            facts,
+            numbers,
+            keys: foreign_keys(world),
+            unique: HashMap::new(),
+            spoken: HashMap::new(),
+            looked_up: HashMap::new(),
+            user_type: "uuid".to_owned(),
+            people: BTreeSet::new(),
+        };
+        plan.find_people();
+        let tables: Vec<&'w Relation> =
+            catalog.relations.iter().filter(|table| table.is_table() && table.extension.is_none()).collect();
+        let mut by_name: HashMap<&str, Vec<&'w Relation>> = HashMap::new();
+        tables.iter().for_each(|table| by_name.entry(&table.name.name).or_default().push(table));
+        let mut functions: HashMap<&str, Vec<&'w Function>> = HashMap::new();
+        let own = catalog.functions.iter().filter(|function| function.extension.is_none());
+        own.for_each(|function| functions.entry(&function.name.name).or_default().push(function));
+        let bodies = plan.bodies();
+        plan.unique = plan.find_all_keys();
+        plan.spoken = tables.iter().map(|table| (table.oid, plan.find_texts(table, &bodies))).collect();
+        let looked_up = tables.iter().map(|table| (table.oid, plan.find_looked_up(table, &by_name, &functions)));
+        plan.looked_up = looked_up.collect();
+        plan
+    }
+
+    fn find_people(&mut self) {
+        let world = self.world;
+        let membership = world.settings.context.membership();
+        let table = membership.and_then(|membership| world.relation_meant(&membership.table));
+        self.people.extend(membership.zip(table).map(|(membership, table)| (table.oid, membership.user.clone())));
+        for relation in world.exposed() {
+            let column = world.settings.of_table(&relation.name).and_then(|table| table.user_column.clone());
+            self.people.extend(column.map(|column| (relation.oid, column)));
+        }
+        let asked = self.asked_people();
+        self.people.extend(asked);
+        let known = self
+            .people
+            .iter()
+            .find_map(|(table, column)| world.relation(*table)?.column(column).map(|column| column.type_name.clone()));
+        self.user_type = known.or_else(|| self.usual_user_type()).unwrap_or_else(|| "uuid".to_owned());
+    }
+
+    /// Columns that policies compare with whoever asks.
+    fn asked_people(&self) -> Vec<(u32, String)> {
+        let world = self.world;
+        let marks: Vec<String> = match &world.settings.context {
+            Context::Guc { vars, .. } => {
+                let people = vars.iter().filter(|(_, value)| value.contains("$user") && !value.contains("$tenant"));
+                people.map(|(name, _)| literal(name)).collect()
+            }
+            Context::JwtClaims { .. } => vec!["auth.uid()".to_owned(), "'sub'".to_owned()],
+            Context::Role { .. } => Vec::new(),
+        };
+        let mut found = Vec::new();
+        for relation in world.exposed().filter(|relation| relation.is_table()) {
+            let tenant = world.settings.tenant_column(&relation.name);
+            for column in relation.columns.iter().filter(|column| column.name != tenant) {
+                let policies = world.policies_of(relation.oid).iter();
+                let mut texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+                if texts.any(|text| harvest::is_asked_of(text, &column.name, &marks)) {
+                    found.push((relation.oid, column.name.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    /// Tenants that a table's policies name.
+    pub(super) fn named_tenants(&self, relation: &'w Relation) -> BTreeSet<String> {
+        let Some(tenant) = self.tenant_column(relation) else { return BTreeSet::new() };
+        if matches!(self.world.settings.context, Context::Role { .. }) {
+            return BTreeSet::new();
+        }
+        let policies = self.world.policies_of(relation.oid).iter();
+        let texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+        texts.flat_map(|text| harvest::compared(text, &tenant.name)).take(4).collect()
+    }
+
+    fn usual_user_type(&self) -> Option<String> {
+        let named = |relation: &'w Relation| relation.columns.iter().find(|column| column.name == "user_id");
+        self.world.exposed().find_map(named).map(|column| column.type_name.clone())
+    }
+
+    /// A small number of a table's own, which its canaries carry.
+    pub(super) fn number(&self, table: u32) -> usize {
+        self.numbers.get(&table).copied().unwrap_or_default()
+    }
+
+    /// The relation whose canaries carry this number.
+    pub(super) fn numbered(&self, number: usize) -> Option<&'w Relation> {
+        self.world.catalog.relations.get(number.checked_sub(1)?)
+    }
+
+    pub(super) fn foreign_keys(&self, table: u32) -> &[ForeignKey] {
+        self.keys.get(&table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The column that says whose a row is, where there is one.
+    pub(super) fn tenant_column(&self, relation: &'w Relation) -> Option<&'w Column> {
+        if self.world.settings.is_global(&relation.name) {
+            return None;
+        }
+        relation.column(self.world.settings.tenant_column(&relation.name))
+    }
+
+    /// What a column holds for being somebody's: the tenant, or the person.
+    pub(super) fn owner_value(&self, relation: &'w Relation, column: &Column, identity: &Identity) -> Option<String> {
+        let membership = self.world.settings.context.membership();
+        let of_membership =
+            membership.filter(|known| self.world.relation_meant(&known.table).map(|it| it.oid) == Some(relation.oid));
+        if of_membership.is_some_and(|known| known.tenant == column.name) {
+            return Some(identity.tenant.clone());
+        }
+        if self.is_person(relation, column) {
+            return Some(identity.user.clone());
+        }
+        (column.name == self.world.settings.tenant_column(&relation.name)).then(|| identity.tenant.clone())
+    }
+
+    /// Whether a column holds people.
+    pub(super) fn is_person(&self, relation: &Relation, column: &Column) -> bool {
+        self.people.contains(&(relation.oid, column.name.clone()))
+            || (PEOPLE.contains(&column.name.to_ascii_lowercase().as_str())
+                && base(self.facts.base(&column.type_name)) == base(self.facts.base(&self.user_type)))
+    }
+
+    /// The unique and excluding keys of a table.
+    pub(super) fn keys(&self, relation: &Relation) -> &[Key] {
+        self.unique.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_all_keys(&self) -> HashMap<u32, Vec<Key>> {
+        let catalog = self.world.catalog;
+        let constraints = catalog.constraints.iter().filter(|constraint| constraint.kind == "p");
+        let primary: BTreeSet<u32> = constraints.map(|constraint| constraint.index).collect();
+        let mut found: HashMap<u32, Vec<Key>> = HashMap::new();
+        for index in catalog.indexes.iter().filter(|index| (index.is_unique || index.is_exclusion) && index.is_valid) {
+            let Some(relation) = self.world.relation(index.relation) else { continue };
+            let plain = index.columns.iter().filter_map(|number| relation.column_at(*number));
+            let mut columns: Vec<String> = plain.map(|column| column.name.clone()).collect();
+            let expressions = index.keys.iter().zip(&index.columns).filter(|(_, number)| **number == 0);
+            for (text, _) in expressions {
+                let inside = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
+                columns.extend(inside.map(|column| column.name.clone()));
+            }
+            found.entry(relation.oid).or_default().push(Key {
+                name: index.name.clone(),
+                columns,
+                is_primary: primary.contains(&index.oid),
+                is_exclusion: index.is_exclusion,
+                is_plain: !index.columns.contains(&0) && index.predicate.is_none(),
+            });
+        }
+        found
+    }
+
+    /// What speaks of a table: its policies, the functions and views in which its name stands.
+    fn texts(&self, relation: &Relation) -> &[String] {
+        self.spoken.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    /// Bodies of functions and definitions of views, by the words in them.
+    fn bodies(&self) -> HashMap<&'w str, Vec<&'w String>> {
+        let catalog = self.world.catalog;
+        let functions = catalog.functions.iter().filter(|function| function.extension.is_none());
+        let functions = functions.flat_map(|function| std::iter::once(&function.source).chain(&function.sql_body));
+        let views = catalog
+            .relations
+            .iter()
+            .filter(|view| view.extension.is_none())
+            .filter_map(|view| view.definition.as_ref());
+        let mut found: HashMap<&'w str, Vec<&'w String>> = HashMap::new();
+        for text in functions.chain(views) {
+            for word in harvest::words(text) {
+                found.entry(word).or_default().push(text);
+            }
+        }
+        found
+    }
+
+    fn find_texts(&self, relation: &Relation, bodies: &HashMap<&str, Vec<&String>>) -> Vec<String> {
+        let policies =
+            self.world.policies_of(relation.oid).iter().flat_map(|policy| policy.using.iter().chain(&policy.check));
+        let about = bodies.get(relation.name.name.as_str()).into_iter().flatten().take(BODIES);
+        policies.chain(about.copied()).cloned().collect()
+    }
+
+    /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
+    /// opposite of the first, and one with nothing but what must be.
+    pub(super) fn variants(&self, relation: &'w Relation, pair: &Pair, side: Side) -> Vec<Overrides> {
+        let truths: Vec<&Column> =
+            relation.columns.iter().filter(|column| self.facts.base(&column.type_name) == "boolean").collect();
+        let opposite: Overrides =
+            truths.iter().map(|column| (column.name.clone(), Value::Text("false".to_owned()))).collect();
+        let mut found = vec![opposite.clone()];
+        for text in self.texts(relation) {
+            self.add_spoken_of(relation, text, &mut found);
+            self.add_owned(relation, text, pair, side, &mut found);
+            self.add_whole(relation, text, pair, side, &mut found);
+        }
+        found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
+        found.push(self.twin(relation));
+        let spoken = self.texts(relation);
+        for column in truths.iter().filter(|column| spoken.iter().any(|text| harvest::mentions(text, &column.name))) {
+            let mut only = opposite.clone();
+            only.insert(column.name.clone(), Value::Text("true".to_owned()));
+            found.push(only);
+        }
+        let mut seen = BTreeSet::new();
+        found.retain(|row| seen.insert(format!("{row:?}")));
+        found.truncate(VARIANTS);
+        found
+    }
+
+    /// The same texts in a row of every tenant, for what joins by them.
+    fn twin(&self, relation: &'w Relation) -> Overrides {
+        let keys = self.keys(relation);
+        let checked: BTreeSet<i16> = self
+            .world
+            .catalog
+            .constraints_of(relation.oid)
+            .filter(|it| it.kind == "c" || it.kind == "f")
+            .flat_map(|it| it.columns.iter().copied())
+            .collect();
+        let free = |column: &&Column| {
+            column.type_name == "text"
+                && column.generated.is_empty()
+                && !checked.contains(&column.number)
+                && !keys.iter().any(|key| key.columns.contains(&column.name))
+                && column.name != self.world.settings.tenant_column(&relation.name)
+        };
+        relation
+            .columns
+            .iter()
+            .filter(free)
+            .map(|column| (column.name.clone(), Value::Text("canary_a_twin".to_owned())))
+            .collect()
+    }
+
+    /// Rows of B that say by another column than the tenant's that they are A's: by a person, a role, a document.
+    fn add_owned(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
+        if side == Side::A {
+            return;
+        }
+        let tenant = self.world.settings.tenant_column(&relation.name);
+        let asks_role =
+            ["current_user", "session_user", "CURRENT_USER", "SESSION_USER"].iter().any(|word| text.contains(word));
+        let free = |column: &&Column| {
+            !self.is_person(relation, column)
+                && column.name != tenant
+                && column.generated.is_empty()
+                && harvest::mentions(text, &column.name)
+                && !self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name))
+                && !self.keys(relation).iter().any(|key| key.columns.contains(&column.name))
+        };
+        for column in relation.columns.iter().filter(free) {
+            let plain = base(self.facts.base(&column.type_name));
+            let mut values = Vec::new();
+            if plain == base(self.facts.base(&self.world.settings.tenant_type)) {
+                values.push(pair.a.tenant.clone());
+            }
+            if plain == base(self.facts.base(&self.user_type)) {
+                values.push(pair.a.user.clone());
+            }
+            if asks_role && matches!(plain, "text" | "name" | "character varying") {
+                values.extend(self.world.settings.app_roles.iter().cloned());
+            }
+            if matches!(plain, "json" | "jsonb") {
+                for value in [&pair.b.tenant, &pair.a.tenant] {
+                    let object: serde_json::Map<_, _> =
+                        harvest::values(text).into_iter().map(|key| (key, value.clone().into())).collect();
+                    values.push(serde_json::Value::Object(object).to_string());
+                }
+            }
+            found.extend(values.into_iter().map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+        }
+    }
+
+    /// Rows that are all that a condition names at once; of B's, some whose other texts hold A's name.
+    fn add_whole(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
+        let Some(tenant) = self.tenant_column(relation) else { return };
+        let refers = |name: &String| self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(name));
+        let spoken: Vec<&Column> = relation
+            .columns
+            .iter()
+            .filter(|column| column.generated.is_empty() && column.name != tenant.name && !refers(&column.name))
+            .filter(|column| matches!(base(self.facts.base(&column.type_name)), "text" | "character varying"))
+            .filter(|column| harvest::mentions(text, &column.name))
+            .collect();
+        let value = |column: &&Column| harvest::compared(text, &column.name).into_iter().next();
+        let named = spoken.iter().filter_map(|column| Some((column.name.clone(), Value::Text(value(column)?))));
+        let whole: Overrides = named.collect();
+        if whole.len() > 1 {
+            found.push(whole.clone());
+        }
+        if side == Side::A {
+            return;
+        }
+        let a = &pair.a.tenant;
+        for column in spoken.iter().filter(|column| !whole.contains_key(&column.name)).take(2) {
+            for name in [format!("{a}/canary_b_own"), format!("shared/{a}/canary_b_own")] {
+                let mut row = whole.clone();
+                row.insert(column.name.clone(), Value::Text(name));
+                found.push(row);
+            }
+        }
+    }
+
+    /// The tables that a table's policies look up, and what the functions that they call do.
+    pub(super) fn looked_up(&self, relation: &'w Relation) -> &[&'w Relation] {
+        self.looked_up.get(&relation.oid).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_looked_up(
+        &self,
+        relation: &'w Relation,
+        tables: &HashMap<&str, Vec<&'w Relation>>,
+        functions: &HashMap<&str, Vec<&'w Function>>,
+    ) -> Vec<&'w Relation> {
+        let policies = self.world.policies_of(relation.oid).iter();
+        let mut text: String = policies
+            .flat_map(|policy| policy.using.iter().chain(&policy.check))
+            .fold(String::new(), |all, one| all + one + "\n");
+        for _ in 0..3 {
+            let called = harvest::words(&text).into_iter().flat_map(|word| functions.get(word).into_iter().flatten());
+            let bodies = called.map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+            let bodies: Vec<String> = bodies.filter(|body| !text.contains(body.as_str())).collect();
+            bodies.iter().for_each(|body| text.push_str(body));
+        }
+        let words = harvest::words(&text);
+        words
+            .into_iter()
+            .flat_map(|word| tables.get(word).into_iter().flatten())
+            .copied()
+            .filter(|table| table.oid != relation.oid)
+            .collect()
+    }
+
+    /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.
+    pub(super) fn link(&self, relation: &'w Relation, column: &Column) -> Option<(&'w Relation, String)> {
+        let stem = column.name.strip_suffix("_id")?;
+        if column.name == self.world.settings.tenant_column(&relation.name) || stem.is_empty() {
+            return None;
+        }
+        let fits = |table: &&'w Relation| {
+            let name = table.name.name.as_str();
+            table.is_table()
+                && table.extension.is_none()
+                && table.oid != relation.oid
+                && table.name.schema == relation.name.schema
+                && (name == stem
+                    || name == format!("{stem}s")
+                    || name == format!("{stem}es")
+                    || name.trim_end_matches("ies") == stem.trim_end_matches('y'))
+                && table.column("id").is_some_and(|id| id.type_name == column.type_name)
+        };
+        self.world.catalog.relations.iter().find(fits).map(|table| (table, "id".to_owned()))
+    }
+
+    fn add_spoken_of(&self, relation: &Relation, text: &str, found: &mut Vec<Overrides>) {
+        let columns = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
+        for column in columns.filter(|column| column.generated.is_empty()) {
+            let base_type = self.facts.base(&column.type_name);
+            let labels = self.facts.of_type(base_type).map(|fact| &fact.labels).filter(|labels| !labels.is_empty());
+            let textual =
+                matches!(base(base_type), "text" | "character varying" | "character" | "public.citext" | "citext");
+            let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
+            let numeric = matches!(base(base_type), "smallint" | "integer" | "bigint" | "numeric" | "double precision");
+            let keyed = || self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
+            if numeric && !tenant && !keyed() && !harvest::mentions(&column.name, "id") && !column.name.ends_with("_id")
+            {
+                let beyond =
+                    harvest::numbers(text).into_iter().take(3).map(|number| number.saturating_add(1).to_string());
+                found.extend(beyond.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+            }
+            if tenant || !(textual || labels.is_some()) {
+                continue;
+            }
+            let fits = |value: &String| labels.is_none_or(|labels| labels.contains(value));
+            let values = harvest::values(text).into_iter().filter(fits).take(6);
+            found.extend(values.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+        }
+    }
+
+    /// The table and all that its rows refer to, for the smallest script.
+    pub(super) fn closure(&self, tables: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
+        let mut open: Vec<u32> = tables.into_iter().collect();
+        let mut found: BTreeSet<u32> = open.iter().copied().collect();
+        while let Some(table) = open.pop() {
+            let targets = self.foreign_keys(table).iter().map(|key| key.target);
+            open.extend(targets.filter(|target| found.insert(*target)));
+        }
+        found
+    }
+
+    /// Whether a table's rows can be traced to a tenant: by a column of their own, a person, or what they refer to.
+    pub(super) fn is_of_tenants(&self, relation: &'w Relation) -> bool {
+        let owned = |table: &'w Relation| {
+            !self.world.settings.is_global(&table.name)
+                && (self.tenant_column(table).is_some()
+                    || table.columns.iter().any(|column| self.people.contains(&(table.oid, column.name.clone()))))
+        };
+        let by_person = relation.has_rls && relation.columns.iter().any(|column| self.is_person(relation, column));
+        !self.world.settings.is_global(&relation.name)
+            && (by_person
+                || self.closure([relation.oid]).into_iter().filter_map(|table| self.world.relation(table)).any(owned))
+    }
+
+    /// The table at the top of a partition or an inheriting table.
+    pub(super) fn root(&self, relation: &'w Relation) -> &'w Relation {
+        let mut top = relation;
+        for _ in 0..16 {
+            match top.parents.first().and_then(|parent| self.world.relation(*parent)) {
+                Some(parent) if parent.kind != RelationKind::Foreign => top = parent,
+                _ => break,
+            }
+        }
+        top
+    }
+}
+
+fn foreign_keys(world: &World<'_>) -> HashMap<u32, Vec<ForeignKey>> {
+    let mut found: HashMap<u32, Vec<ForeignKey>> = HashMap::new();
+    for constraint in world.catalog.constraints.iter().filter(|constraint| constraint.kind == "f") {
+        let Some((relation, target)) =
+            world.relation(constraint.relation).zip(constraint.references.and_then(|oid| world.relation(oid)))
+        else {
+            continue;
+        };
+        let names = |relation: &Relation, numbers: &[i16]| -> Vec<String> {
+            numbers.iter().filter_map(|number| relation.column_at(*number)).map(|column| column.name.clone()).collect()
+        };
+        let columns = names(relation, &constraint.columns);
+        let targets = names(target, &constraint.referenced_columns);
+        // A partitioned target is referred to once more by each partition: those are the same key.
+        let known = found.entry(relation.oid).or_default();
+        if columns.len() == targets.len() && !target.is_partition {
+            known.push(ForeignKey { name: constraint.name.clone(), columns, target: target.oid, targets });
+        }
+    }
+    found
+}

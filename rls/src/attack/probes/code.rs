@@ -1,0 +1,302 @@
+//! Functions and procedures that A may call: with B's ids, with what breaks out of quotes, with what is nobody's.
+
+use crate::attack::arena::Arena;
+use crate::attack::both::{Answer, Question, ask, ask_without_b};
+use crate::attack::harvest;
+use crate::attack::identity::Side;
+use crate::attack::judge::Found;
+use crate::attack::outcome::Outcome;
+use crate::attack::probes::arguments::{BREAKERS, calls, mentioned};
+use crate::catalog::{Function, Policy, granted};
+use crate::class::Class;
+use crate::config::Context;
+use crate::finding::Finding;
+use crate::name::literal;
+
+/// Languages whose functions are not called: a fault in them is a fault of the server.
+const NOT_CALLED: &[&str] = &["c", "internal"];
+/// What ends or stalls backends, ours or others'.
+const HARMFUL: &[&str] = &[
+    "pg_terminate_backend",
+    "pg_cancel_backend",
+    "pg_sleep",
+    "pg_reload_conf",
+    "pg_rotate_logfile",
+    "dblink",
+    "pg_advisory_lock",
+    "lo_import",
+    "lo_export",
+    "copy ",
+    "pg_switch_wal",
+    "pg_create_restore_point",
+    "pg_file_write",
+    "http_",
+    "net.http",
+];
+
+/// The functions that A may call.
+pub(in crate::attack) fn callable<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function> {
+    let world = arena.plan.world;
+    let may = |function: &&Function| {
+        function.extension.is_none()
+            && matches!(function.kind.as_str(), "f" | "p")
+            && !NOT_CALLED.contains(&function.language.as_str())
+            && !matches!(function.returns.as_str(), "trigger" | "event_trigger")
+            && world.has_usage(&function.name.schema, &arena.actor.inherited)
+            && granted(&function.acl, &arena.actor.inherited, "EXECUTE")
+    };
+    world.catalog.functions.iter().filter(may).collect()
+}
+
+/// `schema.name(argument types)`.
+pub(in crate::attack) fn signature(function: &Function) -> String {
+    format!("{}({})", function.name, function.argument_types.join(", "))
+}
+
+/// Calls every one of them. How many there were.
+pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) -> usize {
+    let functions = callable(arena);
+    let mut called = Vec::new();
+    for function in functions.iter().copied() {
+        let source = function.source.to_ascii_lowercase();
+        if let Some(word) = HARMFUL.iter().find(|word| source.contains(*word)) {
+            found.note(format!("{} was not called, since {} stands in it.", signature(function), word.trim()));
+            continue;
+        }
+        called.push(function);
+    }
+    let mut questions = Vec::new();
+    for function in &called {
+        let look = writes(function).then(|| arena.digests(&mentioned(arena, function)));
+        for arguments in calls(arena, function) {
+            let mut question = Question::new(&arena.guise, call(function, &arguments));
+            question.look.clone_from(&look);
+            questions.push((*function, question));
+        }
+    }
+    judge_all(arena, &questions, found).await;
+    breaks_out(arena, &called, found).await;
+    functions.len()
+}
+
+pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> String {
+    let name = function.name.quoted();
+    let list = arguments.join(", ");
+    match (function.kind.as_str(), function.returns.as_str()) {
+        ("p", _) => format!("call {name}({list})"),
+        (_, "record" | "void" | "SETOF record") => format!("select {name}({list})"),
+        _ => format!("select * from {name}({list}) limit 200"),
+    }
+}
+
+/// Whether a function could change rows.
+fn writes(function: &Function) -> bool {
+    let body = function.sql_body.as_deref().unwrap_or(&function.source).to_ascii_lowercase();
+    function.volatility == "v"
+        && ["insert", "update", "delete", "truncate", "execute", "merge"].iter().any(|word| body.contains(word))
+}
+
+async fn judge_all<'w>(arena: &mut Arena<'w, '_>, questions: &[(&'w Function, Question)], found: &mut Found) {
+    let asked: Vec<Question> = questions.iter().map(|(_, question)| question.clone()).collect();
+    let with = ask(arena, &asked).await;
+    let without = ask_without_b(arena, &asked).await;
+    for (at, (function, question)) in questions.iter().enumerate() {
+        if found.has_function(&signature(function)) {
+            continue;
+        }
+        let before = match &question.look {
+            Some(look) => arena.session.guarded(look).await,
+            None => Outcome::default(),
+        };
+        if let Some(seen) = seen(arena, question, &with[at], &before) {
+            tell(arena, function, question, &seen, found).await;
+        } else if function.is_definer && with[at].outcome.seen() != without[at].outcome.seen() {
+            differs(arena, function, question, &with[at], &without[at], found).await;
+        }
+    }
+}
+
+/// B's value in the answer, or B's rows changed.
+fn seen(arena: &Arena<'_, '_>, question: &Question, answer: &Answer, before: &Outcome) -> Option<String> {
+    if let Some(sight) = arena.sight(&question.sql, &answer.outcome) {
+        return Some(format!("{} is tenant B's", sight.text));
+    }
+    let changed =
+        answer.outcome.is_done() && !answer.seen.rows.is_empty() && before.is_done() && answer.seen.rows != before.rows;
+    changed.then(|| "tenant B's rows are no longer what they were".to_owned())
+}
+
+/// An answer that is another one without B's rows, and the same when asked again.
+async fn differs<'w>(
+    arena: &mut Arena<'w, '_>,
+    function: &'w Function,
+    question: &Question,
+    with: &Answer,
+    without: &Answer,
+    found: &mut Found,
+) {
+    let again = ask(arena, std::slice::from_ref(question)).await;
+    if again[0].outcome.seen() != with.outcome.seen() {
+        return;
+    }
+    let answer = |answer: &Answer| match answer.outcome.value() {
+        Some(value) => value.to_owned(),
+        None => answer.outcome.told(),
+    };
+    let seen = format!("the answer is {}, and {} where tenant B has no rows", answer(with), answer(without));
+    tell(arena, function, question, &seen, found).await;
+}
+
+const OF_CODE: &[Class] =
+    &[Class::FunctionDefiner, Class::FunctionDynamicSql, Class::FunctionSearchPath, Class::ErrorOracle];
+
+async fn tell<'w>(
+    arena: &mut Arena<'w, '_>,
+    function: &'w Function,
+    question: &Question,
+    seen: &str,
+    found: &mut Found,
+) {
+    let tables = mentioned(arena, function);
+    if !function.is_definer {
+        // What a function reads as its caller is for the tables to answer for, unless it took up another role or context.
+        let open = tables
+            .iter()
+            .any(|table| found.is_open(&table.name.to_string()) || !crate::attack::probes::read::is_held(arena, table));
+        let views = reads_views(arena, function);
+        if open || views {
+            return;
+        }
+    }
+    let broke = BREAKERS.iter().any(|breaker| question.sql.contains(literal(breaker).as_str()));
+    let builds = builds_sql(function);
+    let class = match () {
+        () if !function.is_definer && !builds => Class::PolicyWrongContext,
+        () if (builds && (broke || !function.is_definer)) || question.sql.contains("do $do$") => {
+            Class::FunctionDynamicSql
+        }
+        () => found.hint(&signature(function), OF_CODE).unwrap_or(Class::FunctionDefiner),
+    };
+    let script =
+        arena.script(tables.iter().map(|table| table.oid), &question.guise, std::slice::from_ref(&question.sql), seen);
+    let why = match class {
+        Class::FunctionDynamicSql => format!("It puts an argument into a statement unquoted: {seen}."),
+        _ => format!(
+            "It runs as {}, and answers tenant A about another tenant: {seen}.",
+            arena.plan.world.role_name(function.owner)
+        ),
+    };
+    found.add(Finding::shown(class, signature(function), why, script));
+}
+
+fn reads_views(arena: &Arena<'_, '_>, function: &Function) -> bool {
+    let views = arena.plan.world.exposed().filter(|relation| !relation.is_table());
+    views.into_iter().any(|view| harvest::mentions(&function.source, &view.name.name))
+}
+
+/// Whether a body builds statements out of text.
+pub(in crate::attack) fn builds_sql(function: &Function) -> bool {
+    let source = function.source.to_ascii_lowercase();
+    function.language == "plpgsql"
+        && harvest::mentions(&source, "execute")
+        && (source.contains("||") || source.contains("format(") || source.contains("concat"))
+}
+
+/// A statement that an argument breaks out of can set A's context to B's, whoever it runs as.
+async fn breaks_out<'w>(arena: &mut Arena<'w, '_>, functions: &[&'w Function], found: &mut Found) {
+    let Context::Guc { vars, .. } = &arena.plan.world.settings.context else { return };
+    let Some((name, _)) = vars.iter().find(|(_, value)| value.contains("$tenant")) else { return };
+    let set = format!("pg_catalog.set_config({}, {}, true)", literal(name), literal(&arena.pair().b.tenant));
+    let look = format!("select pg_catalog.current_setting({}, true)", literal(name));
+    for function in functions.iter().filter(|function| builds_sql(function)) {
+        if found.has_function(&signature(function)) {
+            continue;
+        }
+        let texts = |type_name: &String| matches!(type_name.as_str(), "text" | "character varying" | "name");
+        for at in (0..function.argument_types.len()).filter(|at| texts(&function.argument_types[*at])) {
+            for shape in [
+                format!("' || {set} || '"),
+                format!("x' or {set} is null or 'x' = '"),
+                format!("({set})"),
+                format!("1, {set}"),
+            ] {
+                let mut arguments = calls(arena, function).into_iter().next().unwrap_or_default();
+                arguments[at] = format!("{}::{}", literal(&shape), function.argument_types[at]);
+                let sql = call(function, &arguments);
+                let (outcome, seen) = arena.as_a_then(&sql, &look).await;
+                if outcome.is_done() && seen.value() == Some(arena.pair().b.tenant.as_str()) {
+                    let seen = "the argument was run as SQL, and the session is tenant B's now";
+                    let lines = [sql, look.clone()];
+                    let script = arena.script([], &arena.guise.clone(), &lines, seen);
+                    let why = format!("It puts an argument into a statement unquoted: {seen}.");
+                    found.add(Finding::shown(Class::FunctionDynamicSql, signature(function), why, script));
+                }
+            }
+        }
+    }
+}
+
+/// Functions that policies call, by what stands in their text.
+pub(in crate::attack) fn helpers<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function> {
+    let world = arena.plan.world;
+    let text = |policy: &Policy| {
+        format!("{} {}", policy.using.as_deref().unwrap_or_default(), policy.check.as_deref().unwrap_or_default())
+    };
+    let texts: Vec<String> = world.catalog.policies.iter().map(text).collect();
+    let called = |function: &&Function| {
+        function.extension.is_none() && texts.iter().any(|text| harvest::mentions(text, &function.name.name))
+    };
+    world.catalog.functions.iter().filter(called).collect()
+}
+
+/// A function that says it tells nothing of its arguments is asked before the policies are, and is listened to.
+pub(in crate::attack) async fn leakproof<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    let claims: Vec<&Function> = callable(arena).into_iter().filter(|function| function.is_leakproof).collect();
+    for function in claims {
+        let tables: Vec<_> = arena
+            .plan
+            .world
+            .tenant_tables()
+            .filter(|table| {
+                !arena.actor.columns(table, "SELECT").is_empty() && arena.seeder.first(table.oid, Side::B).is_some()
+            })
+            .collect();
+        'tables: for table in tables {
+            for column in
+                table.columns.iter().filter(|column| function.argument_types.first() == Some(&column.type_name))
+            {
+                let rest = function
+                    .argument_types
+                    .iter()
+                    .skip(1)
+                    .map(|type_name| match type_name.as_str() {
+                        "text" | "character varying" => ", 'x'".to_owned(),
+                        "integer" | "bigint" => ", 1".to_owned(),
+                        _ => format!(", null::{type_name}"),
+                    })
+                    .collect::<String>();
+                let is_boolean = function.returns == "boolean";
+                let condition = format!(
+                    "{}(t.{}{rest}){}",
+                    function.name.quoted(),
+                    crate::name::ident(&column.name),
+                    if is_boolean { "" } else { " is not null" }
+                );
+                let sql = format!("select 1 from {} t where {condition}", table.name.quoted());
+                let (guise, own) = (arena.guise.clone(), [super::read::NO_INDEX.to_owned()]);
+                let (outcome, _) = arena.after(&[], &guise, &own, &sql, None).await;
+                if let Some(sight) = arena.sight(&sql, &outcome) {
+                    let seen = format!("{} is tenant B's", sight.text);
+                    let [own] = own;
+                    let script = arena.script([table.oid], &guise, &[own, sql], &seen);
+                    let why = format!(
+                        "It claims LEAKPROOF, so it sees rows of {} before the policies do, and tells of them: {seen}.",
+                        table.name
+                    );
+                    found.add(Finding::shown(Class::FunctionLeakproof, signature(function), why, script));
+                    break 'tables;
+                }
+            }
+        }
+    }
+}

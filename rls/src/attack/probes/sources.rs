@@ -1,0 +1,169 @@
+//! What policies look up: whether A can write there that it is B's.
+
+use crate::attack::arena::Arena;
+use crate::attack::harvest;
+use crate::attack::identity::{Guise, Identity, Side, context};
+use crate::attack::judge::Found;
+use crate::attack::probes::code::helpers;
+use crate::attack::probes::read::leaking_tables;
+use crate::attack::probes::write::{insert_of, moving};
+use crate::catalog::{Column, Relation};
+use crate::class::Class;
+use crate::finding::Finding;
+use crate::name::{ident, literal};
+
+/// Words of policies that are tried as somebody's role.
+const WORDS: usize = 8;
+
+/// Writes into every table that policies look up, and reads all others again.
+pub(in crate::attack) async fn sources<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    let guises = guises(arena).await;
+    for source in looked_up(arena) {
+        for write in writes(arena, source).await {
+            let alone = arena.as_a(&write).await;
+            if !alone.is_done() || alone.affected == 0 {
+                continue;
+            }
+            if shows(arena, source, &guises, &write, found).await {
+                break;
+            }
+        }
+    }
+}
+
+/// A as it is, and A asking as B's, where that alone shows nothing.
+async fn guises(arena: &mut Arena<'_, '_>) -> Vec<Guise> {
+    let mixed = Identity { tenant: arena.pair().b.tenant.clone(), user: arena.pair().a.user.clone() };
+    let mut settings = context(arena.plan.world.settings, &arena.actor.role.name, &mixed);
+    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
+    let mixed = arena.guise.with(settings);
+    let mut guises = vec![arena.guise.clone()];
+    if mixed != arena.guise && leaking_tables(arena, &mixed, &[]).await.is_empty() {
+        guises.push(mixed);
+    }
+    guises
+}
+
+/// The tables whose names stand in policies of other tables, or in functions that policies call, and that A may write.
+fn looked_up<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Relation> {
+    let world = arena.plan.world;
+    let bodies: Vec<String> = helpers(arena)
+        .iter()
+        .map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()))
+        .collect();
+    let spoken = |relation: &Relation| {
+        let policies = world.catalog.policies.iter().filter(|policy| policy.relation != relation.oid);
+        let texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+        texts.chain(&bodies).any(|text| {
+            harvest::mentions(text, &relation.name.name)
+                && (text.contains("SELECT") || text.to_ascii_lowercase().contains("select"))
+        })
+    };
+    let tables = world.catalog.relations.iter().filter(|relation| relation.is_table() && relation.extension.is_none());
+    tables
+        .filter(|relation| {
+            ["INSERT", "UPDATE"].iter().any(|privilege| world.may(&arena.actor.inherited, relation, privilege))
+        })
+        .filter(|relation| spoken(relation))
+        .collect()
+}
+
+async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<String> {
+    if arena.seeder.first(source.oid, Side::B).is_none() {
+        arena.seeder.fill(arena.session, source).await;
+    }
+    let a = arena.pair().a.clone();
+    let people: Vec<&Column> = source.columns.iter().filter(|column| arena.plan.is_person(source, column)).collect();
+    let me: Vec<(String, String)> = people.iter().map(|column| (column.name.clone(), literal(&a.user))).collect();
+    let table = source.name.quoted();
+    let mut found = Vec::new();
+    found.extend(insert_of(arena, source, Side::B, &me).await);
+    // What the session says of itself beside its tenant may be what is looked up.
+    let said = arena.guise.settings.iter().filter(|(name, _)| name != "search_path" && !name.starts_with("request."));
+    let said: Vec<String> =
+        said.map(|(_, value)| value.clone()).filter(|value| *value != a.tenant && *value != a.user).collect();
+    let texts = source.columns.iter().filter(|column| column.type_name == "text");
+    for column in texts.filter(|column| arena.plan.owner_value(source, column, &a).is_none()).collect::<Vec<_>>() {
+        for value in &said {
+            found.extend(insert_of(arena, source, Side::B, &[(column.name.clone(), literal(value))]).await);
+        }
+    }
+    let mine: Vec<String> =
+        people.iter().map(|column| format!("{}::text = {}", ident(&column.name), literal(&a.user))).collect();
+    if let Some(moved) = moving(arena, source, Side::B) {
+        found.push(moved.clone());
+        found.extend(mine.iter().map(|mine| format!("{moved} where {mine}")));
+    }
+    let may: Vec<&str> = arena.actor.columns(source, "UPDATE");
+    for column in people.iter().filter(|column| may.contains(&column.name.as_str())) {
+        found.push(format!("update {table} set {} = {}", ident(&column.name), literal(&a.user)));
+    }
+    found.extend(promotions(arena, source, &may, &mine));
+    found
+}
+
+/// `update … set is_admin = true`, `set role = 'admin'`.
+fn promotions(arena: &Arena<'_, '_>, source: &Relation, may: &[&str], mine: &[String]) -> Vec<String> {
+    let world = arena.plan.world;
+    let texts = world.catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
+    let bodies =
+        helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+    let spoken: String = texts.chain(bodies).collect::<Vec<_>>().join("\n");
+    let mut found = Vec::new();
+    for column in source
+        .columns
+        .iter()
+        .filter(|column| may.contains(&column.name.as_str()) && harvest::mentions(&spoken, &column.name))
+    {
+        let base = arena.plan.facts.base(&column.type_name);
+        let enumerated = arena.plan.facts.of_type(base).is_some_and(|fact| !fact.labels.is_empty());
+        let values: Vec<String> = match base {
+            "boolean" => vec!["true".to_owned()],
+            "text" | "character varying" => harvest::values(&spoken).into_iter().take(WORDS).collect(),
+            _ if enumerated => harvest::values(&spoken).into_iter().take(WORDS).collect(),
+            _ => Vec::new(),
+        };
+        for value in values {
+            let update = format!("update {} set {} = {}", source.name.quoted(), ident(&column.name), literal(&value));
+            found.push(update.clone());
+            found.extend(mine.iter().map(|mine| format!("{update} where {mine}")));
+        }
+    }
+    found
+}
+
+/// Reads every table after the write. Whether one shows more than before.
+async fn shows<'w>(
+    arena: &mut Arena<'w, '_>,
+    source: &'w Relation,
+    guises: &[Guise],
+    write: &str,
+    found: &mut Found,
+) -> bool {
+    for guise in guises {
+        let before: Vec<u32> = leaking_tables(arena, guise, &[]).await.iter().map(|(table, ..)| table.oid).collect();
+        // The write is A's as A; what is read after it, as whoever A can now say it is.
+        let mut own = vec![write.to_owned()];
+        own.extend(
+            guise
+                .settings
+                .iter()
+                .filter(|setting| !arena.guise.settings.contains(setting))
+                .map(|(name, value)| crate::attack::identity::setting(name, value)),
+        );
+        let start = arena.guise.clone();
+        let after = leaking_tables(arena, &start, &own).await;
+        let Some((table, sql, reading)) =
+            after.into_iter().find(|(table, ..)| table.oid != source.oid && !before.contains(&table.oid))
+        else {
+            continue;
+        };
+        let seen = format!("{} rows of {} are not tenant A's, as {}", reading.theirs, table.name, reading.seen);
+        own.push(sql);
+        let script = arena.script([source.oid, table.oid], &start, &own, &seen);
+        let why = format!("Policies look it up, and tenant A can write there that it belongs to another: then {seen}.");
+        found.add(Finding::shown(Class::PolicySourceWritable, source.name.to_string(), why, script));
+        return true;
+    }
+    false
+}

@@ -1,0 +1,296 @@
+//! What happens beside a write of A's: triggers and rules that reach other tenants' rows.
+
+use crate::attack::arena::Arena;
+use crate::attack::both::{Question, ask, ask_without_b};
+use crate::attack::identity::{Side, base, context};
+use crate::attack::judge::Found;
+use crate::attack::probes::write::{insert_of, insert_with};
+use crate::attack::seed::Seeded;
+use crate::catalog::{Relation, RelationKind, Trigger};
+use crate::class::Class;
+use crate::finding::Finding;
+use crate::name::{ident, literal};
+
+/// Columns whose values are tried as B's.
+const COLUMNS: usize = 8;
+
+/// Writes into every table with triggers or rules, and looks at all tables.
+pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    let world = arena.plan.world;
+    let tables: Vec<&'w Relation> = world
+        .exposed()
+        .filter(|relation| {
+            relation.is_table() && (trigger(arena, relation).is_some() || rule(arena, relation).is_some())
+        })
+        .collect();
+    for relation in tables {
+        writes(arena, relation, found).await;
+        values(arena, relation, found).await;
+        notifies(arena, relation, found).await;
+    }
+    let views: Vec<&'w Relation> = world.exposed().filter(|relation| relation.kind == RelationKind::View).collect();
+    for view in views {
+        through_view(arena, view, found).await;
+    }
+}
+
+fn trigger<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Option<&'w Trigger> {
+    let world = arena.plan.world;
+    let mut enabled: Vec<&Trigger> = world
+        .catalog
+        .triggers
+        .iter()
+        .filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled)
+        .collect();
+    enabled.sort_by_key(|trigger| !world.function(trigger.function).is_some_and(|function| function.is_definer));
+    enabled.first().copied()
+}
+
+fn rule(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
+    arena.plan.world.catalog.rules.iter().find(|rule| rule.relation == relation.oid).map(|rule| rule.name.clone())
+}
+
+/// Every table but the one that is written: what happens there is its policies' matter.
+fn elsewhere<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Vec<&'w Relation> {
+    arena.seeded().into_iter().filter(|other| other.oid != relation.oid).collect()
+}
+
+async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let look = arena.digests(&elsewhere(arena, relation));
+    let before = arena.session.guarded(&look).await;
+    for sql in statements(arena, relation).await {
+        let (outcome, after) = arena.as_a_then(&sql, &look).await;
+        let sight = arena.sight(&sql, &outcome).filter(|_| !sql.starts_with("select"));
+        let changed = outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows;
+        let seen = match sight {
+            // A key's refusal is the key's matter.
+            Some(_) if matches!(outcome.code(), "23505" | "23P01" | "23503") => continue,
+            Some(sight) => format!("{} is tenant B's", sight.text),
+            None if changed => "rows of tenant B in another table are no longer what they were".to_owned(),
+            None => continue,
+        };
+        tell(arena, relation, &[sql], &seen, found);
+        return;
+    }
+}
+
+/// Ways for A to set a table's triggers off.
+async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<String> {
+    let table = relation.name.quoted();
+    let mut found = Vec::new();
+    let plain = insert_of(arena, relation, Side::A, &[]).await;
+    found.extend(plain.iter().map(|sql| format!("{sql} returning *")));
+    found.extend(plain);
+    // With B's natural keys, which a trigger may go by.
+    let theirs = theirs(arena, relation, arena.seeder.first(relation.oid, Side::B)).unwrap_or_default();
+    for value in theirs.iter().take(COLUMNS) {
+        let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
+        found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
+    }
+    found.extend(insert_of(arena, relation, Side::A, &theirs).await);
+    let others = namesakes(arena, relation);
+    if !others.is_empty() {
+        found.extend(insert_of(arena, relation, Side::A, &others).await);
+    }
+    let may = arena.actor.columns(relation, "UPDATE");
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    for column in relation
+        .columns
+        .iter()
+        .filter(|column| may.contains(&column.name.as_str()) && column.name != tenant && column.generated.is_empty())
+        .take(COLUMNS)
+    {
+        found.push(format!("update {table} set {0} = {0}", ident(&column.name)));
+    }
+    if relation.grants(&arena.actor.inherited, "DELETE") {
+        found.push(format!("delete from {table}"));
+    }
+    found
+}
+
+/// B's texts, and the ids of what its rows refer to.
+fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> Option<Vec<(String, String)>> {
+    let values = &row?.values;
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let texts = relation.columns.iter().filter(|column| {
+        column.name != tenant
+            && column.generated.is_empty()
+            && matches!(base(&column.type_name), "text" | "character varying" | "citext" | "public.citext")
+    });
+    let found: Vec<_> = texts
+        .filter_map(|column| Some((column.name.clone(), literal(values.get(&column.name)?.as_deref()?))))
+        .collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// What B has elsewhere in columns of the same name, which a trigger or rule may go by.
+fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let refers = |column: &str| {
+        arena.plan.foreign_keys(relation.oid).iter().any(|key| key.columns.iter().any(|name| name == column))
+    };
+    let mut found = Vec::new();
+    for column in
+        relation.columns.iter().filter(|column| column.name != tenant && column.name != "id" && !refers(&column.name))
+    {
+        let others = elsewhere(arena, relation);
+        let like = others
+            .iter()
+            .filter(|table| table.column(&column.name).is_some_and(|other| other.type_name == column.type_name));
+        let value =
+            like.filter_map(|table| arena.values(table.oid, Side::B)?.get(&column.name).cloned().flatten()).next();
+        found.extend(value.map(|value| (column.name.clone(), literal(&value))));
+    }
+    found
+}
+
+/// Whether a trigger tells that B has a value.
+async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let Some(trigger) = trigger(arena, relation) else { return };
+    if found.has(Class::TriggerLeaks, &relation.name.to_string()) {
+        return;
+    }
+    let Some(given) = arena.seeder.spare(arena.session, relation, Side::A).await else { return };
+    let mut questions = Vec::new();
+    let rows = [arena.seeder.first(relation.oid, Side::B), arena.seeder.last(relation.oid, Side::B)];
+    let values = rows.into_iter().flat_map(|row| theirs(arena, relation, row).unwrap_or_default());
+    for value in values.take(2 * COLUMNS) {
+        let Some(sql) = insert_with(arena, relation, &given, &[value]) else { continue };
+        questions.push(Question::new(&arena.guise, sql));
+    }
+    let with = ask(arena, &questions).await;
+    let without = ask_without_b(arena, &questions).await;
+    for (at, question) in questions.iter().enumerate() {
+        let of_key =
+            |answer: &crate::attack::both::Answer| matches!(answer.outcome.code(), "23505" | "23P01" | "23503");
+        let differs = with[at].outcome.seen() != without[at].outcome.seen()
+            && with[at].outcome.code() != without[at].outcome.code();
+        if differs && !of_key(&with[at]) && !of_key(&without[at]) {
+            let seen =
+                format!("{}, and {} where tenant B has no rows", with[at].outcome.told(), without[at].outcome.told());
+            let _ = trigger;
+            tell(arena, relation, std::slice::from_ref(&question.sql), &seen, found);
+            return;
+        }
+    }
+}
+
+/// What a trigger tells listeners goes out at commit, which is never ours: that it runs, and with B's row, is seen.
+async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let world = arena.plan.world;
+    let table = relation.name.to_string();
+    if found.hint(&table, &[Class::NotifyLeaks]).is_none() {
+        return;
+    }
+    let enabled =
+        world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
+    let telling = enabled.filter_map(|trigger| Some((trigger, world.function(trigger.function)?))).filter(|(_, it)| {
+        let source = it.source.to_ascii_lowercase();
+        source.contains("pg_notify") || source.contains("notify ")
+    });
+    let b = arena.pair().b.clone();
+    let mut settings = context(world.settings, &arena.actor.role.name, &b);
+    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
+    let as_b = arena.guise.with(settings);
+    for (trigger, function) in telling.collect::<Vec<_>>() {
+        let count = "set local track_functions = 'all'".to_owned();
+        let look = format!("select pg_catalog.pg_stat_get_xact_function_calls({})", function.oid);
+        for sql in setting_off(arena, relation).await {
+            let (outcome, seen) = arena.after(std::slice::from_ref(&count), &as_b, &[], &sql, Some(&look)).await;
+            if !outcome.is_done() || seen.value().and_then(|calls| calls.parse::<i64>().ok()).unwrap_or_default() < 1 {
+                continue;
+            }
+            let channel = channels(&function.source).into_iter().next().unwrap_or_else(|| "its_channel".to_owned());
+            let said = as_b.statements().join(";\n");
+            let script = format!(
+                "-- In one psql, as the app, for any tenant. What is listened for needs no right.\nset role {};\nlisten {};\n\
+                 -- In another, as the app, for tenant B:\nbegin;\n{said};\n{sql};\ncommit;\n\
+                 -- In the first, with its next statement: an asynchronous notification with tenant B's row in it.",
+                ident(&arena.actor.role.name),
+                ident(&channel),
+            );
+            let why = format!(
+                "Its trigger {} notifies of every tenant's rows, and whoever may connect can listen. It was seen to run; what it \
+                 tells goes out at commit.",
+                trigger.name
+            );
+            for object in [table.clone(), crate::attack::probes::code::signature(function)] {
+                let finding = Finding::shown(Class::NotifyLeaks, object, why.clone(), script.clone());
+                found.add(finding.about(trigger.name.clone()));
+            }
+            return;
+        }
+    }
+}
+
+/// What B does in the ordinary course.
+async fn setting_off<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<String> {
+    let mut found: Vec<String> = insert_of(arena, relation, Side::B, &[]).await.into_iter().collect();
+    let table = relation.name.quoted();
+    let updates = arena.actor.columns(relation, "UPDATE");
+    found.extend(updates.first().map(|column| format!("update {table} set {0} = {0}", ident(column))));
+    if relation.grants(&arena.actor.inherited, "DELETE") {
+        found.push(format!("delete from {table}"));
+    }
+    found
+}
+
+/// The channels that a body names: `pg_notify('orders', …)`, `notify orders`.
+fn channels(source: &str) -> Vec<String> {
+    let called = source.split("pg_notify(").skip(1);
+    called.filter_map(|rest| rest.trim_start().strip_prefix('\'')?.split('\'').next()).map(str::to_owned).collect()
+}
+
+fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str, found: &mut Found) {
+    let (class, name, what) = match (trigger(arena, relation), rule(arena, relation)) {
+        (Some(trigger), None) => (Class::TriggerLeaks, trigger.name.clone(), "trigger"),
+        (_, Some(rule)) => (Class::RuleBypass, rule, "rule"),
+        (None, None) => return,
+    };
+    let tables: Vec<u32> = arena.seeded().iter().map(|table| table.oid).collect();
+    let near = if tables.len() > 6 { vec![relation.oid] } else { tables };
+    let script = arena.script(near, &arena.guise, lines, seen);
+    let why = format!("Its {what} {name} reaches other tenants' rows: {seen}.");
+    found.add(Finding::shown(class, relation.name.to_string(), why, script).about(name));
+}
+
+/// Writes through a view, which are its owner's.
+async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: &mut Found) {
+    let name = view.name.to_string();
+    if found.has(Class::ViewDefiner, &name) || (view.has_option("security_invoker") && rule(arena, view).is_none()) {
+        return;
+    }
+    let tables = crate::attack::probes::front::reads(arena, view);
+    let look = arena.digests(&tables);
+    let before = arena.session.guarded(&look).await;
+    let mut statements = Vec::new();
+    if let Some(column) = arena.actor.columns(view, "UPDATE").first() {
+        statements.push(format!("update {} set {1} = {1}", view.name.quoted(), ident(column)));
+    }
+    if view.grants(&arena.actor.inherited, "DELETE") {
+        statements.push(format!("delete from {}", view.name.quoted()));
+    }
+    statements.extend(insert_through(arena, view, &tables));
+    for sql in statements {
+        let (outcome, after) = arena.as_a_then(&sql, &look).await;
+        if !outcome.is_done() || after.rows.is_empty() || after.rows == before.rows {
+            continue;
+        }
+        let seen = "tenant B's rows are no longer what they were";
+        let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &[sql], seen);
+        let (class, what) = match rule(arena, view) {
+            Some(rule) => (Class::RuleBypass, format!("Its rule {rule} writes as its owner")),
+            None => (Class::ViewDefiner, "What is written through it is written as its owner".to_owned()),
+        };
+        found.add(Finding::shown(class, name, format!("{what}: {seen}."), script));
+        return;
+    }
+}
+
+/// A row of B's, through a view that has the same columns as its table.
+fn insert_through(arena: &Arena<'_, '_>, view: &Relation, tables: &[&Relation]) -> Option<String> {
+    let table = tables.first()?;
+    let mut given = arena.seeder.spares(table.oid, Side::B)?;
+    given.retain(|(name, _)| view.column(name).is_some());
+    insert_with(arena, view, &given, &[])
+}

@@ -1,0 +1,333 @@
+//! Changing a table: bare, so that the policies for reading do not hide what those for writing let through.
+
+use crate::attack::arena::Arena;
+use crate::attack::identity::{Guise, NAMED, Side};
+use crate::attack::judge::{Failing, Found};
+use crate::attack::outcome::Outcome;
+use crate::attack::probes::read::is_held;
+use crate::catalog::Relation;
+use crate::class::Class;
+use crate::finding::Finding;
+use crate::name::{ident, literal};
+
+/// So many variants of a row are written.
+const VARIANTS: usize = 10;
+const INSERTS: &str = "lets tenant A insert rows that are another tenant's";
+const MOVES: &str = "lets tenant A move its rows into another tenant";
+
+/// What a write does, for the report.
+struct Write<'a> {
+    /// What the administrator does first, so that nothing but policies can refuse.
+    admin: Vec<String>,
+    sql: String,
+    /// The policies that have a say in it.
+    commands: &'a [&'a str],
+    /// Whether it moves rows into B, rather than changing B's rows.
+    is_into: bool,
+    told: &'a str,
+}
+
+/// Tries every way to change rows.
+pub(in crate::attack) async fn write<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    truncate(arena, relation, found).await;
+    grants(arena, relation, found);
+    if !is_held(arena, relation) {
+        return;
+    }
+    for write in writes(arena, relation, VARIANTS).await {
+        let guise = arena.guise.clone();
+        if attempt(arena, relation, &guise, &write, false, found).await {
+            continue;
+        }
+        let nobody = arena.nobody();
+        if nobody != guise {
+            attempt(arena, relation, &nobody, &write, true, found).await;
+        }
+    }
+}
+
+/// Only what writes into B: for pairs of names that are alike.
+pub(in crate::attack) async fn write_confused<'w>(
+    arena: &mut Arena<'w, '_>,
+    relation: &'w Relation,
+    found: &mut Found,
+) {
+    if !is_held(arena, relation) {
+        return;
+    }
+    for write in writes(arena, relation, 0).await {
+        let guise = arena.guise.clone();
+        attempt(arena, relation, &guise, &write, false, found).await;
+    }
+}
+
+async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants: usize) -> Vec<Write<'static>> {
+    let table = relation.name.quoted();
+    let mut found = Vec::new();
+    if let Some(column) = harmless_column(arena, relation) {
+        let sql = format!("update {table} set {0} = {0}", ident(&column));
+        let merge = format!(
+            "merge into {table} t using (values (1)) s on true when matched then update set {0} = t.{0}",
+            ident(&column)
+        );
+        for sql in [sql, merge] {
+            found.push(Write {
+                admin: Vec::new(),
+                sql,
+                commands: &["*", "w"],
+                is_into: false,
+                told: "lets tenant A change another tenant's rows",
+            });
+        }
+    }
+    if relation.grants(&arena.actor.inherited, "DELETE") {
+        let sql = format!("delete from {table}");
+        found.push(Write {
+            admin: Vec::new(),
+            sql,
+            commands: &["*", "d"],
+            is_into: false,
+            told: "lets tenant A delete another tenant's rows",
+        });
+    }
+    if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+    }
+    // What a condition for writing may ask for instead of the tenant.
+    let rows = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
+    for variant in rows.iter().filter(|variant| !variant.is_empty()).take(variants) {
+        let with: Vec<(String, String)> = variant.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
+        if let Some(sql) = insert_of(arena, relation, Side::B, &with).await {
+            found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+        }
+        let may = arena.actor.columns(relation, "UPDATE");
+        if let Some(sql) =
+            moving(arena, relation, Side::B).filter(|_| with.iter().all(|(name, _)| may.contains(&name.as_str())))
+        {
+            let sets: String = with.iter().map(|(name, value)| format!(", {} = {value}", ident(name))).collect();
+            found.push(Write {
+                admin: Vec::new(),
+                sql: sql + &sets,
+                commands: &["*", "w"],
+                is_into: true,
+                told: MOVES,
+            });
+        }
+    }
+    if let Some(sql) = moving(arena, relation, Side::B) {
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
+    }
+    if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
+        // A's own rows would be in the way of B's, which have the same natural keys.
+        let own = literal(&arena.pair().a.tenant);
+        let admin = vec![format!("delete from {table} where {}::text = {own}", ident(&tenant.name))];
+        found.push(Write {
+            admin,
+            sql,
+            commands: &["*", "w"],
+            is_into: false,
+            told: "lets tenant A take another tenant's rows",
+        });
+    }
+    found
+}
+
+/// A column that may be set to what it holds.
+fn harmless_column(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let may = arena.actor.columns(relation, "UPDATE");
+    let plain = |column: &&crate::catalog::Column| {
+        column.generated.is_empty() && column.identity != "a" && may.contains(&column.name.as_str())
+    };
+    let mut columns: Vec<_> = relation.columns.iter().filter(plain).collect();
+    columns.sort_by_key(|column| (column.name == tenant, column.type_name != "text"));
+    columns.first().map(|column| column.name.clone())
+}
+
+/// `update … set tenant_id = B`, or for a row that belongs to a parent's tenant, the parent's id.
+pub(in crate::attack) fn moving(arena: &Arena<'_, '_>, relation: &Relation, to: Side) -> Option<String> {
+    let may = arena.actor.columns(relation, "UPDATE");
+    let there = arena.values(relation.oid, to)?;
+    let mut columns: Vec<String> = Vec::new();
+    let tenant = relation.column(arena.plan.world.settings.tenant_column(&relation.name));
+    if let Some(tenant) = tenant {
+        columns.push(tenant.name.clone());
+        // What refers with the tenant has to follow it, or the reference would refuse what the policy lets through.
+        let with_tenant = arena.plan.foreign_keys(relation.oid).iter().filter(|key| key.columns.contains(&tenant.name));
+        columns.extend(with_tenant.flat_map(|key| key.columns.clone()).filter(|column| *column != tenant.name));
+    } else {
+        let of_tenants = |key: &&crate::attack::plan::ForeignKey| {
+            arena.plan.world.relation(key.target).is_some_and(|target| arena.plan.tenant_column(target).is_some())
+        };
+        let key = arena.plan.foreign_keys(relation.oid).iter().find(of_tenants)?;
+        columns.extend(key.columns.clone());
+    }
+    columns.retain(|column| may.contains(&column.as_str()));
+    if columns.is_empty() || tenant.is_some_and(|tenant| !columns.contains(&tenant.name)) {
+        return None;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    columns.retain(|column| seen.insert(column.clone()));
+    let sets: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let value = there.get(column).cloned().flatten();
+            format!("{} = {}", ident(column), value.map_or_else(|| "null".to_owned(), |value| literal(&value)))
+        })
+        .collect();
+    Some(format!("update {} set {}", relation.name.quoted(), sets.join(", ")))
+}
+
+/// An insert that PostgreSQL would take as a row of the side, with columns that A may set.
+pub(in crate::attack) async fn insert_of<'w>(
+    arena: &mut Arena<'w, '_>,
+    relation: &'w Relation,
+    side: Side,
+    with: &[(String, String)],
+) -> Option<String> {
+    let given = arena.seeder.spare(arena.session, relation, side).await?;
+    insert_with(arena, relation, &given, with)
+}
+
+/// The same, from values that are known.
+pub(in crate::attack) fn insert_with(
+    arena: &Arena<'_, '_>,
+    relation: &Relation,
+    given: &[(String, String)],
+    with: &[(String, String)],
+) -> Option<String> {
+    let may = arena.actor.columns(relation, "INSERT");
+    let mut values: Vec<(String, String)> =
+        given.iter().filter(|(name, _)| may.contains(&name.as_str())).cloned().collect();
+    for (name, value) in with {
+        match values.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => known.clone_from(value),
+            None => values.push((name.clone(), value.clone())),
+        }
+    }
+    if values.is_empty() {
+        return None;
+    }
+    let overriding =
+        values.iter().any(|(name, _)| relation.column(name).is_some_and(|column| !column.identity.is_empty()));
+    let (columns, texts): (Vec<String>, Vec<String>) =
+        values.into_iter().map(|(name, value)| (ident(&name), value)).unzip();
+    let overriding = if overriding { " overriding system value" } else { "" };
+    Some(format!(
+        "insert into {} ({}){overriding} values ({})",
+        relation.name.quoted(),
+        columns.join(", "),
+        texts.join(", ")
+    ))
+}
+
+/// Whether a write went through, judged by B's rows, or by a refusal that comes after the policies.
+fn went_through(write: &Write<'_>, before: &Outcome, outcome: &Outcome, after: &Outcome) -> bool {
+    let changed = outcome.is_done() && !after.rows.is_empty() && before.rows != after.rows;
+    let refused_later = write.is_into && matches!(outcome.code(), "23505" | "23P01") && write.sql.starts_with("insert");
+    changed || refused_later
+}
+
+async fn attempt<'w>(
+    arena: &mut Arena<'w, '_>,
+    relation: &'w Relation,
+    guise: &Guise,
+    write: &Write<'_>,
+    is_unset: bool,
+    found: &mut Found,
+) -> bool {
+    let look = arena.digest(relation);
+    let before = match &look {
+        Some(look) => arena.session.guarded(look).await,
+        None => Outcome::default(),
+    };
+    let (outcome, after) = arena.after(&write.admin, guise, &[], &write.sql, look.as_deref()).await;
+    // A child of a parent of B is B's by that alone.
+    let childs =
+        arena.plan.tenant_column(relation).is_none() && write.is_into && outcome.is_done() && outcome.affected > 0;
+    if !went_through(write, &before, &outcome, &after) && !childs {
+        return false;
+    }
+    let leaks = |outcome: &Outcome, after: &Outcome| {
+        went_through(write, &before, outcome, after) || (childs && outcome.is_done() && outcome.affected > 0)
+    };
+    let policies =
+        arena.culprits(relation, write.commands, &write.admin, guise, &write.sql, look.as_deref(), leaks).await;
+    let look = look.unwrap_or_else(|| "select 'written'".to_owned());
+    let lines = [write.sql.clone(), "reset session authorization".to_owned(), "reset role".to_owned(), look];
+    let script = arena.script_after(
+        &write.admin,
+        [relation.oid],
+        guise,
+        &lines,
+        &format!("It went through: {}. Tenant B's rows are no longer what they were.", outcome.told()),
+    );
+    for policy in policies {
+        let object = relation.name.to_string();
+        if found.has_policy(&object, &policy.name) {
+            continue;
+        }
+        let failing = match (is_unset, arena.pair().confusion.is_empty(), write.is_into) {
+            (true, ..) => Failing::Unset,
+            (_, false, _) if arena.pair().confusion != NAMED => Failing::Confused,
+            (_, _, true) => Failing::Written,
+            _ => Failing::Open,
+        };
+        let class = found.policy_class(&relation.name, policy, arena.actor, failing);
+        let when = if is_unset { " when no context is set" } else { "" };
+        let why = format!("The policy {} {}{when}.", policy.name, write.told);
+        found.add(Finding::shown(class, object, why, script.clone()).about(policy.name.clone()));
+    }
+    true
+}
+
+async fn truncate<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    if !relation.grants(&arena.actor.inherited, "TRUNCATE") || arena.actor.inherited.contains(&relation.owner) {
+        return;
+    }
+    let sql = format!("truncate {}", relation.name.quoted());
+    let outcome = arena.as_a(&sql).await;
+    if outcome.code() == "42501" {
+        return;
+    }
+    let why =
+        format!("{} may TRUNCATE it, which empties every tenant's rows: no policy is asked.", arena.actor.role.name);
+    let script = arena.script(
+        [relation.oid],
+        &arena.guise,
+        &[sql],
+        &format!("Not refused for want of a right: {}", outcome.told()),
+    );
+    found.add(Finding::shown(Class::GrantTruncate, relation.name.to_string(), why, script));
+}
+
+/// Rights that are exercised by objects that outlive a transaction: shown by asking for them.
+fn grants(arena: &Arena<'_, '_>, relation: &Relation, found: &mut Found) {
+    if arena.actor.inherited.contains(&relation.owner) {
+        return;
+    }
+    let held: Vec<&str> = ["REFERENCES", "TRIGGER", "MAINTAIN"]
+        .into_iter()
+        .filter(|privilege| relation.grants_any(&arena.actor.inherited, privilege))
+        .collect();
+    if held.is_empty() {
+        return;
+    }
+    let ask = |privilege: &&str| {
+        format!(
+            "select pg_catalog.has_any_column_privilege({}, {})",
+            literal(&relation.name.quoted()),
+            literal(privilege)
+        )
+    };
+    let table = |privilege: &&str| {
+        format!("select pg_catalog.has_table_privilege({}, {})", literal(&relation.name.quoted()), literal(privilege))
+    };
+    let lines: Vec<String> = held
+        .iter()
+        .map(|privilege| if **privilege == *"REFERENCES" { ask(privilege) } else { table(privilege) })
+        .collect();
+    let why = format!("{} has {} on it, which no policy holds back.", arena.actor.role.name, held.join(", "));
+    let script = arena.script([], &arena.guise, &lines, "true: the right is there");
+    found.add(Finding::shown(Class::GrantIgnoresRls, relation.name.to_string(), why, script));
+}

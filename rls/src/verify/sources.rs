@@ -1,0 +1,210 @@
+//! What policies trust: tables that say who belongs where, and functions that say who asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::policies::{check_of, held};
+use super::{Guise, World, names};
+use crate::catalog::{Function, Policy, Relation, granted};
+use crate::class::Class;
+use crate::finding::Finding;
+use crate::name::ident;
+use crate::policy::{Goal, Prover, Sources, Verdict, tenant_equality};
+use crate::remedy::{Remedy, Step};
+
+/// What the policies of all tables trust.
+#[derive(Debug, Default)]
+pub(super) struct Trusted {
+    /// Tables with the columns that are read, and the first policy that trusts them.
+    tables: BTreeMap<u32, (BTreeSet<String>, String)>,
+    /// Functions, and the first policy that calls them: its name, and its table's.
+    functions: BTreeMap<u32, (String, String)>,
+    /// Functions that name a table without its schema.
+    unqualified: BTreeMap<u32, String>,
+}
+
+impl Trusted {
+    /// Adds what a proof rests on.
+    pub(super) fn note(&mut self, sources: Sources, relation: &Relation, policy: &Policy) {
+        for (oid, columns) in sources {
+            let by = || format!("{} of {}", policy.name, relation.name);
+            let entry = self.tables.entry(oid).or_insert_with(|| (BTreeSet::new(), by()));
+            entry.0.extend(columns);
+        }
+    }
+
+    /// Adds the functions that a table's policies call.
+    pub(super) fn note_uses(&mut self, prover: &Prover<'_, '_>, world: &World<'_>, relation: &Relation) {
+        for policy in world.policies_of(relation.oid) {
+            for condition in [policy.using.as_deref(), policy.check.as_deref()].into_iter().flatten() {
+                // What calls nothing has no parenthesis but those of PostgreSQL's own functions; parsing tells.
+                let uses = prover.uses(relation, condition);
+                for function in uses.functions {
+                    let by = || (policy.name.clone(), relation.name.to_string());
+                    self.functions.entry(function).or_insert_with(by);
+                }
+                self.unqualified.extend(uses.unqualified);
+            }
+        }
+    }
+}
+
+/// Adds what it finds.
+pub(super) fn judge<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Trusted, findings: &mut Vec<Finding>) {
+    for (oid, (columns, by)) in &trusted.tables {
+        let Some(relation) = world.relation(*oid).filter(|relation| relation.is_table()) else { continue };
+        findings.extend(writable(world, prover, relation, columns, by));
+    }
+    for (oid, (policy, table)) in &trusted.functions {
+        let Some(function) = world.function(*oid).filter(|function| function.extension.is_none()) else { continue };
+        let by = format!("{policy} of {table}");
+        let found = replaceable(world, function, &by).into_iter();
+        for finding in found.chain(shadowed(world, function, trusted.unqualified.get(oid), &by)) {
+            // The rows that it opens are the table's: whoever owns that looks for its name.
+            findings.push(Finding { object: table.clone(), detail: policy.clone(), ..finding.clone() });
+            findings.push(finding);
+        }
+    }
+}
+
+fn writable<'a>(
+    world: &World<'a>,
+    prover: &Prover<'_, 'a>,
+    relation: &'a Relation,
+    columns: &BTreeSet<String>,
+    by: &str,
+) -> Option<Finding> {
+    let (mut ways, mut roles, mut proof) = (BTreeSet::new(), BTreeSet::new(), None);
+    for guise in world.guises() {
+        for (letter, word) in [("a", "insert"), ("w", "update")] {
+            if may_write(world, relation, guise, letter, columns)
+                && let Some(text) = open_for(world, prover, relation, guise, letter)
+            {
+                ways.insert(word);
+                roles.insert(guise.role.name.clone());
+                proof.get_or_insert(text);
+            }
+        }
+    }
+    let proof = proof?;
+    let table = &relation.name;
+    let text = format!(
+        "The policy {by} trusts {table} ({}), and {} may {} its rows: whoever does becomes a member of any tenant.",
+        columns.iter().cloned().collect::<Vec<_>>().join(", "),
+        roles.iter().cloned().collect::<Vec<_>>().join(", "),
+        ways.iter().copied().collect::<Vec<_>>().join(" and "),
+    );
+    let remedy = closing(world, relation, &roles, &ways, columns);
+    Some(Finding::verified(Class::PolicySourceWritable, table.to_string(), text).because(proof).closed_by(remedy))
+}
+
+/// Whether a role may write what the policies trust: a row, or one of these columns.
+fn may_write(
+    world: &World<'_>,
+    relation: &Relation,
+    guise: &Guise<'_>,
+    letter: &str,
+    columns: &BTreeSet<String>,
+) -> bool {
+    if letter == "a" {
+        return world.may(&guise.inherited, relation, "INSERT");
+    }
+    let by_column =
+        |name: &String| relation.column(name).is_some_and(|column| granted(&column.acl, &guise.inherited, "UPDATE"));
+    let granted = relation.grants(&guise.inherited, "UPDATE") || columns.iter().any(by_column);
+    granted && world.has_usage(&relation.name.schema, &guise.inherited)
+}
+
+/// What lets a role write rows of any tenant there, where something does.
+fn open_for<'a>(
+    world: &World<'a>,
+    prover: &Prover<'_, 'a>,
+    relation: &'a Relation,
+    guise: &Guise<'a>,
+    letter: &str,
+) -> Option<String> {
+    if !relation.has_rls || (guise.inherited.contains(&relation.owner) && !relation.forces_rls) {
+        return Some(format!("{}: no row level security holds {}", relation.name, guise.role.name));
+    }
+    let (permissive, restrictive) = held(world, relation, guise, letter);
+    let and: Vec<&str> = restrictive.iter().filter_map(|policy| check_of(policy)).collect();
+    permissive.iter().find_map(|policy| {
+        let all: Vec<&str> = check_of(policy).into_iter().chain(and.iter().copied()).collect();
+        let verdict = prover.judge(relation, &all, Goal::Enrol, guise);
+        matches!(verdict, Verdict::Open(..)).then(|| super::policies::policy_text(world, relation, policy))
+    })
+}
+
+/// Takes the right to write away; who may belong to a tenant is not for the tenant's people to say.
+fn closing(
+    world: &World<'_>,
+    relation: &Relation,
+    roles: &BTreeSet<String>,
+    ways: &BTreeSet<&str>,
+    columns: &BTreeSet<String>,
+) -> Remedy {
+    let table = relation.name.quoted();
+    let advice = format!(
+        "Let a function of your own, which checks the invitation, write {} ({}), or tie its policies to tenants that the caller may administer.",
+        relation.name,
+        columns.iter().cloned().collect::<Vec<_>>().join(", ")
+    );
+    if let Some(equality) = tenant_equality(world.settings, relation).filter(|_| relation.has_rls) {
+        let sql =
+            format!("create policy tenant_writes on {table} as restrictive using ({equality}) with check ({equality})");
+        return Remedy::steps([Step::on(&relation.name, sql)]).with_advice(advice);
+    }
+    let verbs = ways.iter().copied().collect::<Vec<_>>().join(", ");
+    let revoke = |role: &String| Step::on(&relation.name, format!("revoke {verbs} on {table} from {}", ident(role)));
+    Remedy::steps(roles.iter().map(revoke)).with_advice(advice)
+}
+
+fn replaceable(world: &World<'_>, function: &Function, by: &str) -> Option<Finding> {
+    let who = world.who_reaches(function.owner);
+    if who.is_empty() || world.is_above_rls(function.owner) {
+        return None;
+    }
+    let (signature, owner) = (function.signature(), world.role_name(function.owner));
+    let text = format!(
+        "The policy {by} calls {signature}, whose owner {owner} {} is or can become: it can replace the function by one that answers for any tenant.",
+        names(&who)
+    );
+    let advice = format!("Give {signature} to a role that no app role is a member of: alter function … owner to …");
+    let finding = Finding::verified(Class::PolicyFunctionUnsafe, signature.clone(), text);
+    Some(finding.because(format!("owner of {signature}: {owner}")).closed_by(Remedy::advice(advice)))
+}
+
+/// A function that looks for a table by its bare name finds the caller's temporary one first, or one in a schema where
+/// the caller may create.
+fn shadowed(world: &World<'_>, function: &Function, table: Option<&String>, by: &str) -> Option<Finding> {
+    let table = table?;
+    let path = function.settings.iter().find_map(|setting| setting.strip_prefix("search_path="));
+    let schemas: Vec<&str> =
+        path.unwrap_or_default().split(',').map(|schema| schema.trim().trim_matches('"')).collect();
+    let may_make_temporary =
+        |roles: &std::collections::HashSet<u32>| granted(&world.catalog.server.acl, roles, "TEMPORARY");
+    let who: Vec<_> = world
+        .app_roles
+        .iter()
+        .filter(|app| {
+            let temporary = !schemas.contains(&"pg_temp") && may_make_temporary(&app.reachable);
+            let created = schemas.iter().any(|schema| world.may_create_in(schema, &app.reachable));
+            let everywhere = path.is_none()
+                && world.catalog.schemas.iter().any(|schema| granted(&schema.acl, &app.reachable, "CREATE"));
+            temporary || created || everywhere
+        })
+        .collect();
+    if who.is_empty() {
+        return None;
+    }
+    let signature = function.signature();
+    let text = format!(
+        "The policy {by} calls {signature}, which reads {table} without its schema: {} can put a table of that name before it and so choose the answer.",
+        names(&who)
+    );
+    let proof = format!("{signature}: search_path {}", path.unwrap_or("of the caller"));
+    let home = ident(&function.name.schema);
+    let list = path.filter(|path| !path.trim().is_empty()).map_or(home, ToOwned::to_owned);
+    let sql = format!("alter function {} set search_path = {list}, pg_temp", function.quoted());
+    let finding = Finding::verified(Class::PolicyFunctionUnsafe, signature, text).about("search_path");
+    Some(finding.because(proof).closed_by(Remedy::steps([Step::of_database(sql)])))
+}
