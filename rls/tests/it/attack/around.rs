@@ -16,7 +16,7 @@ async fn roles_that_policies_do_not_hold() {
             &["role-bypasses:$app:$app_support"],
         ),
         ("grant pg_read_server_files to $app", &["role-reads-all:$app:pg_read_server_files"]),
-        ("alter table docs owner to $app", &["role-owns-table:public.docs"]),
+        ("alter table docs owner to $app", &["role-owns-table:$app:$app", "role-owns-table:public.docs"]),
         ("alter function tenant() owner to $app", &["policy-function-unsafe:public.tenant()"]),
         ("grant create on schema public to $app", &["schema-create:public"]),
         (
