@@ -200,8 +200,8 @@ fn meant(settings: &Settings, catalog: &Catalog) -> Result<Settings, Fault> {
     let is_exposed = |table: &&Relation| table.is_table() && settings.schemas.contains(&table.name.schema);
     let mut exposed = catalog.relations.iter().filter(is_exposed).peekable();
     let column = &settings.tenant_column;
-    let is_there = exposed.peek().is_none()
-        || exposed.any(|table| table.column(settings.tenant_column(&table.name)).is_some());
+    let is_there =
+        exposed.peek().is_none() || exposed.any(|table| table.column(settings.tenant_column(&table.name)).is_some());
     if is_there {
         return Ok(settings);
     }
