@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 
 use crate::apply;
 use crate::attack::{self, Options};
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, Relation};
 use crate::config::Settings;
 use crate::connect::connect;
 use crate::explain;
@@ -135,7 +135,7 @@ async fn verify(common: &Common) -> Result<ExitCode, Fault> {
     let begun = Instant::now();
     let settings = Settings::read(&common.config)?;
     let (_client, catalog) = common.open().await?;
-    let settings = settings.completed(&catalog);
+    let settings = meant(&settings, &catalog)?;
     common.tell(&judged("verify", &catalog, &settings)?.after(begun.elapsed()))
 }
 
@@ -143,7 +143,7 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     let (begun, common) = (Instant::now(), &args.common);
     let settings = Settings::read(&common.config)?;
     let (mut client, catalog) = common.open().await?;
-    let settings = settings.completed(&catalog);
+    let settings = meant(&settings, &catalog)?;
     let world = World::new(&catalog, &settings)?;
     common.progress("attacking");
     let options = Options { url: common.url()?.to_owned(), yes: args.yes, budget: Duration::from_secs(args.budget_s) };
@@ -155,7 +155,7 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
 async fn plan(common: &Common) -> Result<ExitCode, Fault> {
     let settings = Settings::read(&common.config)?;
     let (_client, catalog) = common.open().await?;
-    let settings = settings.completed(&catalog);
+    let settings = meant(&settings, &catalog)?;
     let report = judged("plan", &catalog, &settings)?;
     let plan = Plan::of(&report.findings);
     common.progress("");
@@ -171,7 +171,7 @@ async fn apply(args: &ApplyArgs) -> Result<ExitCode, Fault> {
     let (begun, common) = (Instant::now(), &args.common);
     let settings = Settings::read(&common.config)?;
     let (mut client, catalog) = common.open().await?;
-    let settings = settings.completed(&catalog);
+    let settings = meant(&settings, &catalog)?;
     let found = judged("apply", &catalog, &settings)?;
     let plan = Plan::of(&found.findings);
     common.progress("");
@@ -193,6 +193,25 @@ async fn apply(args: &ApplyArgs) -> Result<ExitCode, Fault> {
     common.tell(&left.noting([done]).after(begun.elapsed()))
 }
 
+/// What the database is meant to be, completed by what the catalogue answers. A word with a slip in it must not let
+/// everything pass.
+fn meant(settings: &Settings, catalog: &Catalog) -> Result<Settings, Fault> {
+    let settings = settings.completed(catalog);
+    let is_exposed = |table: &&Relation| table.is_table() && settings.schemas.contains(&table.name.schema);
+    let mut exposed = catalog.relations.iter().filter(is_exposed).peekable();
+    let column = &settings.tenant_column;
+    let is_there =
+        exposed.peek().is_none() || exposed.any(|table| table.column(settings.tenant_column(&table.name)).is_some());
+    if is_there {
+        return Ok(settings);
+    }
+    Err(Fault::Refused(format!(
+        "no table of the schemas {} has the column {column} of rls.toml, so nothing could be judged. Write the column that \
+         says whose a row is as tenant_column; tenantry rls init looks for it.",
+        settings.schemas.join(", ")
+    )))
+}
+
 /// What `verify` finds, for a verb that does more.
 fn judged(verb: &'static str, catalog: &Catalog, settings: &Settings) -> Result<Report, Fault> {
     let world = World::new(catalog, settings)?;
@@ -207,7 +226,8 @@ fn confirm(plan: &Plan, report: &Report) -> Result<(), Fault> {
     if !std::io::stdin().is_terminal() {
         return no("nobody is there to ask");
     }
-    say_progress(&plan::sql(plan, report));
+    let lines: Vec<String> = plan::sql(plan, report).lines().map(printable).collect();
+    say_progress(&lines.join("\n"));
     say_progress(&format!("Run these {} statements in {}? Type yes:", plan.statements(), printable(&report.database)));
     let mut answer = String::new();
     match std::io::stdin().read_line(&mut answer) {

@@ -1,5 +1,5 @@
 -- The app runs its own migrations, so it owns its tables.
--- object: public.orders
+-- object: public.orders, @app@
 -- leak: yes
 -- context: guc
 -- also: role-owns-table

@@ -1,4 +1,4 @@
--- object: public.notes
+-- object: public.notes, @app@
 -- leak: yes
 -- context: guc
 -- tenant: text

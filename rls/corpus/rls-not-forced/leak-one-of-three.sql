@@ -1,4 +1,4 @@
--- object: public.visits
+-- object: public.visits, @app@
 -- leak: yes
 -- context: guc
 -- also: role-owns-table

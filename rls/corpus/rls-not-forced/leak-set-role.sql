@@ -1,4 +1,4 @@
--- object: public.ledger
+-- object: public.ledger, @app@
 -- leak: yes
 -- context: guc
 -- tenant: bigint

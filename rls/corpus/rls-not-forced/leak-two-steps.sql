@@ -1,5 +1,5 @@
 -- The app is of the team, and the team owns the tables.
--- object: public.cases
+-- object: public.cases, @app@
 -- leak: yes
 -- context: guc
 -- also: role-owns-table

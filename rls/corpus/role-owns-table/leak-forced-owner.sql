@@ -1,5 +1,5 @@
 -- FORCE holds the owner until the owner takes it off.
--- object: public.orders
+-- object: public.orders, @app@
 -- leak: yes
 -- context: guc
 -- expect: canary-b

@@ -1,4 +1,4 @@
--- object: public.tasks
+-- object: public.tasks, @app@
 -- leak: yes
 -- context: guc
 -- tenant: text

@@ -1,4 +1,4 @@
--- object: public.drafts
+-- object: public.drafts, @app@
 -- leak: yes
 -- context: guc
 -- expect: canary-b

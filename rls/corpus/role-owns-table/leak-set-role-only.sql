@@ -1,4 +1,4 @@
--- object: public.wallets
+-- object: public.wallets, @app@
 -- leak: yes
 -- context: guc
 -- tenant: bigint

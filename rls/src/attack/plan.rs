@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::harvest;
 use super::identity::{Identity, Pair, Side, base};
 use super::values::Value;
-use crate::catalog::{Column, Function, Relation, RelationKind};
+use crate::catalog::{Column, Function, Policy, Relation, RelationKind};
 use crate::config::Context;
 use crate::name::literal;
 use crate::verify::World;
@@ -136,8 +136,12 @@ impl<'w> Plan<'w> {
         for relation in world.exposed().filter(|relation| relation.is_table()) {
             let tenant = world.settings.tenant_column(&relation.name);
             for column in relation.columns.iter().filter(|column| column.name != tenant) {
-                let policies = world.policies_of(relation.oid).iter();
-                let mut texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
+                let speaks = |policy: &&Policy, text: &str| {
+                    policy.relation == relation.oid || harvest::mentions(text, &relation.name.name)
+                };
+                let mut texts = world.catalog.policies.iter().flat_map(|policy| {
+                    policy.using.iter().chain(&policy.check).filter(move |text| speaks(&policy, text))
+                });
                 if texts.any(|text| harvest::is_asked_of(text, &column.name, &marks)) {
                     found.push((relation.oid, column.name.clone()));
                 }
@@ -279,6 +283,7 @@ impl<'w> Plan<'w> {
             self.add_owned(relation, text, pair, side, &mut found);
             self.add_whole(relation, text, pair, side, &mut found);
         }
+        found.push(self.bare(relation));
         found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
         found.push(self.twin(relation));
         let spoken = self.texts(relation);
@@ -293,8 +298,15 @@ impl<'w> Plan<'w> {
         found
     }
 
+    /// Nothing but what must be.
+    fn bare(&self, relation: &'w Relation) -> Overrides {
+        let tenant = self.world.settings.tenant_column(&relation.name);
+        let free = |column: &&Column| !column.is_not_null && column.generated.is_empty() && column.name != tenant;
+        relation.columns.iter().filter(free).map(|column| (column.name.clone(), Value::Null)).collect()
+    }
+
     /// The same texts in a row of every tenant, for what joins by them.
-    fn twin(&self, relation: &'w Relation) -> Overrides {
+    pub(super) fn twin(&self, relation: &'w Relation) -> Overrides {
         let keys = self.keys(relation);
         let checked: BTreeSet<i16> = self
             .world

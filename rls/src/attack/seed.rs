@@ -93,7 +93,9 @@ impl<'w> Seeder<'w> {
         self.row(session, relation, Side::A, Overrides::new(), 0).await;
         let variants = self.plan.variants(relation, &self.pair.clone(), Side::A);
         let (first, last) = (variants.first().cloned(), variants.last().cloned());
-        for variant in first.into_iter().chain(last) {
+        let twin =
+            Some(self.plan.twin(relation)).filter(|twin| last.as_ref() != Some(twin) && first.as_ref() != Some(twin));
+        for variant in first.into_iter().chain(last).chain(twin) {
             self.another(session, relation, Side::A, variant).await;
         }
         session.guarded("set constraints all immediate").await;

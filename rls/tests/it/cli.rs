@@ -78,3 +78,15 @@ async fn a_password_is_never_said() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_column_that_no_table_has_lets_nothing_pass() {
+    let open =
+        "create role $p_app login; create table orders (id bigint, owner uuid); grant select on orders to $p_app";
+    let bed = Bed::new(open).await.with(&SETTINGS.replace("\"tenant_id\"", "\"tenent_id\""));
+    for verb in ["verify", "attack", "plan"] {
+        let run = bed.run(&[verb]);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{verb}");
+        assert!(run.err.contains("no table of the schemas public has the column tenent_id"), "{}", run.err);
+    }
+}

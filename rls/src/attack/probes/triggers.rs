@@ -2,7 +2,7 @@
 
 use crate::attack::arena::Arena;
 use crate::attack::both::{Question, ask, ask_without_b};
-use crate::attack::identity::{Side, base, context};
+use crate::attack::identity::{Guise, Side, base, context};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
@@ -27,6 +27,7 @@ pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &m
         writes(arena, relation, found).await;
         values(arena, relation, found).await;
         notifies(arena, relation, found).await;
+        leaves(arena, relation, found).await;
     }
     let views: Vec<&'w Relation> = world.exposed().filter(|relation| relation.kind == RelationKind::View).collect();
     for view in views {
@@ -56,9 +57,11 @@ fn elsewhere<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Vec<&'w Relation
 }
 
 async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
-    let look = arena.digests(&elsewhere(arena, relation));
-    let before = arena.session.guarded(&look).await;
+    let (beside, all) = (arena.digests(&elsewhere(arena, relation)), arena.digests(&arena.seeded()));
     for sql in statements(arena, relation).await {
+        // A row more of A's changes none of B's, also in its own table.
+        let look = if sql.starts_with("insert") { all.clone() } else { beside.clone() };
+        let before = arena.session.guarded(&look).await;
         let (outcome, after) = arena.as_a_then(&sql, &look).await;
         let sight = arena.sight(&sql, &outcome).filter(|_| !sql.starts_with("select"));
         let changed = outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows;
@@ -66,7 +69,7 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
             // A key's refusal is the key's matter.
             Some(_) if matches!(outcome.code(), "23505" | "23P01" | "23503") => continue,
             Some(sight) => format!("{} is tenant B's", sight.text),
-            None if changed => "rows of tenant B in another table are no longer what they were".to_owned(),
+            None if changed => "rows of tenant B are no longer what they were".to_owned(),
             None => continue,
         };
         tell(arena, relation, &[sql], &seen, found);
@@ -83,7 +86,8 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     found.extend(plain);
     // With B's natural keys, which a trigger may go by.
     let theirs = theirs(arena, relation, arena.seeder.first(relation.oid, Side::B)).unwrap_or_default();
-    for value in theirs.iter().take(COLUMNS) {
+    let alone = theirs_of_last(arena, relation);
+    for value in theirs.iter().take(COLUMNS).chain(alone.iter().take(COLUMNS)) {
         let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
     }
@@ -144,6 +148,11 @@ fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)
     found
 }
 
+/// The same of the row whose keys B alone has.
+fn theirs_of_last(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    theirs(arena, relation, arena.seeder.last(relation.oid, Side::B)).unwrap_or_default()
+}
+
 /// Whether a trigger tells that B has a value.
 async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     let Some(trigger) = trigger(arena, relation) else { return };
@@ -175,6 +184,48 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
     }
 }
 
+/// What B's ordinary writes leave where A may read it.
+async fn leaves<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let world = arena.plan.world;
+    let table = relation.name.to_string();
+    if [Class::TriggerLeaks, Class::RuleBypass].iter().any(|class| found.has(*class, &table)) || found.is_open(&table) {
+        return;
+    }
+    let others = world.exposed().filter(|other| {
+        other.is_table()
+            && other.oid != relation.oid
+            && !arena.plan.is_of_tenants(other)
+            && !world.settings.is_global(&other.name)
+    });
+    let reading: Vec<String> = others.filter_map(|other| super::read::select(arena, other)).take(COLUMNS).collect();
+    if reading.is_empty() {
+        return;
+    }
+    let as_b = guise_of_b(arena);
+    for write in setting_off(arena, relation).await {
+        let mut admin = as_b.statements();
+        admin.extend([write, "reset session authorization".to_owned(), "reset role".to_owned()]);
+        for sql in &reading {
+            let guise = arena.guise.clone();
+            let (with, _) = arena.after(&admin, &guise, &[], sql, None).await;
+            let without = arena.as_a(sql).await;
+            if with.is_done() && without.is_done() && with.seen() != without.seen() {
+                let seen = format!("{} before tenant B's write, and {} after it", without.told(), with.told());
+                let lines: Vec<String> = admin.iter().chain(&guise.statements()).chain([sql]).cloned().collect();
+                tell(arena, relation, &lines, &seen, found);
+                return;
+            }
+        }
+    }
+}
+
+fn guise_of_b(arena: &Arena<'_, '_>) -> Guise {
+    let b = arena.pair().b.clone();
+    let mut settings = context(arena.plan.world.settings, &arena.actor.role.name, &b);
+    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
+    arena.guise.with(settings)
+}
+
 /// What a trigger tells listeners goes out at commit, which is never ours: that it runs, and with B's row, is seen.
 async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     let world = arena.plan.world;
@@ -188,10 +239,7 @@ async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: 
         let source = it.source.to_ascii_lowercase();
         source.contains("pg_notify") || source.contains("notify ")
     });
-    let b = arena.pair().b.clone();
-    let mut settings = context(world.settings, &arena.actor.role.name, &b);
-    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
-    let as_b = arena.guise.with(settings);
+    let as_b = guise_of_b(arena);
     for (trigger, function) in telling.collect::<Vec<_>>() {
         let count = "set local track_functions = 'all'".to_owned();
         let look = format!("select pg_catalog.pg_stat_get_xact_function_calls({})", function.oid);
@@ -257,7 +305,8 @@ fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str
 /// Writes through a view, which are its owner's.
 async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: &mut Found) {
     let name = view.name.to_string();
-    if found.has(Class::ViewDefiner, &name) || (view.has_option("security_invoker") && rule(arena, view).is_none()) {
+    let is_plain = rule(arena, view).is_none() && trigger(arena, view).is_none();
+    if found.has(Class::ViewDefiner, &name) || (view.has_option("security_invoker") && is_plain) {
         return;
     }
     let tables = crate::attack::probes::front::reads(arena, view);
@@ -278,9 +327,12 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
         }
         let seen = "tenant B's rows are no longer what they were";
         let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &[sql], seen);
-        let (class, what) = match rule(arena, view) {
-            Some(rule) => (Class::RuleBypass, format!("Its rule {rule} writes as its owner")),
-            None => (Class::ViewDefiner, "What is written through it is written as its owner".to_owned()),
+        let (class, what) = match (rule(arena, view), trigger(arena, view)) {
+            (Some(rule), _) => (Class::RuleBypass, format!("Its rule {rule} writes as its owner")),
+            (None, Some(trigger)) => {
+                (Class::TriggerLeaks, format!("Its trigger {} writes past the policies", trigger.name))
+            }
+            (None, None) => (Class::ViewDefiner, "What is written through it is written as its owner".to_owned()),
         };
         found.add(Finding::shown(class, name, format!("{what}: {seen}."), script));
         return;
