@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::fault::{Fault, said};
+use crate::parser;
 use crate::plan::{Batch, LOCK_TIMEOUT, LOCK_TIMEOUT_ALONE, Plan};
 use crate::remedy::{Runs, Step};
 use crate::report::printable;
@@ -135,7 +136,7 @@ fn is_same(sql: &str, definition: &str) -> bool {
 }
 
 fn shape(sql: &str) -> Option<String> {
-    let mut parsed = pg_query::parse(sql, 0).ok()?.protobuf;
+    let mut parsed = parser::sql(sql)?;
     let statement = parsed.stmts.first_mut()?.stmt.as_mut()?.node.as_mut()?;
     let pg_query::NodeEnum::IndexStmt(index) = statement else { return None };
     index.concurrent = false;
@@ -144,12 +145,12 @@ fn shape(sql: &str) -> Option<String> {
     if index.access_method.is_empty() {
         index.access_method = "btree".to_owned();
     }
-    parsed.deparse(pg_query::DeparseOptions::default()).ok()
+    parser::written(parsed)
 }
 
 fn index_name(sql: &str) -> Option<String> {
-    let parsed = pg_query::parse(sql, 0).ok()?;
-    match parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()? {
+    let parsed = parser::sql(sql)?;
+    match parsed.stmts.first()?.stmt.as_ref()?.node.as_ref()? {
         pg_query::NodeEnum::IndexStmt(index) => Some(index.idxname.clone()),
         _ => None,
     }

@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::init::{self, Guess};
 use crate::plan::{self, Plan};
 use crate::report::{Report, Style, printable};
+use crate::stack::with_room;
 use crate::verify::{self, World};
 
 /// A verb.
@@ -315,11 +316,7 @@ fn wait<T: Send>(work: impl Future<Output = Result<T, Fault>> + Send) -> Result<
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.map_err(failed)?.block_on(work)
     };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("rls".to_owned()).stack_size(verify::STACK_BYTES);
-        let handle = thread.spawn_scoped(scope, run).map_err(failed)?;
-        handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    with_room(run).map_err(failed)?
 }
 
 /// Standard output holds the report and nothing else. A reader that has gone has read what it wanted.

@@ -10,7 +10,7 @@
 //! - no identifier of a database reaches a statement unless it is quoted ([`name`]).
 //!
 //! The files, in the order of a run: `cli` (what was asked), `config` and `init` (`rls.toml`), `connect` (the administrator's
-//! connection), `catalog` (the snapshot), `policy` (what an expression implies), `verify` and `attack` (the findings),
+//! connection), `catalog` (the snapshot), `parser` (PostgreSQL's own), `policy` (what an expression implies), `verify` and `attack` (the findings),
 //! `remedy`, `plan` and `apply` (what closes them), `report` (how they are told), `explain` (what each class is).
 
 pub mod apply;
@@ -25,8 +25,10 @@ pub mod fault;
 pub mod finding;
 pub mod init;
 pub mod name;
+mod parser;
 pub mod plan;
 pub mod policy;
 pub mod remedy;
 pub mod report;
+mod stack;
 pub mod verify;

@@ -78,31 +78,6 @@ pub(super) fn mentions(text: &str, name: &str) -> bool {
     })
 }
 
-/// The paths into documents: `-> 'app_metadata'::text) ->> 'org_id'`, `#>> '{app_metadata,org_id}'`.
-pub(super) fn paths(text: &str) -> Vec<Vec<String>> {
-    let mut found: Vec<Vec<String>> = Vec::new();
-    let mut rest = text;
-    let mut is_going_on = false;
-    while let Some(at) = ["->", "#>"].iter().filter_map(|arrow| rest.find(arrow)).min() {
-        is_going_on = is_going_on && rest[..at].trim_matches([' ', ')', '\n']).trim_end_matches("::text").is_empty();
-        let after = rest[at + 2..].trim_start_matches('>').trim_start();
-        let Some((key, end)) = after.strip_prefix('\'').and_then(closed) else {
-            (rest, is_going_on) = (after, false);
-            continue;
-        };
-        let keys: Vec<String> = match key.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')) {
-            Some(inner) => inner.split(',').map(|part| part.trim_matches(['"', ' ']).to_owned()).collect(),
-            None => vec![key],
-        };
-        match found.last_mut().filter(|_| is_going_on) {
-            Some(path) => path.extend(keys),
-            None => found.push(keys),
-        }
-        (rest, is_going_on) = (end, true);
-    }
-    found
-}
-
 /// What a column is compared with where that stands there: `status = 'open'`, `tenant_id = 1`.
 pub(super) fn compared(text: &str, column: &str) -> Vec<String> {
     let part = |c: char| c.is_alphanumeric() || c == '_';
@@ -141,12 +116,6 @@ pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{compared, is_asked_of, literals, mentions, settings, values};
-
-    #[test]
-    fn paths_into_documents_are_found() {
-        let text = "(((auth.jwt() -> 'app_metadata'::text) ->> 'org_id'::text) = x) and jwt #>> '{a,b}' = y->>'c'";
-        assert_eq!(super::paths(text), [vec!["app_metadata", "org_id"], vec!["a", "b"], vec!["c"]]);
-    }
 
     #[test]
     fn what_a_column_is_compared_with_is_found() {

@@ -13,7 +13,6 @@
 
 mod arena;
 mod both;
-mod claims;
 mod draft;
 mod facts;
 mod harvest;
@@ -106,7 +105,7 @@ pub async fn attack(
     settings: &Settings,
     options: &Options,
 ) -> Result<Attack, Fault> {
-    let settings = claims::inferred(catalog, settings);
+    let settings = settings.completed(catalog);
     let world = World::new(catalog, &settings)?;
     let facts = facts::Facts::read(client).await?;
     admit(client, catalog, &facts, options).await?;

@@ -13,23 +13,15 @@ use crate::catalog::Catalog;
 use crate::config::{Context, Settings};
 use crate::name::Name;
 use crate::report::printable;
+use crate::stack::with_room;
 
 const TENANT: &str = "$tenant";
-/// Only what is used of it is taken.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 impl Settings {
     /// These, with what they leave open taken from the catalogue; what was taken is in `guessed`.
     #[must_use]
     pub fn completed(&self, catalog: &Catalog) -> Self {
-        // Expressions are followed as deep as they are nested, as in `verify`.
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("complete".to_owned()).stack_size(STACK_BYTES);
-            match thread.spawn_scoped(scope, || self.filled(catalog)) {
-                Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(_) => self.filled(catalog),
-            }
-        })
+        with_room(|| self.filled(catalog)).unwrap_or_else(|_| self.filled(catalog))
     }
 
     fn filled(&self, catalog: &Catalog) -> Self {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Function, Relation};
+use crate::parser;
 
 /// Functions that call functions are followed that far.
 const DEEPEST: usize = 5;
@@ -58,7 +59,7 @@ pub(super) fn gather(catalog: &Catalog, schemas: &[String]) -> Evidence {
 }
 
 fn parse(sql: &str) -> Option<Value> {
-    serde_json::to_value(pg_query::parse(sql, 0).ok()?.protobuf).ok()
+    serde_json::to_value(parser::sql(sql)?).ok()
 }
 
 /// The relations whose columns may be named, by alias; the innermost query last.
@@ -236,7 +237,7 @@ fn bodies(function: &Function) -> Vec<Value> {
     }
     let wrapped =
         format!("create function f() returns text language plpgsql as {}", crate::name::literal(&function.source));
-    let Ok(parsed) = pg_query::parse_plpgsql(&wrapped) else { return Vec::new() };
+    let Some(parsed) = parser::plpgsql(&wrapped) else { return Vec::new() };
     let queries = all_of(&parsed, "query").into_iter().filter_map(Value::as_str);
     queries.filter_map(|query| parse(query).or_else(|| parse(&format!("select {}", after_assignment(query))))).collect()
 }

@@ -5,6 +5,7 @@ use pg_query::protobuf::{
     AlterTableCmd, AlterTableStmt, AlterTableType, ConstrType, Constraint, DropBehavior, DropStmt, ObjectType,
 };
 
+use crate::parser;
 use crate::remedy::Step;
 
 /// What a statement of a plan does. What is none of these is not run.
@@ -82,8 +83,8 @@ impl Kind {
 
 /// What a statement does; none for what a plan does not run, and for what is no single statement.
 pub fn kind_of(sql: &str) -> Option<Kind> {
-    let parsed = pg_query::parse(sql, 0).ok()?;
-    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
+    let parsed = parser::sql(sql)?;
+    let [statement] = parsed.stmts.as_slice() else { return None };
     match statement.stmt.as_ref()?.node.as_ref()? {
         NodeEnum::GrantStmt(_)
         | NodeEnum::GrantRoleStmt(_)

@@ -13,6 +13,7 @@ use pg_query::protobuf::{
 use super::context::Meanings;
 use super::expr::{Arm, Column, Condition, Keeps, Op, Query, Truths, Value};
 use super::operators::{all_of, cast_to, compared, element_at, same, with_op};
+use crate::parser;
 use crate::verify::World;
 
 /// Deeper than this nothing is followed: what comes is not known then.
@@ -35,8 +36,7 @@ impl Parses {
         if let Some(known) = self.trees.borrow().get(sql) {
             return known.clone();
         }
-        let options = pg_query::ParserOptions::DEFAULT;
-        let tree = pg_query::parse(sql, options).ok().map(|result| Rc::new(result.protobuf));
+        let tree = parser::sql(sql).map(Rc::new);
         self.trees.borrow_mut().insert(sql.to_owned(), tree.clone());
         tree
     }
@@ -46,7 +46,7 @@ impl Parses {
         if let Some(known) = self.bodies.borrow().get(&oid) {
             return known.clone();
         }
-        let tree = pg_query::parse_plpgsql(&create()).ok().map(Rc::new);
+        let tree = parser::plpgsql(&create()).map(Rc::new);
         self.bodies.borrow_mut().insert(oid, tree.clone());
         tree
     }

@@ -9,6 +9,7 @@ use crate::catalog::{Column, Constraint, Index, Relation};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
 use crate::name::{Name, ident};
+use crate::parser;
 use crate::remedy::{Remedy, Step};
 
 /// PostgreSQL cuts longer names.
@@ -488,7 +489,7 @@ fn shortened(name: &str) -> String {
 
 /// The same index under another name, built concurrently, with the tenant before its other keys.
 fn with_first_key(definition: &str, name: &str, tenant: &str) -> Option<String> {
-    let mut tree = pg_query::parse(definition, 0).ok()?.protobuf;
+    let mut tree = parser::sql(definition)?;
     let node = tree.stmts.first_mut()?.stmt.as_mut()?.node.as_mut()?;
     let NodeEnum::IndexStmt(index) = node else { return None };
     let mut first = index.index_params.first()?.clone();
@@ -498,13 +499,12 @@ fn with_first_key(definition: &str, name: &str, tenant: &str) -> Option<String> 
     index.index_params.insert(0, first);
     index.concurrent = true;
     name.clone_into(&mut index.idxname);
-    tree.deparse(pg_query::DeparseOptions::default()).ok()
+    parser::written(tree)
 }
 
 /// The elements of an exclusion constraint: what is compared, and by which operator.
 fn exclusions(definition: &str) -> Option<Vec<(String, String)>> {
-    let tree = pg_query::parse(&format!("alter table x add {definition}"), 0).ok()?;
-    let tree = serde_json::to_value(&tree.protobuf).ok()?;
+    let tree = serde_json::to_value(parser::sql(&format!("alter table x add {definition}"))?).ok()?;
     let constraint = super::tree::find(&tree, "Constraint")?;
     let elements = constraint.get("exclusions")?.as_array()?.iter().filter_map(|pair| {
         let element = super::tree::find(pair, "IndexElem")?;

@@ -8,6 +8,7 @@ use crate::class::Class;
 use crate::config::Context;
 use crate::finding::Finding;
 use crate::name::ident;
+use crate::parser;
 use crate::remedy::{Remedy, Step};
 
 /// Adds what it finds.
@@ -99,7 +100,7 @@ fn for_session(source: &str, vars: &[String]) -> Option<String> {
     if !vars.iter().any(|name| lower.contains(name.as_str())) {
         return None;
     }
-    let tokens = pg_query::scan(source).ok()?.tokens;
+    let tokens = parser::tokens(source)?;
     let words: Vec<(String, i32)> = tokens
         .iter()
         .map(|token| {

@@ -25,12 +25,10 @@ use std::collections::HashSet;
 
 use crate::config::Accepted;
 use crate::finding::{Finding, Severity};
+use crate::stack::with_room;
 
 /// One family: looks at the world, and adds what it finds.
 type Family = fn(&World<'_>, &mut Vec<Finding>);
-
-/// Only what is used of it is taken.
-pub(crate) const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 const FAMILIES: &[Family] = &[
     tables::judge,
@@ -49,16 +47,9 @@ const FAMILIES: &[Family] = &[
 
 /// Judges everything: the worst first, each once. What was accepted is told as information, with the reason for it.
 ///
-/// Expressions are followed as deep as they are nested, so it runs on a stack of its own, which has room for the
-/// deepest that are followed.
+/// It runs on a stack with room for the deepest expressions that are followed.
 pub fn verify(world: &World<'_>) -> Vec<Finding> {
-    let findings = std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("verify".to_owned()).stack_size(STACK_BYTES);
-        match thread.spawn_scoped(scope, || all(world)) {
-            Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => all(world),
-        }
-    });
+    let findings = with_room(|| all(world)).unwrap_or_else(|_| all(world));
     settled(findings, &world.settings.accepted)
 }
 

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use crate::parser;
+
 /// A text as a tree, which keeps it as `text`; none where it does not parse.
 pub(super) fn parse(text: &str) -> Option<Value> {
-    let mut tree = serde_json::to_value(pg_query::parse(text, 0).ok()?.protobuf).ok()?;
+    let mut tree = serde_json::to_value(parser::sql(text)?).ok()?;
     tree.as_object_mut()?.insert("text".to_owned(), Value::String(text.to_owned()));
     Some(tree)
 }

@@ -21,7 +21,6 @@ const ONLY: &str = "TENANTRY_RLS_CORPUS";
 
 #[expect(clippy::print_stdout, reason = "for whoever asks with --nocapture")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "minutes: make rls-corpus"]
 async fn what_is_found_in_the_corpus_is_what_the_page_says() {
     let mut cases = case::all();
     let only = std::env::var(ONLY).ok();

@@ -18,5 +18,6 @@ mod report;
 mod snapshot;
 mod tls;
 mod verify_around;
+mod verify_code;
 mod verify_objects;
 mod verify_policies;

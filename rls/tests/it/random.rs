@@ -40,7 +40,6 @@ const KNOWN: &[(&str, usize, &str)] = &[
 
 #[expect(clippy::print_stdout, reason = "what was drawn, for whoever asks with --nocapture")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "minutes: make rls-random"]
 async fn verify_and_attack_agree_on_random_schemas() {
     let number = |name: &str, default| std::env::var(name).map_or(default, |said| said.parse().unwrap());
     let (schemas, seed) = (number(SCHEMAS, 100), number(SEED, 1));

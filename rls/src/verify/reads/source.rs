@@ -8,6 +8,7 @@ use super::super::tree;
 use super::Library;
 use crate::catalog::{Function, Relation};
 use crate::name::ident;
+use crate::parser;
 
 /// What a trigger's function finds declared.
 const TRIGGER_WORDS: &str = "new record; old record; tg_op text; tg_name text; tg_when text; tg_level text; tg_relid oid; \
@@ -31,9 +32,7 @@ impl Library<'_, '_> {
 
     /// The steps of a function in plpgsql.
     pub(super) fn plpgsql(&self, function: &Function) -> Option<Rc<Value>> {
-        self.routine(function, |function| {
-            attempts(function).into_iter().find_map(|text| pg_query::parse_plpgsql(&text).ok())
-        })
+        self.routine(function, |function| attempts(function).into_iter().find_map(|text| parser::plpgsql(&text)))
     }
 
     fn routine(&self, function: &Function, parse: impl Fn(&Function) -> Option<Value>) -> Option<Rc<Value>> {
@@ -142,7 +141,7 @@ struct Words<'s> {
 
 impl<'s> Words<'s> {
     fn of(source: &'s str) -> Option<Self> {
-        let tokens = pg_query::scan(source).ok()?.tokens;
+        let tokens = parser::tokens(source)?;
         let place = |token: &pg_query::protobuf::ScanToken| {
             let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);
             source.get(start..end).map(|_| (start, end))

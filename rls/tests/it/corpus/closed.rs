@@ -15,7 +15,6 @@ use crate::place::{Place, verified};
 const AT_ONCE: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "minutes: make rls-corpus"]
 async fn what_a_plan_closes_is_closed_in_the_whole_corpus() {
     let cases = case::all().into_iter().filter(|case| case.leaks).map(Arc::new);
     let tried = stream::iter(cases).map(|case| async { tokio::spawn(try_out(case)).await.unwrap() });

@@ -1,0 +1,279 @@
+//! The rules of `verify` about code: functions that run as their owners, what they build and name, and triggers.
+
+use crate::verify_objects::{MEMBERS, expect};
+
+#[tokio::test]
+async fn functions_that_run_as_their_owners() {
+    let made = |options: &str, body: &str| {
+        format!(
+            "reset role; {MEMBERS} create function app.f(p uuid, q text default '') {options} security definer set search_path = app, pg_temp as $f$ {body} $f$"
+        )
+    };
+    let sql = |body: &str| made("returns setof app.notes language sql stable", body);
+    let pl = |body: &str| made("returns setof app.notes language plpgsql", body);
+    let void = |body: &str| made("returns void language plpgsql", body);
+    let hole: &[&str] = &["function-definer app.f(uuid, text)"];
+    let clean: &[&str] = &[];
+    expect(&[
+        (&sql("select * from notes where tenant_id = p"), hole),
+        (&sql("select * from app.notes where tenant_id = $1"), hole),
+        (&sql("select * from notes where id = p"), hole),
+        (&sql("select * from notes where tenant_id = app.tenant()"), clean),
+        (&sql("select * from notes where tenant_id = p and p = app.tenant()"), clean),
+        (&sql("select * from notes where tenant_id = current_setting('app.other')::uuid"), hole),
+        (&sql("select n.* from notes n where n.tenant_id in (select m.tenant_id from members m where m.user_id = current_setting('app.user_id')::uuid)"), clean),
+        (&sql("select n.* from notes n where exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid) and n.tenant_id = p"), clean),
+        (&sql("select n.* from notes n where n.tenant_id in (select m.tenant_id from members m where m.user_id = p)"), hole),
+        (&made("returns bigint language sql", "select count(*) from notes"), hole),
+        (&made("returns boolean language sql", "select exists (select from orders where code = q)"), hole),
+        (&made("returns boolean language sql", "select exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid)"), clean),
+        (&pl("begin return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin return query select * from notes where tenant_id = app.tenant(); end"), clean),
+        (&pl("declare t uuid := app.tenant(); begin return query select * from notes where tenant_id = t; end"), clean),
+        (&pl("declare t uuid := app.tenant(); begin t := p; return query select * from notes where tenant_id = t; end"), hole),
+        (&pl("begin if p is distinct from app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if p is distinct from app.tenant() then raise notice 'no'; end if; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin if p <> current_setting('app.tenant_id')::uuid then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if p <> app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("begin if app.tenant() is null or p <> app.tenant() then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin perform from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid; if not found then raise exception 'no'; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin if not exists (select from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid) then return; end if; return query select * from notes where tenant_id = p; end"), clean),
+        (&pl("begin perform from members m where m.tenant_id = p and m.user_id = current_setting('app.user_id')::uuid; return query select * from notes where tenant_id = p; end"), hole),
+        (&pl("declare r app.notes; begin for r in select * from app.notes loop return next r; end loop; end"), hole),
+        (&pl("declare r app.notes; begin for r in select * from app.notes where tenant_id = app.tenant() loop return next r; end loop; end"), clean),
+        (&void("begin update notes set body = q where id = p; end"), hole),
+        (&void("begin update notes set body = q where id = p and tenant_id = app.tenant(); end"), clean),
+        (&void("begin update notes set tenant_id = p where tenant_id = app.tenant(); end"), hole),
+        (&void("begin delete from notes where id = p; end"), hole),
+        (&void("begin delete from notes using orders o where notes.order_id = o.id and o.tenant_id = app.tenant(); end"), clean),
+        (&void("begin insert into notes (tenant_id, body) values (p, q); end"), hole),
+        (&void("begin insert into notes (tenant_id, body) values (app.tenant(), q); end"), clean),
+        (&void("begin insert into notes (tenant_id, body) select tenant_id, body from notes where tenant_id = app.tenant(); end"), clean),
+        (&void("begin truncate notes; end"), hole),
+        (&void("begin perform 1; null; exception when others then null; end"), clean),
+        (&made("returns setof app.notes language sql stable begin atomic select * from app.notes where id = p; end; select 1 --", "")
+            .replace("security definer set search_path = app, pg_temp as $f$  $f$", ""), clean),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn helpers_are_looked_through() {
+    let made = |body: &str| {
+        format!(
+            "reset role; {MEMBERS} \
+             create function app.whose() returns uuid language plpgsql stable as $f$ declare t uuid; begin \
+               t := nullif(current_setting('app.tenant_id', true), '')::uuid; if t is null then raise exception 'no tenant'; end if; return t; end $f$; \
+             create function app.who() returns uuid language sql stable as $f$ select current_setting('app.user_id')::uuid $f$; \
+             create function app.mine() returns setof uuid language sql stable as $f$ select tenant_id from app.members where user_id = app.who() $f$; \
+             create function app.is_mine(t uuid) returns boolean language sql stable as $f$ \
+               select exists (select from app.members m where m.tenant_id = t and m.user_id = app.who()) $f$; \
+             create function app.is_mine_too(t uuid) returns boolean language plpgsql stable as $f$ begin \
+               if exists (select from app.members m where m.tenant_id = t and m.user_id = app.who()) then return true; end if; return false; end $f$; \
+             create function app.anybodys(t uuid) returns boolean language sql stable as $f$ select true $f$; \
+             create function app.must(t uuid) returns void language plpgsql as $f$ begin \
+               if not app.is_mine(t) then raise exception 'no'; end if; end $f$; \
+             create function app.f(p uuid) returns setof app.notes language plpgsql security definer set search_path = app, pg_temp as $f$ begin {body} end $f$"
+        )
+    };
+    let hole: &[&str] = &["function-definer app.f(uuid)"];
+    let clean: &[&str] = &[];
+    expect(&[
+        (&made("return query select * from notes where tenant_id = app.whose();"), clean),
+        (&made("return query select * from notes where tenant_id = (select app.whose());"), clean),
+        (&made("return query select * from notes where tenant_id in (select app.mine());"), clean),
+        (&made("return query select * from notes where tenant_id = any (array(select app.mine()));"), clean),
+        (&made("return query select * from notes where app.is_mine(tenant_id);"), clean),
+        (&made("return query select * from notes where app.is_mine_too(tenant_id);"), clean),
+        (&made("return query select * from notes where app.anybodys(tenant_id);"), hole),
+        (&made("return query select * from notes where app.is_mine(p);"), hole),
+        (&made("return query select * from notes where app.is_mine(p) and tenant_id = p;"), clean),
+        (&made("if not app.is_mine(p) then raise exception 'no'; end if; return query select * from notes where tenant_id = p;"), clean),
+        (&made("if app.is_mine(p) then raise exception 'no'; end if; return query select * from notes where tenant_id = p;"), hole),
+        (&made("perform app.must(p); return query select * from notes where tenant_id = p;"), clean),
+        (&made("perform app.anybodys(p); return query select * from notes where tenant_id = p;"), hole),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_call_and_whose_it_is() {
+    let f = "create function app.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select count(*) from notes'; ";
+    let line = |before: &str, after: &str| format!("{before} {f} {after}");
+    let hole: &[&str] = &["function-definer app.f()"];
+    expect(&[
+        (&line("reset role;", ""), hole),
+        (&line("reset role;", "revoke execute on function app.f() from public; grant execute on function app.f() to obj_app"), hole),
+        (&line("reset role;", "revoke execute on function app.f() from public"), &[]),
+        (&line("reset role;", "revoke execute on function app.f() from public; grant execute on function app.f() to obj_plain"), &[]),
+        (&line("", ""), &[]),
+        (&line("reset role;", "alter function app.f() owner to obj_bypass"), hole),
+        (&line("alter table notes no force row level security;", ""), hole),
+        (&line("", "create policy owners on notes to obj_owner using (true)"), hole),
+        (&line("reset role;", "alter function app.f() security invoker"), &[]),
+        ("reset role; create procedure app.p(t uuid) language sql security definer set search_path = app, pg_temp as 'delete from notes where tenant_id = t'", &["function-definer app.p(uuid)"]),
+        ("reset role; create function private.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select count(*) from notes'", &[]),
+        ("reset role; create function app.f() returns timestamptz language sql security definer set search_path = app, pg_temp as 'select now()'", &[]),
+        (
+            "reset role; create function app.inner_f(t uuid) returns bigint language sql set search_path = app, pg_temp as 'select count(*) from notes where tenant_id = t'; \
+             create function app.f(t uuid) returns bigint language sql security definer set search_path = app, pg_temp as 'select app.inner_f(t)'",
+            &["function-definer app.f(uuid)"],
+        ),
+        (
+            "reset role; create function app.inner_f(t uuid) returns bigint language sql set search_path = app, pg_temp as 'select count(*) from notes where tenant_id = t'; \
+             create function app.f() returns bigint language sql security definer set search_path = app, pg_temp as 'select app.inner_f(app.tenant())'",
+            &[],
+        ),
+        (
+            "reset role; create table app.sessions (tenant_id uuid not null, token_hash bytea, primary key (tenant_id, token_hash)); \
+             alter table app.sessions enable row level security; \
+             create function app.login(h bytea) returns uuid language sql security definer set search_path = app, pg_temp as 'select tenant_id from sessions where token_hash = h'",
+            &[],
+        ),
+        ("reset role; create function app.f(a text) returns void language c security definer set search_path = app, pg_temp as '$libdir/plpgsql', 'plpgsql_call_handler'", &["unprovable app.f(text)"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn where_names_are_looked_up() {
+    let f = |options: &str, body: &str| {
+        format!(
+            "reset role; create function app.f() returns bigint language sql security definer {options} as $f$ {body} $f$"
+        )
+    };
+    let held = "select count(*) from notes where tenant_id = app.tenant()";
+    let qualified = "select count(*) from app.notes where tenant_id = app.tenant()";
+    let loose = "reset role; create schema loose; grant create, usage on schema loose to public; ";
+    expect(&[
+        (&f("", qualified), &["function-search-path app.f()"]),
+        (&f("set search_path = app, pg_temp", held), &[]),
+        (&f("set search_path = ''", qualified), &[]),
+        (&f("set search_path = app", qualified), &[]),
+        (&f("set search_path = app", held), &["temp-shadowing app.f()"]),
+        (&f("set search_path = pg_temp, app", held), &["temp-shadowing app.f()"]),
+        (
+            &format!(
+                "reset role; do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$; {}",
+                f("set search_path = app", held)
+            ),
+            &[],
+        ),
+        (&format!("{loose} {}", f("set search_path = loose, app, pg_temp", qualified)), &["function-search-path app.f()"]),
+        ("reset role; create function app.f() returns bigint language sql security definer begin atomic select count(*) from app.notes where tenant_id = app.tenant(); end", &[]),
+        ("reset role; create function app.f() returns bigint language sql security definer begin atomic select count(*) from app.notes where tenant_id <> app.tenant(); end", &["function-definer app.f()"]),
+        (
+            &format!(
+                "reset role; {MEMBERS} create function app.is_in(t uuid) returns boolean language plpgsql stable as \
+                 $f$ begin return exists (select from members m where m.tenant_id = t); end $f$; \
+                 create policy more on orders as restrictive using (app.is_in(tenant_id))"
+            ),
+            &["policy-function-unsafe app.is_in(uuid)", "policy-function-unsafe app.orders"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn statements_that_functions_build() {
+    let f = |body: &str| {
+        format!(
+            "reset role; create function app.f(q text, n int default 0) returns setof app.notes language plpgsql security definer \
+             set search_path = app, pg_temp as $f$ declare s text; begin {body} end $f$"
+        )
+    };
+    let hole: &[&str] = &["function-dynamic-sql app.f(text, integer)"];
+    let reads: &[&str] = &["function-definer app.f(text, integer)"];
+    expect(&[
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = ''' || q || '''';"), hole),
+        (&f("return query execute format('select * from app.notes where tenant_id = app.tenant() and body = ''%s''', q);"), hole),
+        (&f("s := 'select * from app.notes where tenant_id = app.tenant()'; if q <> '' then s := s || ' order by ' || q; end if; return query execute s;"), hole),
+        (&f("execute 'update app.notes set body = 1 where ' || q;"), hole),
+        (&f("execute format('select * from app.%I where tenant_id = app.tenant()', q);"), hole),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = $1' using q;"), &[]),
+        (&f("return query execute format('select * from app.notes where tenant_id = app.tenant() and body = %L', q);"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() and body = ' || quote_literal(q);"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = app.tenant() limit ' || n;"), &[]),
+        (&f("return query execute format('select * from app.notes where tenant_id = %L', app.tenant());"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = $1' using app.tenant();"), &[]),
+        (&f("return query execute 'select * from app.notes where tenant_id = $1' using q::uuid;"), reads),
+        (&f("return query execute format('select * from app.notes where body = %L', q);"), reads),
+        ("create function app.f(q text) returns void language plpgsql as $f$ begin execute 'select ' || q; end $f$", &[]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn claims_of_leakproof() {
+    let shout =
+        "returns boolean language plpgsql leakproof cost 0.1 as $f$ begin raise notice '%', t; return true; end $f$";
+    expect(&[
+        (&format!("reset role; create function app.f(t text) {shout}"), &["function-leakproof app.f(text)"]),
+        (
+            "reset role; create function app.f(t text) returns int language sql leakproof immutable as 'select t::int'",
+            &["function-leakproof app.f(text)"],
+        ),
+        (
+            &format!("reset role; create function app.f(t uuid, u text) {shout}"),
+            &["function-leakproof app.f(uuid, text)"],
+        ),
+        (
+            &format!(
+                "reset role; create function app.f(t text) {shout}; revoke execute on function app.f(text) from public"
+            ),
+            &[],
+        ),
+        (
+            "reset role; create function app.f() returns uuid language sql leakproof stable as 'select app.tenant()'",
+            &[],
+        ),
+        (&format!("reset role; create function app.f(t text) {}", shout.replace("leakproof", "")), &[]),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn triggers_that_carry_rows() {
+    let on = |definer: &str, body: &str| {
+        format!(
+            "reset role; create table totals (what text primary key, n bigint); grant select on totals to obj_app; \
+             create table private.audit (tenant_id uuid, body text); \
+             create function private.t() returns trigger language plpgsql {definer} set search_path = app, pg_temp as $f$ begin {body} return new; end $f$; \
+             create trigger t after insert or update on notes for each row execute function private.t()"
+        )
+    };
+    let hole: &[&str] = &["trigger-leaks app.notes", "trigger-leaks private.t()"];
+    let told: &[&str] = &["notify-leaks app.notes", "notify-leaks private.t()"];
+    let clean: &[&str] = &[];
+    let other = "update orders set total = total + 1 where code = new.body;";
+    expect(&[
+        (&on("security definer", other), hole),
+        (&on("security definer", "update orders set total = total + 1 where id = new.order_id;"), clean),
+        (&on("security definer", "update orders set total = total + 1 where tenant_id = new.tenant_id and code = new.body;"), clean),
+        (&on("security definer", "insert into orders (tenant_id, code) values (gen_random_uuid(), new.body);"), hole),
+        (&on("security definer", "insert into orders (tenant_id, code) values (new.tenant_id, new.body);"), clean),
+        (&on("security definer", "if exists (select from orders where code = new.body) then raise exception 'taken %', new.body; end if;"), hole),
+        (&on("security definer", "insert into totals values (new.body, 1);"), hole),
+        (&on("", "insert into totals values (new.body, 1);"), hole),
+        (&on("security definer", "insert into private.audit values (new.tenant_id, new.body);"), clean),
+        (&on("", "new.body := lower(new.body);"), clean),
+        (&on("", other), clean),
+        (&on("", "perform pg_notify('notes', row_to_json(new)::text);"), told),
+        (&on("", "perform pg_notify('notes', json_build_object('id', new.id, 'body', new.body)::text);"), told),
+        (&on("", "perform pg_notify('notes', new.id::text);"), clean),
+        (&on("", "notify notes;"), clean),
+        (&on("", "execute format('notify notes, %L', new.body);"), told),
+        (&on("", "if new.body is not null then raise exception 'no'; end if;"), clean),
+        (
+            "create function app.tell(b text) returns void language sql as $f$ select pg_notify('n', body) from app.notes where body = b $f$",
+            &["notify-leaks app.tell(text)"],
+        ),
+        ("create function app.tell(b text) returns void language sql as $f$ select pg_notify('n', b) $f$", clean),
+        (
+            &on("security definer", "execute 'update app.orders set total = 0 where code = ''' || new.body || '''';"),
+            &["function-dynamic-sql private.t()"],
+        ),
+        (&format!("{}; alter table notes disable trigger t", on("security definer", other)), clean),
+    ])
+    .await;
+}
