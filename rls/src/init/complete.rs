@@ -16,6 +16,7 @@ use crate::report::printable;
 use crate::stack::with_room;
 
 const TENANT: &str = "$tenant";
+const USER: &str = "$user";
 
 impl Settings {
     /// These, with what they leave open taken from the catalogue; what was taken is in `guessed`.
@@ -69,7 +70,7 @@ impl Settings {
 
     fn complete_context(&mut self, said: Said) {
         let mut guessed = Vec::new();
-        let names_tenant = self.context.names_tenant();
+        let names_tenant = self.context.names(TENANT);
         match (&mut self.context, said.kind) {
             (Context::Guc { vars, .. }, kind) if vars.is_empty() => {
                 *vars = match kind {
@@ -95,8 +96,10 @@ impl Settings {
             }
             _ => {}
         }
+        // A table that is looked up by anything else than a person says nothing of people.
+        let has_people = self.context.names(USER);
         let place = self.context.membership_mut();
-        if let Some(found) = said.membership.filter(|_| place.is_none()) {
+        if let Some(found) = said.membership.filter(|_| place.is_none() && has_people) {
             guessed.push(format!("{} says who belongs where, by {} and {}", found.table, found.tenant, found.user));
             *place = Some(found);
         }
@@ -105,14 +108,14 @@ impl Settings {
 }
 
 impl Context {
-    /// Whether something of it is the tenant itself.
-    fn names_tenant(&self) -> bool {
+    /// Whether something of it is the tenant, or the person; roles stand for either.
+    fn names(&self, whom: &str) -> bool {
         let claims = match self {
             Self::Role { .. } => return true,
-            Self::JwtClaims { claims, .. } => claims.values().any(|value| value.to_string().contains(TENANT)),
+            Self::JwtClaims { claims, .. } => claims.values().any(|value| value.to_string().contains(whom)),
             Self::Guc { .. } => false,
         };
-        claims || self.vars().values().any(|value| value.contains(TENANT))
+        claims || self.vars().values().any(|value| value.contains(whom))
     }
 }
 
