@@ -255,6 +255,21 @@ def settle(program):
         quiet = quiet + 1 if used.each(1)["cpu_us"] < 15_000 else 0
 
 
+class Disturbed(Exception):
+    """Something was answered with an error: a measurement of something else."""
+
+
+def undisturbed(measure, *arguments):
+    """Whatever was in the way (a machine that stood still for a second is behind its lease, and says 503) is told, and the
+    measurement begun anew."""
+    for _ in range(3):
+        try:
+            return measure(*arguments)
+        except Disturbed as why:
+            say(f"begun anew: {why}")
+    raise SystemExit("bench: three times in a row")
+
+
 class Bench:
     def __init__(self, wanted, place):
         self.wanted, self.place, self.programs = wanted, place, {}
@@ -332,8 +347,14 @@ class Bench:
         found = re.search(r"DONE (\d+) (\d+) (\d+) (\d+)", said)
         requests, duration, refused, broken = map(int, found.groups())
         if refused or broken:
-            raise SystemExit(f"bench: {program.name}: {refused} answers were errors and {broken} connections broke: {said}")
+            raise Disturbed(f"{program.name}: {refused} answers were errors and {broken} connections broke{self.why()}: {said}")
         return requests, duration / 1e6
+
+    def why(self):
+        """What Tenantry's log says of its last refusals."""
+        lines = [line for log in self.place.glob("*.log") for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        refusals = [line for line in lines if re.search('"status":[45]|"level":"(WARN|ERROR)"', line)]
+        return "".join(f"\n  {line}" for line in refusals[-4:])
 
     def saturated(self, program):
         self.wrk(program, 1)
@@ -402,10 +423,10 @@ class Bench:
         for number in range(self.wanted.rounds):
             for name in names:
                 program = self.programs[name]
-                found[name].append(self.saturated(program) | self.steady(program))
+                found[name].append(undisturbed(self.saturated, program) | self.steady(program))
                 say(f"round {number + 1} {name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in found[name][-1].items()))
             for name in tls:
-                found[name].append(self.tls(self.programs[name]))
+                found[name].append(undisturbed(self.tls, self.programs[name]))
                 say(f"round {number + 1} {name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in found[name][-1].items()))
         return {name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for name, rounds in found.items()}
 

@@ -127,10 +127,16 @@ def walk(document):
 
 
 def by_splinter(case, path):
-    """Its one query; `authenticated` and `anon` are the only roles that it knows, so the app's role has to be called so."""
-    query = path.read_text().split(";", 1)[1].strip().rstrip(";")
-    sql = f"begin; set local search_path = ''; select name || ' ' || metadata::text from ({query}) f where level <> 'INFO' and 'SECURITY' = any (categories);"
-    return [line for line in psql(case.database, sql, stop=False).splitlines() if not QUIET.search(line.split(" ")[0])]
+    """Its preamble and its one query; `authenticated` and `anon` are the only roles that it knows, so until the rollback the
+    app's role is called so."""
+    setup, _, query = path.read_text().strip().rstrip(";").rpartition(";")
+    sql = (
+        f"begin; alter role {case.roles['app']} rename to authenticated; create role anon;\n"
+        f"set local pgrst.db_schemas = '{','.join(case.schemas())}';\n{setup};\n"
+        f"select name || ' ' || metadata::text from ({query}) f where level <> 'INFO' and 'SECURITY' = any (categories);\n"
+        "rollback;"
+    )
+    return [line for line in psql(case.database, sql).splitlines() if not QUIET.search(line.split(" ")[0])]
 
 
 def judge(case, tools):

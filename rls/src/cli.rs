@@ -149,6 +149,9 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     common.progress("attacking");
     let options = Options { url: common.url()?.to_owned(), yes: args.yes, budget: Duration::from_secs(args.budget_s) };
     let attack = attack::attack(&mut client, &catalog, &settings, &options).await?;
+    if attack.tried.relations == 0 && world.tenant_tables().next().is_some() {
+        return Err(Fault::Refused(format!("nothing could be tried: {}", attack.notes.join(" "))));
+    }
     let report = Report::new("attack", &world, attack.findings).trying(attack.tried).noting(attack.notes);
     common.tell(&report.after(begun.elapsed()))
 }
@@ -161,7 +164,7 @@ async fn plan(common: &Common) -> Result<ExitCode, Fault> {
     let plan = Plan::of(&report.findings);
     common.progress("");
     common.put(&match common.format {
-        Format::Text => plan::sql(&plan, &report),
+        Format::Text => common.shown(plan::sql(&plan, &report)),
         Format::Json => plan::json(&plan, &report),
         Format::Sarif => report.written(Format::Sarif, Style::plain()),
     })?;
@@ -293,6 +296,14 @@ impl Common {
     fn put(&self, text: &str) -> Result<(), Fault> {
         let Some(path) = &self.output else { return say(text) };
         std::fs::write(path, text).map_err(|reason| Fault::Unwritable { path: path.clone(), reason })
+    }
+
+    /// Statements name objects as they are called; a terminal shows those names without acting on them.
+    fn shown(&self, text: String) -> String {
+        if self.output.is_some() || !std::io::stdout().is_terminal() {
+            return text;
+        }
+        text.lines().flat_map(|line| [printable(line), "\n".to_owned()]).collect()
     }
 
     fn style(&self) -> Style {

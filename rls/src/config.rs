@@ -112,6 +112,13 @@ pub struct Membership {
     pub user: String,
 }
 
+impl Accepted {
+    /// Whether it is the finding of this id, or the id's beginning up to a colon.
+    pub fn covers(&self, id: &str) -> bool {
+        id.strip_prefix(self.id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+}
+
 impl Settings {
     /// Reads a file.
     ///
@@ -226,6 +233,15 @@ mod tests {
         assert_eq!(settings.tenant_column(&Name::new("public", "orgs")), "id");
         assert!(matches!(&settings.context, Context::Guc { vars, .. } if vars.len() == 2));
         assert_eq!(settings.context.membership().unwrap().table, "members");
+    }
+
+    #[test]
+    fn what_is_accepted_is_a_finding_and_nothing_that_begins_alike() {
+        let taken = &Settings::parse(FILE).unwrap().accepted[0];
+        assert!(
+            taken.covers("unique-oracle:public.users") && taken.covers("unique-oracle:public.users:users_email_key")
+        );
+        assert!(!taken.covers("unique-oracle:public.users_old:users_old_email_key"));
     }
 
     #[test]

@@ -216,39 +216,30 @@ impl Thread {
         let upgrade = handshake.map(|handshake| stay::grant(app, visit, handshake)).transpose()?;
         let still_may = Standing::of(&self.app, visit, &request, generation, holder);
         let beside = Beside { identity, consumed, upgrade, still_may };
-        self.send(visit, passage, request, beside).await
+        visit.note_passage(app, route);
+        visit.is_passed = true;
+        let sent = self.send(visit, passage, request, beside);
+        let asked = Instant::now();
+        let answer = sent.await;
+        visit.asked = Some((asked.duration_since(visit.started), asked.elapsed()));
+        answer
     }
 
     /// Step 8: to the app, and its answer.
-    async fn send(
+    fn send(
         &self,
-        visit: &mut Visit,
+        visit: &Visit,
         passage: Passage<'_>,
         request: Request<Inbound>,
         Beside { identity, consumed, upgrade, still_may }: Beside,
-    ) -> Result<Response<Body>, Problem> {
-        let (app, route) = (&*self.app, passage.route());
-        let nonce = route.wants_nonce(request.headers()).then(|| Nonce::given(visit.nonce(app)));
-        visit.note_passage(app, route);
-        visit.is_passed = true;
+    ) -> impl Future<Output = Result<Response<Body>, Problem>> {
+        let app = &*self.app;
+        let nonce = passage.route().wants_nonce(request.headers()).then(|| Nonce::given(visit.nonce(app)));
         let (way, site, request_id) = (visit.way(), visit.reach(app), &visit.request_id);
         let (is_from_trusted, trace) = (visit.is_from_trusted, visit.trace.as_ref().map(Trace::header));
-        let luggage = Luggage {
-            way,
-            site,
-            identity,
-            request_id,
-            consumed,
-            is_from_trusted,
-            trace,
-            nonce: nonce.as_ref(),
-            upgrade,
-            still_may,
-        };
-        let asked = Instant::now();
-        let answer = forward(passage, request, &self.pool, luggage).await;
-        visit.asked = Some((asked.duration_since(visit.started), asked.elapsed()));
-        answer
+        let luggage =
+            Luggage { way, site, identity, request_id, consumed, is_from_trusted, trace, nonce, upgrade, still_may };
+        forward(passage, request, &self.pool, luggage)
     }
 }
 
@@ -314,7 +305,7 @@ impl Thread {
         visit.catch_up(app).await?;
         visit.site = Some(host::site(app, request.headers(), request.uri()).await?);
         let let_in = self.let_in(visit, route, &request, false).await?;
-        Ok((request.map(|()| Inbound::Held(held)), let_in))
+        Ok((request.map(|()| Inbound::Held(Box::new(held))), let_in))
     }
 }
 

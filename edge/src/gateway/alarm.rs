@@ -42,7 +42,8 @@ impl<S: Copy + PartialEq> Alarm<S> {
         }
     }
 
-    fn poll_until(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+    /// Ready when it is `due`, whatever the stage.
+    pub(super) fn poll_until(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         if timer.deadline() > due {
             timer.as_mut().reset(due);

@@ -189,10 +189,19 @@ pub fn describe_way(headers: &mut HeaderMap, way: Way<'_>) -> Result<(), header:
     headers.insert(FORWARDED_FOR, client.clone());
     headers.insert(REAL_IP, client);
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(way.scheme()));
-    headers.insert(FORWARDED_PORT, HeaderValue::from(way.port()));
+    headers.insert(FORWARDED_PORT, port(way.port()));
     headers.insert(FORWARDED_HOST, host.clone());
     headers.insert(header::HOST, host);
     Ok(())
+}
+
+/// Most are one of the two that have no name in an address.
+fn port(number: u16) -> HeaderValue {
+    match number {
+        443 => HeaderValue::from_static("443"),
+        80 => HeaderValue::from_static("80"),
+        number => HeaderValue::from(number),
+    }
 }
 
 /// Takes away the conditions under which a page would not be sent anew: a 304 would revive an old nonce.
@@ -334,7 +343,7 @@ fn printed(address: IpAddr) -> HeaderValue {
     let mut text = String::with_capacity(39);
     push_address(&mut text, address);
     // An address has only digits, dots, colons and letters.
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 /// RFC 7239: an IPv6 address in brackets, and whatever has a colon in quotes.
@@ -346,5 +355,5 @@ fn forwarded(way: Way<'_>) -> Result<HeaderValue, header::InvalidHeaderValue> {
     for part in [after, ";host=\"", way.host, "\";proto=", way.scheme()] {
         text.push_str(part);
     }
-    HeaderValue::try_from(text)
+    HeaderValue::from_str(&text)
 }

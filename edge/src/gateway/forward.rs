@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
+use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{Request, Response, StatusCode};
 use tenantry_platform::page::Nonce;
@@ -18,7 +19,7 @@ use super::headers::Site;
 use super::held::Inbound;
 use super::passage::Passage;
 use super::pool::Pool;
-use super::relay::{Relay, Upload};
+use super::relay::{Progress, Relay, Upload};
 use super::tunnel::{StillMay, Tunnel};
 use super::upgrades::Ticket;
 use super::upstream::{Switch, exchange, switch};
@@ -38,7 +39,7 @@ pub struct Luggage<'a> {
     /// Our own `traceparent`, where requests are traced.
     pub trace: Option<HeaderValue>,
     /// Fresh, where [`AppRoute::wants_nonce`](super::AppRoute::wants_nonce).
-    pub nonce: Option<&'a Nonce>,
+    pub nonce: Option<Nonce>,
     /// The WebSocket that the request asks for.
     pub upgrade: Option<Upgrade>,
     /// Asked for as long as the answer goes on, or the WebSocket is open.
@@ -63,40 +64,50 @@ pub struct Upgrade {
 ///
 /// # Errors
 /// 502, 503 or 504 about the app, 400, 408 or 413 about the client's body, 401 when whoever asks may not any more.
-pub async fn forward(
+pub fn forward(
     passage: Passage<'_>,
     request: Request<Inbound>,
     pool: &Rc<Pool>,
     mut luggage: Luggage<'_>,
-) -> Result<Response<Body>, Problem> {
-    let route = passage.route();
-    let policy = page_policy(&passage, luggage.nonce);
+) -> impl Future<Output = Result<Response<Body>, Problem>> {
+    let policy = page_policy(&passage, luggage.nonce.as_ref());
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let (request, body) = outgoing(&passage, request, &mut luggage, policy.as_ref())?;
-    let patience = route.route.response_timeout;
-    let failed = |fault: Fault| {
-        if let Some(word) = fault.word() {
-            pool.metrics.upstream_errors.of(word).add_one();
+    let outgoing = Outgoing::new(&passage, request, pool, &mut luggage, policy.as_ref());
+    let Luggage { site, request_id, still_may, .. } = luggage;
+    // What is needed while the app answers, and nothing else: it has its place with each request in flight.
+    async move {
+        let route = &passage.route().route;
+        let answer = match outgoing? {
+            Outgoing::Switch(request, upgrade) => {
+                Box::pin(open(pool, request, route.response_timeout, upgrade, (still_may, request_id))).await
+            }
+            Outgoing::Plain(request, progress) => {
+                let answer = exchange(pool, request, route.response_timeout, progress.as_deref(), &still_may).await;
+                answer.map(|answer| watched(answer, still_may, request_id))
+            }
+        };
+        let mut answer = answer.map_err(|fault| failed(pool, fault))?;
+        finish(&passage, &mut answer, (site, request_id), policy.as_ref());
+        cors::mark(&route.cors, origin.as_ref(), answer.headers_mut());
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            Handshake::grant(answer.headers_mut());
         }
-        fault.into_problem()
-    };
-    let (still_may, request_id) = (luggage.still_may, luggage.request_id);
-    let mut answer = match luggage.upgrade.take() {
-        Some(upgrade) => Box::pin(open(pool, request, patience, upgrade, (still_may, request_id))).await,
-        None => {
-            let (upload, progress) = Upload::new(body, route.route.max_body_bytes).map_err(failed)?;
-            let request = request.map(|()| upload);
-            let answer = exchange(pool, request, patience, progress.as_deref(), &still_may).await;
-            answer.map(|answer| watched(answer, still_may, request_id))
-        }
+        Ok(answer)
     }
-    .map_err(failed)?;
-    finish(&passage, &mut answer, (luggage.site, request_id), policy.as_ref());
-    cors::mark(&route.route.cors, origin.as_ref(), answer.headers_mut());
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        Handshake::grant(answer.headers_mut());
+}
+
+/// Counted under its word.
+fn failed(pool: &Pool, fault: Fault) -> Problem {
+    if let Some(word) = fault.word() {
+        pool.metrics.upstream_errors.of(word).add_one();
     }
-    Ok(answer)
+    fault.into_problem()
+}
+
+/// What is sent to the app.
+enum Outgoing {
+    Plain(Request<Upload>, Option<Rc<Progress>>),
+    Switch(Request<()>, Upgrade),
 }
 
 /// Asks the app for a WebSocket. What it answers instead passes as it would for any request.
@@ -131,14 +142,32 @@ fn page_policy(passage: &Passage<'_>, nonce: Option<&Nonce>) -> Option<HeaderVal
     }
 }
 
-/// The request as the app gets it, and its body.
+impl Outgoing {
+    fn new(
+        passage: &Passage<'_>,
+        request: Request<Inbound>,
+        pool: &Pool,
+        luggage: &mut Luggage<'_>,
+        policy: Option<&HeaderValue>,
+    ) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let request = outgoing(passage, head, luggage, policy)?;
+        if let Some(upgrade) = luggage.upgrade.take() {
+            return Ok(Self::Switch(request, upgrade));
+        }
+        let upload = Upload::new(body, passage.route().route.max_body_bytes);
+        let (upload, progress) = upload.map_err(|fault| failed(pool, fault))?;
+        Ok(Self::Plain(request.map(|()| upload), progress))
+    }
+}
+
+/// The request as the app gets it, without its body.
 fn outgoing(
     passage: &Passage<'_>,
-    request: Request<Inbound>,
+    parts: Parts,
     luggage: &mut Luggage<'_>,
     policy: Option<&HeaderValue>,
-) -> Result<(Request<()>, Inbound), Problem> {
-    let (parts, body) = request.into_parts();
+) -> Result<Request<()>, Problem> {
     let mut headers = parts.headers;
     let trailers = contract::announced_by_client(&headers);
     contract::strip_request(&mut headers, &luggage.consumed, luggage.is_from_trusted);
@@ -151,7 +180,7 @@ fn outgoing(
     headers.insert(IDENTITY, luggage.identity.clone());
     headers.insert(REQUEST_ID, luggage.request_id.clone());
     headers.remove(header::CONTENT_SECURITY_POLICY);
-    if let (Some(nonce), Some(policy)) = (luggage.nonce, policy) {
+    if let (Some(nonce), Some(policy)) = (&luggage.nonce, policy) {
         headers.insert(CSP_NONCE, HeaderValue::from_str(nonce.as_str()).map_err(Problem::internal)?);
         headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     }
@@ -162,7 +191,7 @@ fn outgoing(
     *outgoing.method_mut() = parts.method;
     *outgoing.uri_mut() = origin_form(parts.uri);
     *outgoing.headers_mut() = headers;
-    Ok((outgoing, body))
+    Ok(outgoing)
 }
 
 /// Path and query alone: an app is not asked by the name of another server.

@@ -56,9 +56,9 @@ pub enum Inbound {
     /// There is none.
     Nothing,
     /// As the client sends it.
-    Coming(Coming),
+    Coming(Box<Coming>),
     /// Already here.
-    Held(Held),
+    Held(Box<Held>),
 }
 
 /// A whole body.
@@ -209,7 +209,10 @@ impl Inbound {
     /// A request whose body comes.
     pub fn of(request: Request<Incoming>) -> Request<Self> {
         let (head, body) = request.into_parts();
-        let body = Self::Coming(Coming::new(body, &head.extensions));
+        let body = match body.is_end_stream() {
+            true => Self::Nothing,
+            false => Self::Coming(Box::new(Coming::new(body, &head.extensions))),
+        };
         Request::from_parts(head, body)
     }
 }

@@ -5,7 +5,10 @@
 //! - Whatever else ends an exchange (a client that left, a time-out, a lie about a length) closes it.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -16,6 +19,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::alarm::Alarm;
 use super::dial::Dial;
 use super::fault::Fault;
 use super::relay::Upload;
@@ -30,7 +34,7 @@ pub struct Pool {
 }
 
 struct Idle {
-    line: Line,
+    line: Box<Line>,
     since: Instant,
 }
 
@@ -38,6 +42,8 @@ struct Idle {
 struct Line {
     sender: SendRequest<Upload>,
     task: AbortHandle,
+    /// Of [`Lease::before`]. Kept, because setting it anew costs more than letting it ring.
+    alarm: Alarm<()>,
     pool: Weak<Pool>,
     /// Where it is counted, as what.
     metrics: Metrics,
@@ -88,7 +94,7 @@ impl Pool {
         Ok(Lease { line, is_reused: false })
     }
 
-    async fn open(self: &Rc<Self>) -> Result<Line, Fault> {
+    async fn open(self: &Rc<Self>) -> Result<Box<Line>, Fault> {
         match &self.dial.settings.address {
             Upstream::Http { host, port } | Upstream::Https { host, port } => {
                 let host = host.trim_matches(['[', ']']);
@@ -109,18 +115,19 @@ impl Pool {
     async fn greet<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
         self: &Rc<Self>,
         stream: S,
-    ) -> Result<Line, Fault> {
+    ) -> Result<Box<Line>, Fault> {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Fault::Broken)?;
         // Its end is seen by whoever holds the sender.
         let task = spawn_local(async move { drop(connection.with_upgrades().await) }).abort_handle();
         self.open.set(self.open.get() + 1);
         self.metrics.upstream_opened.add_one();
         self.metrics.upstream_connections.of(State::Busy).change(1);
-        Ok(Line { sender, task, pool: Rc::downgrade(self), metrics: self.metrics.clone(), state: State::Busy })
+        let (pool, metrics) = (Rc::downgrade(self), self.metrics.clone());
+        Ok(Box::new(Line { sender, task, alarm: Alarm::new(), pool, metrics, state: State::Busy }))
     }
 
     /// The connection that was used last, if it is still good.
-    fn take_idle(&self) -> Option<Line> {
+    fn take_idle(&self) -> Option<Box<Line>> {
         let mut idle = self.idle.borrow_mut();
         while let Some(Idle { mut line, since }) = idle.pop() {
             if since.elapsed() > self.dial.settings.idle_timeout {
@@ -135,7 +142,7 @@ impl Pool {
         None
     }
 
-    fn keep(self: &Rc<Self>, mut line: Line) {
+    fn keep(self: &Rc<Self>, mut line: Box<Line>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < usize::from(self.dial.settings.max_idle) {
             line.become_state(State::Idle);
@@ -164,13 +171,22 @@ async fn sweep(pool: Weak<Pool>) {
 
 /// A connection for one exchange. Dropped before the end of the answer, it is closed.
 pub(super) struct Lease {
-    line: Line,
+    line: Box<Line>,
     is_reused: bool,
 }
 
 impl Lease {
     pub(super) fn sender(&mut self) -> &mut SendRequest<Upload> {
         &mut self.line.sender
+    }
+
+    /// Waits for something until it is `due`, which costs no timer of its own.
+    pub(super) async fn before<F: Future>(&mut self, due: Instant, mut awaited: Pin<&mut F>) -> Option<F::Output> {
+        poll_fn(|cx| match awaited.as_mut().poll(cx) {
+            Poll::Ready(came) => Poll::Ready(Some(came)),
+            Poll::Pending => self.line.alarm.poll_until(cx, due).map(|()| None),
+        })
+        .await
     }
 
     /// Whether the connection has served before, so that its app may be closing it right now.

@@ -171,7 +171,7 @@ impl Progress {
 pub(super) struct BrokenBody;
 
 /// The body of the client's request.
-pub(super) struct Upload(Option<Flow>);
+pub(super) struct Upload(Option<Box<Flow>>);
 
 struct Flow {
     body: Inbound,
@@ -194,7 +194,7 @@ impl Upload {
         }
         let progress = Progress::new();
         let flow = Flow { body, most, left: most, progress: Rc::clone(&progress) };
-        Ok((Self(Some(flow)), Some(progress)))
+        Ok((Self(Some(Box::new(flow))), Some(progress)))
     }
 
     /// The body of a request that has none.

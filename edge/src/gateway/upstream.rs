@@ -1,5 +1,6 @@
 //! One exchange with the app: send the request, wait for the head of the answer, once more if that is safe.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,30 +19,39 @@ use super::websocket::Handshake;
 ///
 /// A connection that was open already may be closing just now. Then the request is sent once more on a
 /// new one, if the app cannot have acted on it: it was never written, or it is idempotent without a body.
-pub(super) async fn exchange(
+pub(super) fn exchange(
     pool: &Rc<Pool>,
     request: Request<Upload>,
     patience: Duration,
     progress: Option<&Progress>,
     still_may: &StillMay,
-) -> Result<Response<Relay>, Fault> {
-    let lease = pool.lease().await?;
-    if !lease.is_reused() {
-        return send(pool, lease, request, patience, (progress, still_may)).await.map_err(|lost| lost.fault);
-    }
-    let spare = is_repeatable(&request).then(|| repeat(&request));
-    let lost = match send(pool, lease, request, patience, (progress, still_may)).await {
-        Ok(answer) => return Ok(answer),
-        Err(lost) => lost,
-    };
-    match lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door())) {
-        Some(request) => {
-            pool.metrics.upstream_retries.add_one();
-            let lease = Box::pin(pool.connect()).await?;
-            send(pool, lease, request, patience, (progress, still_may)).await.map_err(|lost| lost.fault)
+) -> impl Future<Output = Result<Response<Relay>, Fault>> {
+    let is_repeatable = is_repeatable(&request);
+    async move {
+        let lease = pool.lease().await?;
+        let is_reused = lease.is_reused();
+        let spare = (is_reused && is_repeatable).then(|| repeat(&request));
+        match send(pool, lease, request, patience, (progress, still_may)).await {
+            Ok(answer) => Ok(answer),
+            Err(lost) if is_reused => Box::pin(once_more(pool, lost, spare, patience, (progress, still_may))).await,
+            Err(lost) => Err(lost.fault),
         }
-        None => Err(lost.fault),
     }
+}
+
+/// On a new connection, where that is safe.
+async fn once_more(
+    pool: &Rc<Pool>,
+    lost: Lost,
+    spare: Option<Request<Upload>>,
+    patience: Duration,
+    asked: (Option<&Progress>, &StillMay),
+) -> Result<Response<Relay>, Fault> {
+    let request = lost.unsent.or_else(|| spare.filter(|_| lost.fault.is_closed_door()));
+    let Some(request) = request else { return Err(lost.fault) };
+    pool.metrics.upstream_retries.add_one();
+    let lease = pool.connect().await?;
+    send(pool, lease, request, patience, asked).await.map_err(|lost| lost.fault)
 }
 
 /// What came of asking for another protocol.
@@ -92,11 +102,15 @@ async fn send(
     patience: Duration,
     (progress, still_may): (Option<&Progress>, &StillMay),
 ) -> Result<Response<Relay>, Lost> {
-    let answer = lease.sender().try_send_request(request);
-    let answer = tokio::select! {
-        biased;
-        answer = answer => answer,
-        fault = too_late(patience, progress, still_may) => return Err(fault.into()),
+    let begun = Instant::now();
+    let mut answer = pin!(lease.sender().try_send_request(request));
+    let answer = match lease.before(begun + patience.min(ASK_EVERY), answer.as_mut()).await {
+        Some(answer) => answer,
+        None => tokio::select! {
+            biased;
+            answer = answer => answer,
+            fault = Box::pin(too_late(begun, patience, progress, still_may)) => return Err(fault.into()),
+        },
     };
     match answer {
         Ok(answer) => accept(answer, lease, pool.dial.settings.body_idle_timeout).map_err(Lost::from),
@@ -109,13 +123,10 @@ async fn send(
 }
 
 /// Ends when nobody waits for the answer any more: the app has kept silent for too long, or whoever asked may not hear
-/// it. An answer that is there within a moment costs one timer and no question.
-async fn too_late(patience: Duration, progress: Option<&Progress>, still_may: &StillMay) -> Fault {
-    let begun = Instant::now();
-    if patience > ASK_EVERY {
-        sleep_until(begun + ASK_EVERY).await;
-    }
+/// it. Asked after a moment only: most answers are there by then.
+async fn too_late(begun: Instant, patience: Duration, progress: Option<&Progress>, still_may: &StillMay) -> Fault {
     tokio::select! {
+        biased;
         () = out_of_patience(begun + patience, patience, progress) => Fault::HeadTimedOut,
         ended = lost(still_may) => Fault::Lost(ended),
     }

@@ -16,7 +16,6 @@ use super::turn::Turns;
 
 /// Watches over one answer. Dropped with it.
 pub(super) struct Vigil {
-    begun: Instant,
     state: State,
 }
 
@@ -29,6 +28,7 @@ enum State {
 }
 
 struct Question {
+    begun: Instant,
     still_may: StillMay,
     request_id: HeaderValue,
     /// The connection that the answer goes out on.
@@ -38,12 +38,12 @@ struct Question {
 impl Vigil {
     /// Over an answer that nobody's right depends on.
     pub(super) fn none() -> Self {
-        Self { begun: Instant::now(), state: State::Off }
+        Self { state: State::Off }
     }
 
     pub(super) fn new(still_may: StillMay, request_id: HeaderValue) -> Self {
-        let question = Question { still_may, request_id, turns: None };
-        Self { begun: Instant::now(), state: State::Waiting(Box::new(question)) }
+        let question = Question { begun: Instant::now(), still_may, request_id, turns: None };
+        Self { state: State::Waiting(Box::new(question)) }
     }
 
     /// Says which connection to cut off.
@@ -61,7 +61,7 @@ impl Vigil {
     /// Begins to ask when the moment is over, by itself: a client that reads nothing makes nobody ask for the next piece.
     pub(super) fn begin(&mut self) {
         if let State::Waiting(question) = std::mem::replace(&mut self.state, State::Off) {
-            self.state = State::Asking(spawn_local(question.ask(self.begun + ASK_EVERY)).abort_handle());
+            self.state = State::Asking(spawn_local(question.ask()).abort_handle());
         }
     }
 }
@@ -75,8 +75,8 @@ impl Drop for Vigil {
 }
 
 impl Question {
-    async fn ask(self: Box<Self>, from: Instant) {
-        sleep_until(from).await;
+    async fn ask(self: Box<Self>) {
+        sleep_until(self.begun + ASK_EVERY).await;
         let ended = lost(&self.still_may).await;
         tracing::info!(
             request_id = self.request_id.to_str().unwrap_or_default(),

@@ -26,15 +26,17 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
     let Some(tightest) = verdict.tightest() else { return };
     let reset_ms = verdict.reset_ms();
     let remaining = if verdict.is_admitted() { tightest.standing.remaining } else { 0 };
-    headers.insert(LIMIT, tightest.standing.max.into());
-    headers.insert(REMAINING, remaining.into());
-    headers.insert(RESET, (now_ms + reset_ms).div_ceil(1_000).into());
+    insert(headers, LIMIT, itoa::Buffer::new().format(tightest.standing.max));
+    insert(headers, REMAINING, itoa::Buffer::new().format(remaining));
+    insert(headers, RESET, itoa::Buffer::new().format((now_ms + reset_ms).div_ceil(1_000)));
     let name = &limits.tier(tightest.tier).name;
     let seconds = verdict.retry_after_s().unwrap_or_else(|| reset_ms.div_ceil(1_000));
-    let mut stands = String::with_capacity(LINE_BYTES);
-    push_item(&mut stands, name, [(";r=", remaining.into()), (";t=", seconds)]);
-    insert(headers, RATE_LIMIT, stands);
-    insert(headers, POLICY, policies(verdict, limits));
+    let mut text = String::with_capacity(LINE_BYTES * verdict.lines().len());
+    push_item(&mut text, name, [(";r=", remaining.into()), (";t=", seconds)]);
+    insert(headers, RATE_LIMIT, &text);
+    text.clear();
+    push_policies(&mut text, verdict, limits);
+    insert(headers, POLICY, &text);
     if verdict.basis() == Basis::Alone {
         headers.insert(STORE, HeaderValue::from_static("memory"));
     }
@@ -43,16 +45,14 @@ pub fn announce(verdict: &Verdict, limits: &Limits, now_ms: u64, headers: &mut H
     }
 }
 
-fn policies(verdict: &Verdict, limits: &Limits) -> String {
-    let mut text = String::with_capacity(LINE_BYTES * verdict.lines().len());
+fn push_policies(text: &mut String, verdict: &Verdict, limits: &Limits) {
     for line in verdict.lines() {
         if !text.is_empty() {
             text.push_str(", ");
         }
         let figures = [(";q=", line.limit.max.into()), (";w=", window_s(line).into())];
-        push_item(&mut text, &limits.tier(line.tier).name, figures);
+        push_item(text, &limits.tier(line.tier).name, figures);
     }
-    text
 }
 
 /// An item of a structured field: a tier's name, and its figures (RFC 9651).
@@ -70,9 +70,10 @@ const fn window_s(line: &Line) -> u32 {
     line.limit.window_ms / 1_000
 }
 
-/// The names of tiers are words: every such text is a header value.
-fn insert(headers: &mut HeaderMap, name: HeaderName, text: String) {
-    if let Ok(value) = HeaderValue::try_from(text) {
+/// The names of tiers are words, and figures are digits: every such text is a header value. A copy of what is exactly as
+/// long costs less than what `http` makes of a number.
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
 }

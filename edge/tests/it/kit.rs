@@ -123,7 +123,7 @@ async fn pass(
         consumed: Consumed::Nothing,
         is_from_trusted: false,
         trace: None,
-        nonce: nonce.as_ref(),
+        nonce,
         upgrade: handshake.map(upgrade).transpose()?,
         still_may: still_may(),
     };

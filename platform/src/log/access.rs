@@ -1,14 +1,19 @@
 //! One line a request, with nothing that tells who it was for longer than needed.
 
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use tenantry_core::address::push_address;
+use tenantry_core::clock::Timestamp;
 use tenantry_core::ids::TenantId;
 use tenantry_core::mask::mask;
+use tracing::Event;
+use tracing::field::{Field, Visit};
 use uuid::fmt::Hyphenated;
 
-use super::fields::{push_quoted, shortened};
+use super::fields::{push_quoted, shortened, shown_id};
+use super::line::push_head;
 
 /// A request that was answered.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +65,7 @@ impl Access<'_> {
     fn members(&self) -> String {
         let mut text = String::with_capacity(MEMBERS_BYTES);
         push_plain(&mut text, "ip", |text| push_address(text, cut(self.ip)));
-        push_masked(&mut text, "method", self.method);
+        push_method(&mut text, self.method);
         push_masked(&mut text, "host", self.host);
         push_masked(&mut text, "path", self.target.split(['?', '#']).next().unwrap_or_default());
         push_number(&mut text, "status", self.status);
@@ -82,8 +87,40 @@ impl Access<'_> {
     }
 }
 
+/// The line of a request, from the event that [`Access::log`] makes, in one go: there is one for each request.
+pub(super) struct WholeLine(String);
+
+impl WholeLine {
+    pub(super) fn of(event: &Event<'_>, at: Timestamp) -> Vec<u8> {
+        let mut text = String::with_capacity(LINE_BYTES);
+        push_head(&mut text, at, *event.metadata().level(), (TARGET, MESSAGE));
+        let mut line = Self(text);
+        event.record(&mut line);
+        line.0.push_str("}\n");
+        line.0.into_bytes()
+    }
+}
+
+impl Visit for WholeLine {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            MEMBERS => self.0.extend([r#","fields":{"#, value, "}"]),
+            "request_id" => {
+                self.0.push_str(r#","request_id":"#);
+                push_quoted(&mut self.0, &shown_id(value));
+            }
+            _ => {}
+        }
+    }
+
+    /// The message, which is always the same.
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
 /// What lines of requests are called.
 pub(super) const TARGET: &str = "access";
+/// What they say.
+const MESSAGE: &str = "request";
 /// The one field that they have beside their request's name: what is in it is masked, and JSON, already.
 pub(super) const MEMBERS: &str = "members";
 /// The names in it.
@@ -101,8 +138,12 @@ pub(super) const NAMES: [&str; 12] = [
     "sent",
     "ended",
 ];
+/// `OPTIONS` has seven.
+const METHOD_CAPITALS: usize = 7;
 /// What the members of most lines take.
 const MEMBERS_BYTES: usize = 320;
+/// The same with what stands around them.
+const LINE_BYTES: usize = 512;
 
 fn push_name(text: &mut String, name: &str) {
     text.push_str(if text.is_empty() { "\"" } else { ",\"" });
@@ -121,6 +162,15 @@ fn push_plain(text: &mut String, name: &str, push: impl FnOnce(&mut String)) {
 fn push_number(text: &mut String, name: &str, number: impl itoa::Integer) {
     push_name(text, name);
     text.push_str(itoa::Buffer::new().format(number));
+}
+
+/// A word of a few capitals hides nothing.
+fn push_method(text: &mut String, method: &str) {
+    if method.len() <= METHOD_CAPITALS && method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        push_plain(text, "method", |text| text.push_str(method));
+    } else {
+        push_masked(text, "method", method);
+    }
 }
 
 fn push_masked(text: &mut String, name: &str, value: &str) {

@@ -1,5 +1,6 @@
 //! The values of an event or span, masked while they are taken.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Debug;
 
@@ -46,9 +47,7 @@ impl Fields {
     fn text(&mut self, field: &Field, text: &str) {
         match field.name() {
             "message" => self.message = shortened(&mask(text)).to_owned(),
-            // Most are ours, and hide nothing.
-            "request_id" if Uuid::try_parse(text).is_ok() => self.request_id = Some(text.to_owned()),
-            "request_id" => self.request_id = Some(shortened(&mask(text)).to_owned()),
+            "request_id" => self.request_id = Some(shown_id(text).into_owned()),
             name => self.put(name, quoted(shortened(&mask_field(name, text)))),
         }
     }
@@ -115,6 +114,11 @@ impl Visit for Fields {
         // JSON has no infinity and no NaN.
         if value.is_finite() { self.number(field, value) } else { self.text(field, &value.to_string()) }
     }
+}
+
+/// A request's name. Most are ours, and hide nothing.
+pub(super) fn shown_id(text: &str) -> Cow<'_, str> {
+    if Uuid::try_parse(text).is_ok() { text.into() } else { shortened(&mask(text)).to_owned().into() }
 }
 
 /// A JSON string.

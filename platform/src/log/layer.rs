@@ -8,6 +8,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Style;
+use super::access::{self, WholeLine};
 use super::fields::Fields;
 use super::line::{Line, Span};
 use crate::telemetry::Telemetry;
@@ -59,8 +60,12 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let is_apart = self.style == Style::Terminal || self.telemetry.takes_lines();
+        if event.metadata().target() == access::TARGET && !is_apart && context.lookup_current().is_none() {
+            return (self.write)(WholeLine::of(event, self.clock.now()));
+        }
         let mut fields = Fields::of(event);
-        if self.style == Style::Terminal || self.telemetry.takes_lines() {
+        if is_apart {
             fields.take_apart();
         }
         let mut spans = Vec::new();

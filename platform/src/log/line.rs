@@ -40,11 +40,7 @@ impl Line {
 
     fn json(&self) -> String {
         let mut text = String::with_capacity(LINE_BYTES + self.fields.members.len());
-        // Writing to a String cannot fail.
-        let _ = write!(text, r#"{{"timestamp":"{}","level":"{}","target":"#, self.at, self.level);
-        push_quoted(&mut text, self.target);
-        text.push_str(r#","message":"#);
-        push_quoted(&mut text, &self.fields.message);
+        push_head(&mut text, self.at, self.level, (self.target, &self.fields.message));
         if let Some(id) = &self.fields.request_id {
             text.push_str(r#","request_id":"#);
             push_quoted(&mut text, id);
@@ -88,6 +84,15 @@ impl Line {
         }
         text
     }
+}
+
+/// How every line begins.
+pub(super) fn push_head(text: &mut String, at: Timestamp, level: Level, (target, message): (&str, &str)) {
+    // Writing to a String cannot fail.
+    let _ = write!(text, r#"{{"timestamp":"{at}","level":"{}","target":"#, level.as_str());
+    push_quoted(text, target);
+    text.push_str(r#","message":"#);
+    push_quoted(text, message);
 }
 
 fn push_members(text: &mut String, values: &[(&'static str, String)]) {

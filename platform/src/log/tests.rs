@@ -38,6 +38,23 @@ fn api_key() -> String {
     ApiKey::generate(Mode::Live, tenant, &entropy).into_plaintext().expose_secret().to_owned()
 }
 
+/// A request of somebody whose address and token are in its path.
+fn access() -> Access<'static> {
+    Access {
+        request_id: "req-1",
+        ip: "2001:db8:1:2:3::4".parse().expect("an address"),
+        method: "GET",
+        host: "acme.example.com",
+        target: "/orders/canary.person@example.com?token=canary-plain-word",
+        status: 200,
+        duration: Duration::from_micros(1_500),
+        tenant: None,
+        actor: "session",
+        trace_id: None,
+        tunnel: None,
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("the outer fault")]
 struct Outer(#[source] Inner);
@@ -75,6 +92,19 @@ fn canaries_planted_anywhere_never_come_out() {
 }
 
 #[test]
+fn a_request_has_the_same_line_however_it_is_written() {
+    let act = || Access { request_id: "req \"1\"", method: "GET", target: "/a?b=c", ..access() }.log();
+    let in_one_go = logged(Style::Json, act);
+    let in_parts = logged(Style::Json, || tracing::info_span!("around").in_scope(act));
+    assert_eq!(in_one_go, in_parts.replace(r#","spans":[{"name":"around"}]"#, ""));
+    let read: Value = serde_json::from_str(&in_one_go).expect("a line is JSON");
+    assert_eq!(
+        (&read["message"], &read["target"], &read["fields"]["path"]),
+        (&"request".into(), &"access".into(), &"/a".into())
+    );
+}
+
+#[test]
 fn a_panic_is_logged_masked_and_nowhere_else() {
     let text = logged(Style::Json, || {
         let before = std::panic::take_hook();
@@ -101,20 +131,7 @@ fn a_line_is_an_object_that_names_its_request() {
 
 #[test]
 fn an_access_line_keeps_neither_query_nor_household() {
-    let access = Access {
-        request_id: "req-1",
-        ip: "2001:db8:1:2:3::4".parse().expect("an address"),
-        method: "GET",
-        host: "acme.example.com",
-        target: "/orders/canary.person@example.com?token=canary-plain-word",
-        status: 200,
-        duration: Duration::from_micros(1_500),
-        tenant: None,
-        actor: "session",
-        trace_id: None,
-        tunnel: None,
-    };
-    let line: Value = serde_json::from_str(&logged(Style::Json, || access.log())).expect("an object");
+    let line: Value = serde_json::from_str(&logged(Style::Json, || access().log())).expect("an object");
     let fields = &line["fields"];
     assert_eq!(
         (&fields["ip"], &fields["status"], &fields["duration_us"]),

@@ -29,6 +29,12 @@ fn closed(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// The patterns that something must match: `code ~ '^[A-Z]{2}$'`.
+pub(super) fn patterns(text: &str) -> Vec<String> {
+    let after = |operator| text.match_indices(operator).filter_map(|(at, found)| closed(&text[at + found.len()..]));
+    after("~ '").chain(after("~* '")).map(|(pattern, _)| pattern).collect()
+}
+
 /// Numbers in it.
 pub(super) fn numbers(text: &str) -> BTreeSet<i64> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
@@ -88,7 +94,8 @@ pub(super) fn compared(text: &str, column: &str) -> Vec<String> {
             continue;
         }
         let rest = rest.trim_start_matches(['"', ')']).trim_start_matches("::text").trim_start_matches([')', ' ']);
-        let Some(value) = rest.strip_prefix("= ") else { continue };
+        let starts = ["= ANY (ARRAY[", "= ANY ((ARRAY[", "= any (array[", "in (", "IN (", "= "];
+        let Some(value) = starts.into_iter().find_map(|start| rest.strip_prefix(start)) else { continue };
         match value.strip_prefix('\'') {
             Some(quoted) => found.extend(closed(quoted).map(|(value, _)| value)),
             None => {
@@ -124,6 +131,8 @@ mod tests {
         assert_eq!(compared(text, "bucket_id"), ["avatars"]);
         assert_eq!(compared(text, "state"), ["x"]);
         assert_eq!(compared(text, "tenant_id"), ["17"]);
+        assert_eq!(compared("(m.role = ANY (ARRAY['owner'::text, 'admin'::text]))", "role"), ["owner"]);
+        assert_eq!(compared("where m.role in ('owner', 'admin')", "role"), ["owner"]);
         assert!(compared(text, "id").is_empty() && compared(text, "bucket").is_empty());
         let marks = ["auth.uid()".to_owned()];
         assert!(is_asked_of("((id = ( SELECT auth.uid() AS uid)) AND x)", "id", &marks));

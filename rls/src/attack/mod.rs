@@ -19,6 +19,7 @@ mod harvest;
 mod identity;
 mod judge;
 mod outcome;
+mod pattern;
 mod plan;
 mod probes;
 mod run;
@@ -71,6 +72,10 @@ pub struct Tried {
     pub statements: usize,
 }
 
+/// Said with every run: what no policy can change.
+const OUT_OF_REACH: &str = "Not tried: whoever runs SQL of their own learns that others' rows exist, by how long a \
+     statement takes, by gaps in ctid and xmin, and by what EXPLAIN estimates (tenantry rls explain out-of-reach).";
+
 /// Said with every run.
 const NOT_UNDONE: &str = "Everything was rolled back. A rollback does not undo: sequences that triggers or functions \
      moved, what dblink, foreign tables or a function's own programs did elsewhere, advisory locks of a session, which \
@@ -110,7 +115,7 @@ pub async fn attack(
     let facts = facts::Facts::read(client).await?;
     admit(client, catalog, &facts, options).await?;
     let mut attack = run::run(&world, &facts, options).await?;
-    attack.notes.insert(0, NOT_UNDONE.to_owned());
+    attack.notes.splice(0..0, [NOT_UNDONE.to_owned(), OUT_OF_REACH.to_owned()]);
     attack.notes.extend(code_of_others(catalog));
     Ok(attack)
 }

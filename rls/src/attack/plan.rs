@@ -68,6 +68,7 @@ pub(super) struct Plan<'w> {
     unique: HashMap<u32, Vec<Key>>,
     spoken: HashMap<u32, Vec<String>>,
     looked_up: HashMap<u32, Vec<&'w Relation>>,
+    asked: HashMap<(u32, String), String>,
     pub(super) user_type: String,
     people: BTreeSet<(u32, String)>,
 }
@@ -84,6 +85,7 @@ impl<'w> Plan<'w> {
             unique: HashMap::new(),
             spoken: HashMap::new(),
             looked_up: HashMap::new(),
+            asked: HashMap::new(),
             user_type: "uuid".to_owned(),
             people: BTreeSet::new(),
         };
@@ -98,9 +100,29 @@ impl<'w> Plan<'w> {
         let bodies = plan.bodies();
         plan.unique = plan.find_all_keys();
         plan.spoken = tables.iter().map(|table| (table.oid, plan.find_texts(table, &bodies))).collect();
-        let looked_up = tables.iter().map(|table| (table.oid, plan.find_looked_up(table, &by_name, &functions)));
-        plan.looked_up = looked_up.collect();
+        for table in tables {
+            let text = plan.policy_text(table, &functions);
+            let looked_up = find_looked_up(table, &text, &by_name);
+            for other in &looked_up {
+                plan.note_asked(other, &text);
+            }
+            plan.looked_up.insert(table.oid, looked_up);
+        }
         plan
+    }
+
+    /// What policies ask of a table that they look up: `role = 'admin'`.
+    fn note_asked(&mut self, table: &'w Relation, text: &str) {
+        for column in &table.columns {
+            if let Some(value) = harvest::compared(text, &column.name).into_iter().next() {
+                self.asked.entry((table.oid, column.name.clone())).or_insert(value);
+            }
+        }
+    }
+
+    /// The value that lets somebody do most, where policies look a table up.
+    pub(super) fn asked(&self, relation: &Relation, column: &Column) -> Option<Value> {
+        self.asked.get(&(relation.oid, column.name.clone())).map(|value| Value::Text(value.clone()))
     }
 
     fn find_people(&mut self) {
@@ -200,6 +222,19 @@ impl<'w> Plan<'w> {
             return Some(identity.user.clone());
         }
         (column.name == self.world.settings.tenant_column(&relation.name)).then(|| identity.tenant.clone())
+    }
+
+    /// What makes a row of a tenant's table somebody's; in the table that says who belongs where, that is its meaning.
+    pub(super) fn by(&self, relation: &'w Relation, identity: &Identity) -> Option<Overrides> {
+        self.tenant_column(relation)?;
+        let membership = self.world.settings.context.membership();
+        if membership.is_some_and(|known| relation.name.is_meant_by(&known.table)) {
+            return None;
+        }
+        let people = relation.columns.iter().filter(|column| column.generated.is_empty());
+        let people = people.filter(|column| self.is_person(relation, column));
+        let row: Overrides = people.map(|column| (column.name.clone(), Value::Text(identity.user.clone()))).collect();
+        (!row.is_empty()).then_some(row)
     }
 
     /// Whether a column holds people.
@@ -404,12 +439,8 @@ impl<'w> Plan<'w> {
         self.looked_up.get(&relation.oid).map_or(&[], Vec::as_slice)
     }
 
-    fn find_looked_up(
-        &self,
-        relation: &'w Relation,
-        tables: &HashMap<&str, Vec<&'w Relation>>,
-        functions: &HashMap<&str, Vec<&'w Function>>,
-    ) -> Vec<&'w Relation> {
+    /// A table's policies, and the bodies of the functions that they call.
+    fn policy_text(&self, relation: &Relation, functions: &HashMap<&str, Vec<&'w Function>>) -> String {
         let policies = self.world.policies_of(relation.oid).iter();
         let mut text: String = policies
             .flat_map(|policy| policy.using.iter().chain(&policy.check))
@@ -420,13 +451,7 @@ impl<'w> Plan<'w> {
             let bodies: Vec<String> = bodies.filter(|body| !text.contains(body.as_str())).collect();
             bodies.iter().for_each(|body| text.push_str(body));
         }
-        let words = harvest::words(&text);
-        words
-            .into_iter()
-            .flat_map(|word| tables.get(word).into_iter().flatten())
-            .copied()
-            .filter(|table| table.oid != relation.oid)
-            .collect()
+        text
     }
 
     /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.
@@ -462,9 +487,14 @@ impl<'w> Plan<'w> {
             let keyed = || self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
             if numeric && !tenant && !keyed() && !harvest::mentions(&column.name, "id") && !column.name.ends_with("_id")
             {
-                let beyond =
-                    harvest::numbers(text).into_iter().take(3).map(|number| number.saturating_add(1).to_string());
-                found.extend(beyond.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+                let near = |number: i64| [number.saturating_add(1), number, number.saturating_sub(1)];
+                let around = harvest::numbers(text).into_iter().take(3).flat_map(near).map(|number| number.to_string());
+                found.extend(around.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
+            }
+            if base_type == "date" || base_type.starts_with("timestamp") {
+                // Long over, and not for long.
+                let sides = ["2000-01-01", "2040-01-01"].map(|day| Value::Text(day.to_owned()));
+                found.extend(sides.into_iter().map(|day| Overrides::from([(column.name.clone(), day)])));
             }
             if tenant || !(textual || labels.is_some()) {
                 continue;
@@ -510,6 +540,12 @@ impl<'w> Plan<'w> {
         }
         top
     }
+}
+
+/// The tables that a text speaks of, the policies' own aside.
+fn find_looked_up<'w>(relation: &Relation, text: &str, tables: &HashMap<&str, Vec<&'w Relation>>) -> Vec<&'w Relation> {
+    let named = harvest::words(text).into_iter().flat_map(|word| tables.get(word).into_iter().flatten());
+    named.copied().filter(|table| table.oid != relation.oid).collect()
 }
 
 fn foreign_keys(world: &World<'_>) -> HashMap<u32, Vec<ForeignKey>> {

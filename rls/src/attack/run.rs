@@ -44,7 +44,7 @@ pub(super) async fn run(world: &World<'_>, facts: &Facts, options: &Options) -> 
     }
     run.tried.statements = run.session.statements + run.silent.statements;
     let notes = run.found.notes.iter().cloned().collect();
-    let findings = crate::verify::settled(run.found.into_findings(), &world.settings.accepted);
+    let findings = crate::verify::settled(run.found.into_findings());
     Ok(Attack { findings, notes, tried: run.tried })
 }
 

@@ -337,7 +337,11 @@ impl<'w> Seeder<'w> {
             .filter(|check| check.columns.contains(&column.number))
             .map(|check| check.definition.as_str())
             .collect();
-        candidates(cell, self.plan.facts, &checks)
+        let mut values = candidates(cell, self.plan.facts, &checks);
+        if let Some(asked) = self.plan.asked(relation, column).filter(|_| !cell.is_key) {
+            values.insert(0, asked);
+        }
+        values
     }
 
     /// Tries until PostgreSQL takes the row, or there is nothing left to try.

@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::harvest;
 use super::identity::{Side, base};
+use super::pattern;
 use crate::catalog::Column;
 use crate::name::literal;
 
@@ -244,7 +245,10 @@ fn texts(cell: Cell<'_>, type_name: &str, checks: &[&str]) -> Vec<String> {
         "*".to_owned(),
         String::new(),
     ];
-    let all = named.into_iter().chain(shapes).chain(checks.iter().flat_map(|check| harvest::values(check)));
+    let patterns = checks.iter().flat_map(|check| harvest::patterns(check));
+    let matching = patterns.filter_map(|pattern| pattern::sample(&pattern, cell.serial()));
+    let all =
+        named.into_iter().chain(matching).chain(shapes).chain(checks.iter().flat_map(|check| harvest::values(check)));
     match length(type_name) {
         Some(limit) => all.map(|text| shortened(text, limit, &tail)).collect(),
         None => all.collect(),

@@ -232,6 +232,9 @@ pub struct Column {
     pub name: String,
     /// Its type, as PostgreSQL prints it: `character varying(20)`.
     pub type_name: String,
+    /// Of a domain: the type under it.
+    #[serde(default)]
+    pub domain_of: Option<String>,
     /// Whether it is never null.
     pub is_not_null: bool,
     /// Its default, or what generates it.
@@ -246,6 +249,13 @@ pub struct Column {
     pub is_deterministic: bool,
     /// The kind of its type: `b` base, `e` enum, `d` domain, `c` composite, `r` range.
     pub type_kind: String,
+}
+
+impl Column {
+    /// What its values are: the type, or the one under a domain.
+    pub fn plain_type(&self) -> &str {
+        self.domain_of.as_deref().unwrap_or(&self.type_name)
+    }
 }
 
 /// A policy.

@@ -105,7 +105,8 @@ const RELATIONS: &str = concat!(
        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_extension'::regclass \
        and d.deptype = 'e' limit 1) e on true \
      left join lateral (select json_agg(json_build_object('number', a.attnum, 'name', a.attname, \
-       'type_name', format_type(a.atttypid, a.atttypmod), 'is_not_null', a.attnotnull, \
+       'type_name', format_type(a.atttypid, a.atttypmod), \
+       'domain_of', case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end, 'is_not_null', a.attnotnull, \
        'default', pg_get_expr(f.adbin, f.adrelid), 'generated', a.attgenerated, 'identity', a.attidentity, \
        'is_deterministic', coalesce(co.collisdeterministic, true), 'type_kind', t.typtype, \
        'acl', case when a.attacl is null then '[]' else ",

@@ -135,6 +135,13 @@ impl Case<'_, '_> {
         let membership = membership.filter(|membership| self.relation.name.is_meant_by(&membership.table));
         let is_user = |value: &Value| *value == Value::User;
         self.facts.columns_of(0).into_iter().any(|name| {
+            if self.facts.names_role(0, &name)
+                && self
+                    .facts
+                    .equals(&Value::Column(Column { scope: 0, name: name.clone() }), |value| self.facts.is_role(value))
+            {
+                return true;
+            }
             let decides = said.is_some_and(|said| said == name)
                 || membership.is_some_and(|membership| membership.user == name)
                 || !meanings.names_tenant();

@@ -240,6 +240,7 @@ impl<'t, 'n> Facts<'t, 'n> {
                 return Some(Anchor::Tenant);
             }
             by_user |= self.equals(&column, |value| self.is_person(value));
+            by_user |= self.names_role(scope, &name) && self.equals(&column, |value| self.is_role(value));
             by_user |= relation.is_some_and(|relation| is_key(self.normal, relation, &name))
                 && self.equals(&column, |value| self.is_declared(value));
         }
@@ -283,20 +284,49 @@ impl<'t, 'n> Facts<'t, 'n> {
         }
     }
 
+    /// Whether a value is the role that asks, where a role is a tenant.
+    pub(super) fn is_role(&self, value: &Value) -> bool {
+        matches!(value, Value::Me | Value::Login) && self.is_tenant(value)
+    }
+
+    /// Whether a table has one row for a role by this column: the one that says whose tenant it is.
+    pub(super) fn names_role(&self, scope: usize, column: &str) -> bool {
+        let relation = self.normal.relation(scope);
+        let found = relation.and_then(|relation| Some((relation, relation.column(column)?)));
+        found.is_some_and(|(relation, column)| {
+            matches!(column.plain_type(), "name" | "text") && self.normal.world.is_unique(relation, &[column.number])
+        })
+    }
+
     /// Whether a value is a setting of the context by which policies look something up.
     fn is_declared(&self, value: &Value) -> bool {
         matches!(value, Value::Setting { name, path } if path.is_empty() && self.normal.meanings.is_declared(name))
     }
 
-    /// Whether two rows are tied by a key.
+    /// Whether two rows are tied by a key: one of them is the only one that has what is equal.
     pub(super) fn is_linked(&self, one: usize, other: usize) -> bool {
-        self.columns_of(one).into_iter().any(|name| {
+        let (mut mine, mut theirs, mut is_tied) = (Vec::new(), Vec::new(), false);
+        for name in self.columns_of(one) {
             let left = Column { scope: one, name };
             let equal = self.classes.of(&Value::Column(left.clone())).to_vec();
-            equal
-                .iter()
-                .any(|value| matches!(value, Value::Column(right) if right.scope == other && self.ties(&left, right)))
-        })
+            for right in equal.into_iter().filter_map(|value| match value {
+                Value::Column(right) if right.scope == other => Some(right),
+                _ => None,
+            }) {
+                is_tied |= self.ties(&left, &right);
+                mine.push(left.name.clone());
+                theirs.push(right.name);
+            }
+        }
+        is_tied && (self.names_one(one, &mine) || self.names_one(other, &theirs))
+    }
+
+    /// Whether no two rows have these values. Of what is no table, or has no key at all, nothing is known against it.
+    fn names_one(&self, scope: usize, columns: &[String]) -> bool {
+        let Some(relation) = self.normal.relation(scope) else { return true };
+        let numbers: Vec<i16> =
+            columns.iter().filter_map(|name| relation.column(name)).map(|column| column.number).collect();
+        self.normal.world.is_unique(relation, &numbers)
     }
 
     /// Whether equality of these two columns says that their rows belong together.

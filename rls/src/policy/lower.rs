@@ -274,8 +274,7 @@ impl<'p, 'a> Lowering<'p, 'a> {
             SubLinkType::AllSublink => {
                 let value = self.opt_value(link.testexpr.as_deref(), frame);
                 let query = self.select(select, frame);
-                let args = vec![value, Value::ListOf(Box::new(query))];
-                Value::call("a comparison with all rows of a sub-query", args, Keeps::Some).holds()
+                all_of(&operator_name(self.world, &link.oper_name), value, Value::ListOf(Box::new(query)))
             }
             _ => self.sub_value(link, frame).holds(),
         }

@@ -116,7 +116,7 @@ impl<'n> Normal<'n> {
     pub(super) fn domain(&self, value: &Value) -> Domain {
         match value {
             Value::Column(column) => {
-                let kind = self.column(column).map(|column| column.type_name.as_str());
+                let kind = self.column(column).map(catalog::Column::plain_type);
                 let kind = if self.is_tenant(column) { self.narrowest(kind) } else { kind };
                 kind.map_or(Domain::Other, domain_of)
             }

@@ -135,6 +135,8 @@ pub(super) fn all_of(name: &str, value: Value, list: Value) -> Condition {
         ("=", Value::List(list)) if !list.is_empty() => {
             Condition::And(list.into_iter().map(|one| compared(Op::Eq, value.clone(), one)).collect())
         }
+        // Different from all of them is what is not one of them, also where something is NULL.
+        ("<>", list) => Lowering::in_list(&Op::Eq, value, list).not(),
         (_, list) => Value::call("a comparison with all of a list", vec![value, list], Keeps::Some).holds(),
     }
 }

@@ -8,7 +8,6 @@ mod sarif;
 mod style;
 mod text;
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use crate::attack::Tried;
@@ -138,23 +137,16 @@ impl Counts {
     }
 }
 
-/// What is found, in order; and what is accepted, with its reason.
-fn split(mut findings: Vec<Finding>, accepted: &[Accepted]) -> (Vec<Finding>, Vec<(Finding, String)>) {
-    findings
-        .sort_by_cached_key(|one| (Reverse(one.severity), one.class, one.object.clone(), one.detail.clone(), one.part));
+/// What is found, in its order; and what is accepted, with its reason.
+fn split(findings: Vec<Finding>, accepted: &[Accepted]) -> (Vec<Finding>, Vec<(Finding, String)>) {
     let (mut open, mut taken) = (Vec::new(), Vec::new());
     for finding in findings {
-        match accepted.iter().find(|entry| is_of(&finding, entry)) {
+        match accepted.iter().find(|entry| entry.covers(&finding.id())) {
             Some(entry) => taken.push((finding, entry.reason.clone())),
             None => open.push(finding),
         }
     }
     (open, taken)
-}
-
-/// Whether an entry is this finding's id, or its beginning up to a colon.
-fn is_of(finding: &Finding, entry: &Accepted) -> bool {
-    finding.id().strip_prefix(entry.id.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// What was guessed for want of a word in `rls.toml`, and entries that accept nothing any more.
@@ -166,7 +158,7 @@ fn notes(settings: &Settings, taken: &[(Finding, String)]) -> Vec<String> {
 
 /// Entries that accept nothing any more.
 fn unused(entries: &[Accepted], taken: &[(Finding, String)]) -> Vec<String> {
-    let is_unused = |entry: &&Accepted| !taken.iter().any(|(finding, _)| is_of(finding, entry));
+    let is_unused = |entry: &&Accepted| !taken.iter().any(|(finding, _)| entry.covers(&finding.id()));
     let told = |entry: &Accepted| format!("rls.toml accepts {:?}, which this run did not find.", entry.id);
     entries.iter().filter(is_unused).map(told).collect()
 }

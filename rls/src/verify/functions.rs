@@ -101,7 +101,9 @@ fn definer(
             function.signature(),
             excerpt(&found.unread.join(", "))
         );
-        findings.push(of_function(Class::Unprovable, function, explanation).closed_by(closed(world, function)));
+        // It reads past the policies: as bad as what it could hide.
+        let finding = of_function(Class::Unprovable, function, explanation).weighing(Severity::High);
+        findings.push(finding.closed_by(closed(world, function)));
     }
 }
 

@@ -59,7 +59,7 @@ fn one(
     if !found.unread.is_empty() && function.is_definer {
         let explanation =
             format!("{} runs as {}, and could not be read.", function.signature(), world.role_name(function.owner));
-        findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::Low));
+        findings.push(it.finding(Class::Unprovable, explanation).weighing(Severity::High));
     }
 }
 

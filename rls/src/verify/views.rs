@@ -82,7 +82,7 @@ fn view(library: &Library<'_, '_>, view: &Relation, findings: &mut Vec<Finding>)
     if !found.unread.is_empty() && !is_invoker {
         let explanation =
             format!("{} reads as its owner, and could not be judged: {}.", view.name, found.unread.join(", "));
-        findings.push(of_view(world, Class::Unprovable, view, explanation));
+        findings.push(of_view(world, Class::Unprovable, view, explanation).weighing(Severity::High));
     }
 }
 

@@ -16,7 +16,9 @@ async fn our_own_schema_has_no_finding_that_nobody_has_accepted() {
     let catalog = catalog::read(&mut client).await.unwrap();
     let settings = settings();
     let findings = verify(&World::new(&catalog, &settings).unwrap());
-    let open = findings.iter().filter(|finding| finding.severity > Severity::Info);
+    let is_accepted = |id: &str| settings.accepted.iter().any(|taken| taken.covers(id));
+    let holes = findings.iter().filter(|finding| finding.severity > Severity::Info);
+    let open = holes.filter(|finding| !is_accepted(&finding.id()));
     let open: Vec<String> = open.map(|finding| format!("{} [{}]", finding.id(), finding.explanation)).collect();
     assert!(open.is_empty(), "{} findings:\n{}", open.len(), open.join("\n"));
 }

@@ -358,13 +358,16 @@ impl Visit {
             (None, Credential::Key(key)) => key.uuid(),
             _ => return,
         };
+        let method = self.method.as_str();
+        let mut entity_id = String::with_capacity(method.len() + 1 + route.len());
+        entity_id.extend([method, " ", route]);
         let sight = Sight {
             tenant: tenant.id,
             mode: parts.mode.unwrap_or(Mode::Live),
             subject,
             action,
             entity_type: "route",
-            entity_id: &format!("{} {route}", self.method),
+            entity_id: &entity_id,
         };
         app.custody.observer.note(sight, app.ground.now(), || (principal.actor(), self.origin()));
     }

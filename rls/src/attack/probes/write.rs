@@ -93,9 +93,11 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
     if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
     }
-    // What a condition for writing may ask for instead of the tenant.
+    // What a condition for writing may ask for instead of the tenant: first of all, that the row is by whoever asks.
     let rows = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
-    for variant in rows.iter().filter(|variant| !variant.is_empty()).take(variants) {
+    let by_oneself = arena.plan.by(relation, &arena.pair().a).filter(|_| variants > 0);
+    let others = rows.iter().filter(|variant| !variant.is_empty()).take(variants);
+    for variant in by_oneself.iter().chain(others) {
         let with: Vec<(String, String)> = variant.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
         if let Some(sql) = insert_of(arena, relation, Side::B, &with).await {
             found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });

@@ -84,6 +84,13 @@ impl Reading<'_, '_, '_> {
                 }
                 built
             }
+            "CaseExpr" => {
+                let mut built = Built::default();
+                for choice in choices(value).into_iter().flatten() {
+                    built.merge(&self.fold(choice, state));
+                }
+                built
+            }
             "ColumnRef" => {
                 let name = strings(content).join(".");
                 match state.texts.get(&name) {
@@ -131,8 +138,13 @@ impl Reading<'_, '_, '_> {
         }
     }
 
-    /// A quoted name: whose table it is, the caller says where it gives the name.
+    /// A quoted name: whose table it is, the caller says where it gives the name. Choosing among names gives none.
     fn fold_name(&self, value: &Value) -> Built {
+        if let Some(choices) = choices(value) {
+            let mut built = Built::default();
+            choices.into_iter().for_each(|choice| built.merge(&self.fold_name(choice)));
+            return built;
+        }
         match constant(value) {
             Some(name) => Built::of(ident(name)),
             None => Built { text: SOME_NAME.to_owned(), is_tainted: self.mentions_tainted(value), ..Built::default() },
@@ -157,6 +169,7 @@ impl Reading<'_, '_, '_> {
             let Some(arg) = args.get(at) else { continue };
             let piece = match kind {
                 'L' => Built { text: VALUE.to_string(), values: vec![arg.clone()], is_tainted: false },
+                'I' if orders(&built.text) => Built { is_tainted: false, ..self.fold_name(arg) },
                 'I' => self.fold_name(arg),
                 _ => self.fold(arg, state),
             };
@@ -166,7 +179,7 @@ impl Reading<'_, '_, '_> {
         built
     }
 
-    fn is_tainted(&self, name: &str) -> bool {
+    pub(super) fn is_tainted(&self, name: &str) -> bool {
         self.tainted.contains(name) || name.split('.').any(|part| self.tainted.contains(part))
     }
 
@@ -186,6 +199,22 @@ impl Reading<'_, '_, '_> {
             _ => false,
         }
     }
+}
+
+/// Whether what comes next in a statement is what its rows are ordered by: a quoted name there chooses among columns.
+fn orders(text: &str) -> bool {
+    const CLAUSES: [&str; 9] =
+        ["order by ", "select ", "from ", "join ", "where ", "into ", "update ", "group by ", "having "];
+    let text = text.to_ascii_lowercase();
+    let last = CLAUSES.iter().filter_map(|clause| Some((text.rfind(clause)?, *clause))).max();
+    last.is_some_and(|(_, clause)| clause == "order by ")
+}
+
+/// What a CASE may come to.
+fn choices(value: &Value) -> Option<Vec<&Value>> {
+    let case = value.get("CaseExpr")?;
+    let arms = list(case, "args").iter().filter_map(|arm| arm.get("CaseWhen")?.get("result"));
+    Some(arms.chain(case.get("defresult")).collect())
 }
 
 /// `2$` of `%2$L`, and widths, which say nothing.

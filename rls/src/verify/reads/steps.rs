@@ -184,6 +184,12 @@ impl Reading<'_, '_, '_> {
             arms.push((elsif.get("cond"), list(elsif, "stmts")));
         }
         let (mut after, mut all_end) = (state.clone(), true);
+        // What every way that goes on comes to.
+        let mut common: Option<Vec<Equal>> = None;
+        let mut goes_on = |own: &State| {
+            let known = common.take().unwrap_or_else(|| own.equal.clone());
+            common = Some(known.into_iter().filter(|pair| own.equal.contains(pair)).collect());
+        };
         for (condition, steps) in arms {
             let tree = condition.and_then(query_of).and_then(|it| self.expression(it));
             let mut own = after.clone();
@@ -197,17 +203,22 @@ impl Reading<'_, '_, '_> {
                 self.contrary(&tree, &body.frame, &mut after);
             } else if !ends {
                 forget(&own, &mut after);
+                goes_on(&own);
             }
         }
         let otherwise = list(content, "else_body");
         let mut own = after.clone();
         let ends = !otherwise.is_empty() && self.steps(otherwise, body, &mut own);
-        if otherwise.is_empty() || ends {
-            *state = after
-        } else {
+        if !otherwise.is_empty() && !ends {
             forget(&own, &mut after);
-            *state = after
+            goes_on(&own);
         }
+        if !otherwise.is_empty() {
+            let gained = common.into_iter().flatten().filter(|pair| !after.equal.contains(pair));
+            let gained: Vec<Equal> = gained.collect();
+            after.equal.extend(gained);
+        }
+        *state = after;
         all_end && ends
     }
 
@@ -287,6 +298,9 @@ impl Reading<'_, '_, '_> {
     }
 
     fn assign(&mut self, name: &str, written: &str, body: &Body, state: &mut State) {
+        if self.copies_row(name, written, body, state) {
+            return;
+        }
         let Some(tree) = self.expression(written) else { return };
         self.walk(&tree, &body.frame, &state.equal);
         let terms = self.terms(&tree, &body.frame, &mut state.equal);
@@ -303,6 +317,30 @@ impl Reading<'_, '_, '_> {
         state.equal.retain(|(left, right)| !target.contains(left) && !target.contains(right));
         let terms: Vec<Term> = terms.into_iter().filter(|term| !target.contains(term)).collect();
         pair(&target, &terms, &mut state.equal);
+    }
+
+    /// `row := new`: its fields are what the trigger's row holds.
+    fn copies_row(&mut self, name: &str, written: &str, body: &Body, state: &mut State) -> bool {
+        let written = written.trim().to_ascii_lowercase();
+        let row =
+            body.frame.rows.iter().find(|(alias, _)| *alias == written && matches!(alias.as_str(), "new" | "old"));
+        let Some(relation) = row.and_then(|(_, row)| self.relation_of(*row).map(|relation| (*row, relation))) else {
+            return false;
+        };
+        let (row, columns) = (relation.0, &relation.1.columns);
+        let held = state.equal.clone();
+        let is_of_fields = |term: &Term| matches!(term, Term::Arg(known) if known.starts_with(&format!("{name}.")));
+        state.equal.retain(|(left, right)| !is_of_fields(left) && !is_of_fields(right));
+        for column in columns {
+            let field = Term::Arg(format!("{name}.{}", column.name));
+            let there = Term::Column(row, column.name.clone());
+            let known = held.iter().filter(|(left, _)| *left == there).map(|(_, right)| right.clone());
+            state.equal.extend(known.chain([there.clone()]).map(|term| (field.clone(), term)));
+        }
+        if self.is_tainted(&written) {
+            self.tainted.insert(name.to_owned());
+        }
+        true
     }
 
     /// A variable, or a field of a trigger's row.

@@ -7,6 +7,7 @@ use tenantry_rls::attack::{Options, attack};
 use tenantry_rls::catalog;
 use tenantry_rls::connect::connect;
 use tenantry_rls::fault::Fault;
+use tenantry_rls::finding::Severity;
 use tokio::io::AsyncWriteExt as _;
 
 use super::kit::{BY_SETTING, Case, SOUND};
@@ -53,8 +54,9 @@ async fn a_proof_is_a_script_that_psql_runs() {
         $f$ begin return query execute 'select * from public.docs where title = ''' || q || ''''; end $f$";
     let case = Case::new(BY_SETTING, &format!("{SOUND};{holes}")).await;
     let attack = case.attacked().await;
-    assert_eq!(attack.findings.len(), 3, "{:?}", case.ids(&attack));
-    for finding in &attack.findings {
+    let holes: Vec<_> = attack.findings.iter().filter(|finding| finding.severity > Severity::Info).collect();
+    assert_eq!(holes.len(), 3, "{:?}", case.ids(&attack));
+    for finding in holes {
         let said = psql(&case.url, &finding.proof).await;
         assert!(said.contains("canary_b"), "{}\n{said}", finding.proof);
     }
