@@ -52,7 +52,7 @@ impl SocketDir {
 pub(super) fn url(socket: &Path, user: &str, password: &str, database: &str) -> String {
     let text = |text| utf8_percent_encode(text, URL_QUERY);
     let host = percent_encode(socket.as_os_str().as_bytes(), URL_QUERY);
-    format!("postgresql:///{}?host={host}&user={}&password={}", text(database), text(user), text(password))
+    format!("postgresql:///{}?host={host}&port=5432&user={}&password={}", text(database), text(user), text(password))
 }
 
 fn fits(directory: &Path) -> bool {

@@ -212,8 +212,8 @@ fn orders(text: &str) -> bool {
 
 /// What a CASE may come to.
 fn choices(value: &Value) -> Option<Vec<&Value>> {
-    let case = value.get("CaseExpr")?;
-    let arms = list(case, "args").iter().filter_map(|arm| arm.get("CaseWhen")?.get("result"));
+    let ("CaseExpr", case) = node(value)? else { return None };
+    let arms = list(case, "args").iter().filter_map(|arm| node(arm)?.1.get("result"));
     Some(arms.chain(case.get("defresult")).collect())
 }
 
