@@ -14,6 +14,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tenantry_core::random::Entropy;
 
@@ -96,14 +97,23 @@ pub(super) fn write_new(path: &Path, text: &str) -> std::io::Result<File> {
     Ok(file)
 }
 
+/// So often a lock that somebody has is tried once more, and how soon.
+const LOCK_TRIES: usize = 10;
+const LOCK_AGAIN: Duration = Duration::from_millis(10);
+
 fn lock(data_dir: &Path) -> Result<File, ClusterFault> {
     let path = data_dir.join("postgres.lock");
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = open.map_err(ClusterFault::at("cannot open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(in_use(data_dir, &mut file)),
-        Err(TryLockError::Error(cause)) => return Err(ClusterFault::at("cannot lock", &path)(cause)),
+    let mut tries = LOCK_TRIES;
+    while let Err(fault) = file.try_lock() {
+        match fault {
+            // What was just forked holds what its parent held, until it runs a program of its own.
+            TryLockError::WouldBlock if tries > 0 => std::thread::sleep(LOCK_AGAIN),
+            TryLockError::WouldBlock => return Err(in_use(data_dir, &mut file)),
+            TryLockError::Error(cause) => return Err(ClusterFault::at("cannot lock", &path)(cause)),
+        }
+        tries -= 1;
     }
     sign(&mut file).map_err(ClusterFault::at("cannot write", &path))?;
     Ok(file)

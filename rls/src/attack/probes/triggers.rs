@@ -6,7 +6,7 @@ use crate::attack::identity::{Guise, Side, base, context};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
-use crate::catalog::{Relation, RelationKind, Trigger};
+use crate::catalog::{Function, Relation, RelationKind, Trigger};
 use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
@@ -299,7 +299,12 @@ fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str
     let near = if tables.len() > 6 { vec![relation.oid] } else { tables };
     let script = arena.script(near, &arena.guise, lines, seen);
     let why = format!("Its {what} {name} reaches other tenants' rows: {seen}.");
-    found.add(Finding::shown(class, relation.name.to_string(), why, script).about(name));
+    // What has to change is in the function, and whoever owns it looks for its name.
+    let run_by = trigger(arena, relation).filter(|_| class == Class::TriggerLeaks);
+    let function = run_by.and_then(|trigger| arena.plan.world.function(trigger.function));
+    for object in [relation.name.to_string()].into_iter().chain(function.map(Function::signature)) {
+        found.add(Finding::shown(class, object, why.clone(), script.clone()).about(name.clone()));
+    }
 }
 
 /// Writes through a view, which are its owner's.
