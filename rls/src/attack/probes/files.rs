@@ -36,11 +36,25 @@ pub(in crate::attack) async fn files<'w>(arena: &mut Arena<'w, '_>, found: &mut 
     }
 }
 
-/// Names whose first folder is not A.
-fn names(arena: &Arena<'_, '_>) -> Vec<String> {
+/// What folders may be called by: A's word and B's, the first of all their tenants.
+fn words(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
     let (a, b) = (&arena.pair().a, &arena.pair().b);
+    let mut words = vec![(a.tenant.clone(), b.tenant.clone()), (a.user.clone(), b.user.clone())];
+    for table in arena.plan.looked_up(relation) {
+        let sides = (arena.values(table.oid, Side::A), arena.values(table.oid, Side::B));
+        let (Some(mine), Some(theirs)) = sides else { continue };
+        let texts = table.columns.iter().filter(|column| matches!(column.plain_type(), "text" | "character varying"));
+        let both =
+            texts.filter_map(|column| Some((mine.get(&column.name)?.clone()?, theirs.get(&column.name)?.clone()?)));
+        words.extend(both.filter(|(mine, theirs)| mine != theirs).take(2));
+    }
+    words
+}
+
+/// Names whose first folder is not A.
+fn names(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<String> {
     let mut names = Vec::new();
-    for (mine, theirs) in [(&a.tenant, &b.tenant), (&a.user, &b.user)] {
+    for (mine, theirs) in words(arena, relation) {
         names.extend([
             format!("{theirs}/canary_b_0_0_0.pdf"),
             format!("{theirs}/from-{mine}/canary_b_0_0_0.pdf"),
@@ -60,7 +74,7 @@ async fn by_name<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &
     let mut buckets: Vec<String> = harvest::values(&text).into_iter().take(6).collect();
     buckets.push("files".to_owned());
     for bucket in &buckets {
-        for (at, name) in names(arena).into_iter().enumerate() {
+        for (at, name) in names(arena, relation).into_iter().enumerate() {
             let row = Overrides::from([
                 (
                     "name".to_owned(),
@@ -79,15 +93,16 @@ async fn by_name<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &
     let read = format!("select {} from {table} limit 500", ident("name"));
     let outcome = arena.as_a(&read).await;
     tell(arena, relation, &["*", "r"], &read, &outcome, found).await;
-    for bucket in &buckets {
-        let write = format!(
-            "insert into {table} (bucket_id, name) values ({}, {}) returning 1",
-            literal(bucket),
-            literal(&format!("{}/planted.pdf", arena.pair().b.tenant))
-        );
-        let write = write.trim_end_matches(" returning 1").to_owned();
+    let planted = names(arena, relation).into_iter().map(|name| name.replace("canary_b_0_0_0", "planted"));
+    let tries: Vec<(&String, String)> =
+        planted.flat_map(|name| buckets.iter().map(move |bucket| (bucket, name.clone()))).collect();
+    for (bucket, name) in tries {
+        if found.has(Class::StoragePath, &relation.name.to_string()) {
+            return;
+        }
+        let write = format!("insert into {table} (bucket_id, name) values ({}, {})", literal(bucket), literal(&name));
         let outcome = arena.as_a(&write).await;
-        if outcome.is_done() && outcome.affected > 0 && !found.has(Class::StoragePath, &relation.name.to_string()) {
+        if outcome.is_done() && outcome.affected > 0 {
             let script = arena.script(
                 [relation.oid],
                 &arena.guise.clone(),
