@@ -210,16 +210,23 @@ impl ApiKeys {
     /// When the database does not answer: the caller refuses with 503, never lets pass.
     pub async fn fill(&self, pending: &Pending, ip: IpAddr, now: Timestamp) -> Result<Presented, Arc<DbFault>> {
         // The tenant first: nothing of a stopped one is read.
-        let stopped = self.tenants.by_id(pending.tenant).await?.filter(|tenant| !tenant.status.is_served());
-        if let Some(tenant) = stopped {
+        if let Some(tenant) = self.stopped(pending).await? {
             return Ok(self.refuse(Refusal::TenantStopped(tenant)));
         }
         let load = || {
             let (keys, pending) = (self.clone(), *pending);
             async move { keys.load(pending).await }
         };
-        let found = self.cache.find(&pending.digest, load).await?;
-        Ok(found.map_or_else(|| self.refuse(Refusal::Unknown), |key| self.judge(key, ip, now)))
+        if let Some(key) = self.cache.find(&pending.digest, load).await? {
+            return Ok(self.judge(key, ip, now));
+        }
+        // Nothing of a tenant that was stopped meanwhile was read either: that is why there is no key.
+        let stopped = self.stopped(pending).await?;
+        Ok(self.refuse(stopped.map_or(Refusal::Unknown, Refusal::TenantStopped)))
+    }
+
+    async fn stopped(&self, pending: &Pending) -> Result<Option<Arc<TenantRef>>, Arc<DbFault>> {
+        Ok(self.tenants.by_id(pending.tenant).await?.filter(|tenant| !tenant.status.is_served()))
     }
 
     /// Refusals since the start.

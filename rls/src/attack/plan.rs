@@ -12,7 +12,7 @@ use crate::name::literal;
 use crate::verify::World;
 
 /// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
-const VARIANTS: usize = 20;
+const VARIANTS: usize = 40;
 /// Bodies that speak of one table: beyond these, what they say is said already.
 const BODIES: usize = 40;
 /// Names of columns that hold a person.
@@ -322,10 +322,14 @@ impl<'w> Plan<'w> {
         found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
         found.push(self.twin(relation));
         let spoken = self.texts(relation);
+        let singles: Vec<Overrides> = found.iter().filter(|row| row.len() == 1).cloned().collect();
         for column in truths.iter().filter(|column| spoken.iter().any(|text| harvest::mentions(text, &column.name))) {
-            let mut only = opposite.clone();
-            only.insert(column.name.clone(), Value::Text("true".to_owned()));
-            found.push(only);
+            let with = |row: &Overrides| {
+                let truth = (column.name.clone(), Value::Text("true".to_owned()));
+                row.clone().into_iter().chain([truth]).collect::<Overrides>()
+            };
+            found.push(with(&opposite));
+            found.extend(singles.iter().map(with));
         }
         let mut seen = BTreeSet::new();
         found.retain(|row| seen.insert(format!("{row:?}")));
