@@ -93,7 +93,28 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
     if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
     }
-    // What a condition for writing may ask for instead of the tenant: first of all, that the row is by whoever asks.
+    found.extend(instead(arena, relation, variants).await);
+    if let Some(sql) = moving(arena, relation, Side::B) {
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
+    }
+    if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
+        // A's own rows would be in the way of B's, which have the same natural keys.
+        let own = literal(&arena.pair().a.tenant);
+        let admin = vec![format!("delete from {table} where {}::text = {own}", ident(&tenant.name))];
+        found.push(Write {
+            admin,
+            sql,
+            commands: &["*", "w"],
+            is_into: false,
+            told: "lets tenant A take another tenant's rows",
+        });
+    }
+    found
+}
+
+/// What a condition for writing may ask for instead of the tenant: first of all, that the row is by whoever asks.
+async fn instead<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants: usize) -> Vec<Write<'static>> {
+    let mut found = Vec::new();
     let rows = arena.plan.variants(relation, &arena.pair().clone(), Side::B);
     let by_oneself = arena.plan.by(relation, &arena.pair().a).filter(|_| variants > 0);
     let others = rows.iter().filter(|variant| !variant.is_empty()).take(variants);
@@ -115,21 +136,6 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
                 told: MOVES,
             });
         }
-    }
-    if let Some(sql) = moving(arena, relation, Side::B) {
-        found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
-    }
-    if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
-        // A's own rows would be in the way of B's, which have the same natural keys.
-        let own = literal(&arena.pair().a.tenant);
-        let admin = vec![format!("delete from {table} where {}::text = {own}", ident(&tenant.name))];
-        found.push(Write {
-            admin,
-            sql,
-            commands: &["*", "w"],
-            is_into: false,
-            told: "lets tenant A take another tenant's rows",
-        });
     }
     found
 }
