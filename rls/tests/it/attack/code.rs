@@ -142,13 +142,13 @@ async fn triggers_that_reach_others() {
              $$ begin if exists (select from public.docs where title = new.title and tenant_id <> new.tenant_id) then \
              raise exception 'taken' using errcode = 'P0001'; end if; return new; end $$; \
              create trigger only_one before insert on docs for each row execute function only_one()",
-            &["trigger-leaks:public.docs:only_one"],
+            &["trigger-leaks:public.docs:only_one", "trigger-leaks:public.only_one():only_one"],
         ),
         (
             "create function touch() returns trigger language plpgsql security definer set search_path = '' as \
              $$ begin update public.projects set slug = slug; return new; end $$; \
              create trigger touch after insert on docs for each row execute function touch()",
-            &["trigger-leaks:public.docs:touch"],
+            &["trigger-leaks:public.docs:touch", "trigger-leaks:public.touch():touch"],
         ),
         (
             "create function touch() returns trigger language plpgsql as \
