@@ -303,7 +303,7 @@ impl<'t, 'n> Facts<'t, 'n> {
         matches!(value, Value::Setting { name, path } if path.is_empty() && self.normal.meanings.is_declared(name))
     }
 
-    /// Whether two rows are tied by a key: one of them is the only one that has what is equal.
+    /// Whether two rows are tied by a key: one of them is the only one that has what is equal, and what the other refers to.
     pub(super) fn is_linked(&self, one: usize, other: usize) -> bool {
         let (mut mine, mut theirs, mut is_tied) = (Vec::new(), Vec::new(), false);
         for name in self.columns_of(one) {
@@ -318,15 +318,23 @@ impl<'t, 'n> Facts<'t, 'n> {
                 theirs.push(right.name);
             }
         }
-        is_tied && (self.names_one(one, &mine) || self.names_one(other, &theirs))
+        is_tied && (self.names_one(one, &mine, other) || self.names_one(other, &theirs, one))
     }
 
-    /// Whether no two rows have these values. Of what is no table, or has no key at all, nothing is known against it.
-    fn names_one(&self, scope: usize, columns: &[String]) -> bool {
+    /// Whether no two rows have these values, which are its own and no reference to the other. Of what is no table nothing is
+    /// known against it.
+    fn names_one(&self, scope: usize, columns: &[String], other: usize) -> bool {
         let Some(relation) = self.normal.relation(scope) else { return true };
         let numbers: Vec<i16> =
             columns.iter().filter_map(|name| relation.column(name)).map(|column| column.number).collect();
-        self.normal.world.is_unique(relation, &numbers)
+        let there = self.normal.relation(other).map(|relation| relation.oid);
+        let refers = self.normal.world.constraints_of(relation.oid).iter().any(|key| {
+            key.kind == "f"
+                && key.references.is_some()
+                && key.references == there
+                && key.columns.iter().any(|it| numbers.contains(it))
+        });
+        !refers && self.normal.world.is_unique(relation, &numbers)
     }
 
     /// Whether equality of these two columns says that their rows belong together.

@@ -148,25 +148,18 @@ impl<'a> World<'a> {
         self.index.constraints.get(&relation).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether these columns name one row among those of all tenants: by a key, or by a uuid, which nobody else has. Of a
-    /// table without any key nothing is known against it.
+    /// Whether these columns name one row among those of all tenants: by a key, or by a uuid, which nobody else has. Of a view
+    /// nothing is known against it.
     pub fn is_unique(&self, relation: &Relation, columns: &[i16]) -> bool {
         let is_uuid = |number: &i16| relation.column_at(*number).is_some_and(|column| column.plain_type() == "uuid");
         if !relation.is_table() || columns.iter().any(is_uuid) {
             return true;
         }
         let is_within = |key: &[i16]| !key.is_empty() && key.iter().all(|number| columns.contains(number));
-        let constraints = self.constraints_of(relation.oid).iter();
-        let mut keys = constraints.filter(|it| matches!(it.kind.as_str(), "p" | "u")).peekable();
-        let has_key = keys.peek().is_some();
-        keys.any(|key| is_within(&key.columns)) || self.is_indexed(relation, is_within, has_key)
-    }
-
-    /// The same of unique indexes that are no constraints.
-    fn is_indexed(&self, relation: &Relation, is_within: impl Fn(&[i16]) -> bool, has_key: bool) -> bool {
+        let mut keys = self.constraints_of(relation.oid).iter().filter(|it| matches!(it.kind.as_str(), "p" | "u"));
         let whole = |index: &&catalog::Index| index.is_unique && index.is_valid && index.predicate.is_none();
-        let mut indexes = self.catalog.indexes_of(relation.oid).filter(whole).peekable();
-        !has_key && indexes.peek().is_none() || indexes.any(|index| is_within(&index.columns))
+        keys.any(|key| is_within(&key.columns))
+            || self.catalog.indexes_of(relation.oid).filter(whole).any(|index| is_within(&index.columns))
     }
 
     /// The tenant that a role stands for, where the context is by role and says so.

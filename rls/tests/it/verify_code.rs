@@ -203,6 +203,39 @@ async fn statements_that_functions_build() {
     .await;
 }
 
+/// A statement that is one of several is each of them.
+#[tokio::test]
+async fn statements_that_functions_choose() {
+    let f = |body: &str| {
+        format!(
+            "reset role; create function app.f(q text, n int default 0) returns setof app.notes language plpgsql security definer \
+             set search_path = app, pg_temp as $f$ declare s text; begin {body} end $f$"
+        )
+    };
+    let hole: &[&str] = &["function-dynamic-sql app.f(text, integer)"];
+    let writes: &[&str] = &["function-definer app.f(text, integer)"];
+    let (all, own) = ("delete from app.notes", "delete from app.notes where tenant_id = app.tenant()");
+    let ordered = "return query execute format('select * from app.notes where tenant_id = app.tenant() order by";
+    expect(&[
+        (&f(&format!("execute case q when 'a' then '{all}' else '{own}' end;")), writes),
+        (&f(&format!("if q = 'a' then s := '{all}'; else s := '{own}'; end if; execute s;")), writes),
+        (&f(&format!("execute coalesce(case q when 'a' then '{all}' end, '{own}');")), writes),
+        (&f(&format!("execute case q when 'a' then '{own}' else '{own}' end;")), &[]),
+        (&f("execute format('delete from app.%I where tenant_id = app.tenant()', case n when 1 then 'notes' else 'orders' end);"), &[]),
+        (&f("execute format('delete from app.%I', case n when 1 then 'notes' else 'nothing_that_is_there' end);"), writes),
+        (&f("execute format('delete from app.%I where tenant_id = app.tenant()', case n when 1 then 'notes' else q end);"), hole),
+        (&f(&format!("{ordered} %I', q);")), &[]),
+        (&f(&format!("{ordered} body, notes.%I desc', q);")), &[]),
+        (&f(&format!("{ordered} %I', case q when 'b' then 'body' else 'id' end);")), &[]),
+        (&f(&format!("{ordered} (select %I)', q);")), hole),
+        (&f(&format!("{ordered} 1 limit %I', q);")), hole),
+        (&f("execute format(E'select 1 order by 1; delete from\\n%I', q);"), hole),
+        (&f("execute format('select 1 order by 1; truncate %I', q);"), hole),
+        (&f("execute format('select 1 order by 1; table %I', q);"), hole),
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn claims_of_leakproof() {
     let shout =
@@ -253,6 +286,13 @@ async fn triggers_that_carry_rows() {
         (&on("security definer", "insert into orders (tenant_id, code) values (gen_random_uuid(), new.body);"), hole),
         (&on("security definer", "insert into orders (tenant_id, code) values (new.tenant_id, new.body);"), clean),
         (&on("security definer", "if exists (select from orders where code = new.body) then raise exception 'taken %', new.body; end if;"), hole),
+        (&on("security definer", "declare r record; begin r := new; insert into orders (tenant_id, code) values (r.tenant_id, 'x'); end;"), clean),
+        (&on("security definer", "declare r record; begin if tg_op = 'INSERT' then r := new; else r := old; end if; insert into orders (tenant_id, code) values (r.tenant_id, 'x'); end;"), clean),
+        (&on("security definer", "declare r record; begin r := new; r := jsonb_populate_record(r, new.body::jsonb); insert into orders (tenant_id, code) values (r.tenant_id, 'x'); end;"), hole),
+        (&on("security definer", "declare r record; begin r := new; r.tenant_id := new.body::uuid; insert into orders (tenant_id, code) values (r.tenant_id, 'x'); end;"), hole),
+        (&on("security definer", "declare r record; begin r := new; if new.body <> '' then r := jsonb_populate_record(r, new.body::jsonb); end if; insert into orders (tenant_id, code) values (r.tenant_id, 'x'); end;"), hole),
+        (&on("security definer", "declare r record; begin r := new; for i in 1..2 loop insert into orders (tenant_id, code) values (r.tenant_id, 'x'); r := jsonb_populate_record(r, new.body::jsonb); end loop; end;"), hole),
+        (&on("security definer", "declare r record; begin r := new; for i in 1..2 loop insert into orders (tenant_id, code) values (r.tenant_id, 'x'); select f.* into r from jsonb_populate_record(r, new.body::jsonb) f; end loop; end;"), hole),
         (&on("security definer", "insert into totals values (new.body, 1);"), hole),
         (&on("", "insert into totals values (new.body, 1);"), hole),
         (&on("security definer", "insert into private.audit values (new.tenant_id, new.body);"), clean),

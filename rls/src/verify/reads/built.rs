@@ -13,35 +13,93 @@ const VALUE: char = '\u{1}';
 /// Stands for a name that is not known before the function runs.
 const SOME_NAME: &str = "\"a name that is not known\"";
 
-/// A text that is put together.
-#[derive(Clone, Debug, Default)]
+/// A text that comes together in more ways than these is not followed in all of them, and told.
+const WAYS_MOST: usize = 32;
+
+/// A text that is put together, where one of several comes out.
+#[derive(Clone, Debug)]
 pub(super) struct Built {
+    /// What may come out; never nothing.
+    pub ways: Vec<Way>,
+    /// Whether the caller writes a part of it.
+    pub is_tainted: bool,
+    /// Whether there are ways that are not among them.
+    pub is_cut: bool,
+}
+
+/// One of the texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Way {
     /// The text, with marks for values.
     pub text: String,
     /// The values, in order.
     pub values: Vec<Value>,
-    /// Whether the caller writes a part of it.
-    pub is_tainted: bool,
+}
+
+impl Default for Built {
+    fn default() -> Self {
+        Self::of("")
+    }
 }
 
 impl Built {
+    fn of(text: impl Into<String>) -> Self {
+        let way = Way { text: text.into(), values: Vec::new() };
+        Self { ways: vec![way], is_tainted: false, is_cut: false }
+    }
+
+    fn value(value: &Value) -> Self {
+        let way = Way { text: VALUE.to_string(), values: vec![value.clone()] };
+        Self { ways: vec![way], ..Self::default() }
+    }
+
+    fn either(all: impl IntoIterator<Item = Self>) -> Self {
+        let mut all = all.into_iter();
+        let first = all.next().unwrap_or_default();
+        all.fold(first, |mut built, other| {
+            built.merge(&other);
+            built
+        })
+    }
+
     fn push(&mut self, other: &Self) {
-        self.text += &other.text;
-        self.values.extend(other.values.iter().cloned());
+        let count = self.ways.len() * other.ways.len();
+        let all = self.ways.iter().flat_map(|before| other.ways.iter().map(|after| before.then(after)));
+        self.ways = all.take(WAYS_MOST).collect();
         self.is_tainted |= other.is_tainted;
+        self.is_cut |= other.is_cut || count > WAYS_MOST;
+    }
+
+    fn push_str(&mut self, text: &str) {
+        self.ways.iter_mut().for_each(|way| way.text += text);
     }
 
     /// Either of them.
     pub(super) fn merge(&mut self, other: &Self) {
-        self.is_tainted |= other.is_tainted;
-        if other.text.len() > self.text.len() {
-            self.text.clone_from(&other.text);
-            self.values.clone_from(&other.values);
+        for way in &other.ways {
+            if !self.ways.contains(way) {
+                self.ways.push(way.clone());
+            }
         }
+        self.is_tainted |= other.is_tainted;
+        self.is_cut |= other.is_cut || self.ways.len() > WAYS_MOST;
+        self.ways.truncate(WAYS_MOST);
     }
 
-    fn of(text: impl Into<String>) -> Self {
-        Self { text: text.into(), ..Self::default() }
+    fn is_empty(&self) -> bool {
+        self.ways.iter().all(|way| way.text.is_empty())
+    }
+
+    /// One of its texts, for whoever is told.
+    pub(super) fn shown(&self) -> String {
+        self.ways.first().map(|way| way.text.clone()).unwrap_or_default()
+    }
+}
+
+impl Way {
+    fn then(&self, after: &Self) -> Self {
+        let values = self.values.iter().chain(&after.values).cloned().collect();
+        Self { text: format!("{}{}", self.text, after.text), values }
     }
 
     /// The text with its values as arguments after the first `given`.
@@ -77,27 +135,13 @@ impl Reading<'_, '_, '_> {
                 }
                 built
             }
-            "CoalesceExpr" => {
-                let mut built = Built::default();
-                for arg in list(content, "args") {
-                    built.merge(&self.fold(arg, state));
-                }
-                built
-            }
-            "CaseExpr" => {
-                let mut built = Built::default();
-                for choice in choices(value).into_iter().flatten() {
-                    built.merge(&self.fold(choice, state));
-                }
-                built
-            }
+            "CoalesceExpr" => Built::either(list(content, "args").iter().map(|arg| self.fold(arg, state))),
+            "CaseExpr" => Built::either(choices(content).into_iter().map(|choice| self.fold(choice, state))),
             "ColumnRef" => {
                 let name = strings(content).join(".");
                 match state.texts.get(&name) {
-                    Some(known) if !self.is_tainted(&name) || known.is_tainted || !known.text.is_empty() => {
-                        known.clone()
-                    }
-                    _ => Built { text: format!(" {name} "), is_tainted: self.is_tainted(&name), ..Built::default() },
+                    Some(known) if !self.is_tainted(&name) || known.is_tainted || !known.is_empty() => known.clone(),
+                    _ => Built { is_tainted: self.is_tainted(&name), ..Built::of(format!(" {name} ")) },
                 }
             }
             "FuncCall" => self.fold_call(content, state),
@@ -106,15 +150,13 @@ impl Reading<'_, '_, '_> {
     }
 
     fn opaque(&self, value: &Value) -> Built {
-        Built { text: SOME_NAME.to_owned(), is_tainted: self.mentions_tainted(value), ..Built::default() }
+        Built { is_tainted: self.mentions_tainted(value), ..Built::of(SOME_NAME) }
     }
 
     fn fold_call(&mut self, call: &Value, state: &State) -> Built {
         let args = list(call, "args");
         match (last_name(call, "funcname").as_str(), args) {
-            ("quote_literal" | "quote_nullable", [value]) => {
-                Built { text: VALUE.to_string(), values: vec![value.clone()], is_tainted: false }
-            }
+            ("quote_literal" | "quote_nullable", [value]) => Built::value(value),
             ("quote_ident", [value]) => self.fold_name(value),
             ("format", [pattern, rest @ ..]) => match constant(pattern) {
                 Some(pattern) => self.fold_format(pattern, rest, state),
@@ -133,21 +175,19 @@ impl Reading<'_, '_, '_> {
             ) => self.fold(first, state),
             (_, args) => {
                 let is_tainted = args.iter().any(|arg| self.mentions_tainted(arg));
-                Built { text: SOME_NAME.to_owned(), is_tainted, ..Built::default() }
+                Built { is_tainted, ..Built::of(SOME_NAME) }
             }
         }
     }
 
-    /// A quoted name: whose table it is, the caller says where it gives the name. Choosing among names gives none.
+    /// A quoted name: whose table it is, the caller says where it gives the name, and not where it chooses among names.
     fn fold_name(&self, value: &Value) -> Built {
-        if let Some(choices) = choices(value) {
-            let mut built = Built::default();
-            choices.into_iter().for_each(|choice| built.merge(&self.fold_name(choice)));
-            return built;
-        }
-        match constant(value) {
-            Some(name) => Built::of(ident(name)),
-            None => Built { text: SOME_NAME.to_owned(), is_tainted: self.mentions_tainted(value), ..Built::default() },
+        match (constant(value), node(value)) {
+            (Some(name), _) => Built::of(ident(name)),
+            (None, Some(("CaseExpr", case))) => {
+                Built::either(choices(case).into_iter().map(|choice| self.fold_name(choice)))
+            }
+            _ => self.opaque(value),
         }
     }
 
@@ -155,27 +195,29 @@ impl Reading<'_, '_, '_> {
         let (mut built, mut next) = (Built::default(), 0);
         let mut rest = pattern;
         while let Some(at) = rest.find('%') {
-            built.text += &rest[..at];
+            built.push_str(&rest[..at]);
             rest = &rest[at + 1..];
             let (position, after) = position(rest);
             let Some(kind) = after.chars().next() else { break };
             rest = &after[kind.len_utf8()..];
             if kind == '%' {
-                built.text.push('%');
+                built.push_str("%");
                 continue;
             }
             let at = position.map_or(next, |position| position.saturating_sub(1));
             next = at + 1;
             let Some(arg) = args.get(at) else { continue };
             let piece = match kind {
-                'L' => Built { text: VALUE.to_string(), values: vec![arg.clone()], is_tainted: false },
-                'I' if orders(&built.text) => Built { is_tainted: false, ..self.fold_name(arg) },
+                'L' => Built::value(arg),
+                'I' if built.ways.iter().all(|way| orders(&way.text)) => {
+                    Built { is_tainted: false, ..self.fold_name(arg) }
+                }
                 'I' => self.fold_name(arg),
                 _ => self.fold(arg, state),
             };
             built.push(&piece);
         }
-        built.text += rest;
+        built.push_str(rest);
         built
     }
 
@@ -201,20 +243,23 @@ impl Reading<'_, '_, '_> {
     }
 }
 
-/// Whether what comes next in a statement is what its rows are ordered by: a quoted name there chooses among columns.
+/// Whether what comes next in a statement is what its rows are ordered by, a quoted name of which chooses among columns:
+/// since `order by` there are names, and nothing that could begin something else.
 fn orders(text: &str) -> bool {
-    const CLAUSES: [&str; 9] =
-        ["order by ", "select ", "from ", "join ", "where ", "into ", "update ", "group by ", "having "];
-    let text = text.to_ascii_lowercase();
-    let last = CLAUSES.iter().filter_map(|clause| Some((text.rfind(clause)?, *clause))).max();
-    last.is_some_and(|(_, clause)| clause == "order by ")
+    const ELSE: [&str; 11] =
+        ["limit", "offset", "fetch", "for", "union", "except", "intersect", "from", "into", "window", "using"];
+    let words: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let text = format!(" {} ", words.join(" "));
+    let Some((_, since)) = text.rsplit_once(" order by ") else { return false };
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | '_' | '"');
+    let mut words = since.split(|c: char| !c.is_alphanumeric() && c != '_');
+    since.chars().all(is_plain) && !words.any(|word| ELSE.contains(&word))
 }
 
 /// What a CASE may come to.
-fn choices(value: &Value) -> Option<Vec<&Value>> {
-    let ("CaseExpr", case) = node(value)? else { return None };
+fn choices(case: &Value) -> Vec<&Value> {
     let arms = list(case, "args").iter().filter_map(|arm| node(arm)?.1.get("result"));
-    Some(arms.chain(case.get("defresult")).collect())
+    arms.chain(case.get("defresult")).collect()
 }
 
 /// `2$` of `%2$L`, and widths, which say nothing.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::super::tree::{self, list, node, strings, text};
-use super::built::Built;
+use super::built::{Built, Way};
 use super::conditions::pair;
 use super::routine::Ran;
 use super::terms::{last_name, number};
@@ -55,6 +55,45 @@ pub(super) struct State {
     pub texts: HashMap<String, Built>,
     /// Variables that may be NULL though they hold the context.
     nullable: Vec<String>,
+}
+
+impl State {
+    /// What all of them come to.
+    fn either(all: Vec<Self>) -> Self {
+        let mut all = all.into_iter();
+        let first = all.next().unwrap_or_default();
+        all.fold(first, |mut state, other| {
+            state.equal.retain(|pair| other.equal.contains(pair));
+            for (name, built) in other.texts {
+                match state.texts.get_mut(&name) {
+                    Some(known) => known.merge(&built),
+                    None => drop(state.texts.insert(name, built)),
+                }
+            }
+            state.nullable.extend(other.nullable);
+            if state.last != other.last {
+                state.last = Default::default();
+            }
+            state
+        })
+    }
+
+    /// Of a variable and its fields nothing is known any more.
+    fn forget(&mut self, name: &str) {
+        self.unequal(name);
+        self.texts.retain(|known, _| !is_within(known, name));
+    }
+
+    /// Neither it nor its fields are known to equal anything.
+    fn unequal(&mut self, name: &str) {
+        let speaks = |term: &Term| matches!(term, Term::Arg(known) if is_within(known, name));
+        self.equal.retain(|(left, right)| !speaks(left) && !speaks(right));
+    }
+}
+
+/// Whether it is this variable, or a field of it.
+fn is_within(known: &str, name: &str) -> bool {
+    known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// The function that is read.
@@ -176,50 +215,34 @@ impl Reading<'_, '_, '_> {
         ends
     }
 
-    /// `if`: each branch with its condition; what comes after, with the contrary of those that end.
+    /// `if`: each branch with its condition; what comes after is what all that go on come to, with the contrary of those
+    /// that end.
     fn branches(&mut self, content: &Value, body: &mut Body, state: &mut State) -> bool {
         let mut arms: Vec<(Option<&Value>, &[Value])> = vec![(content.get("cond"), list(content, "then_body"))];
         for elsif in list(content, "elsif_list") {
             let Some(elsif) = elsif.get("PLpgSQL_if_elsif") else { continue };
             arms.push((elsif.get("cond"), list(elsif, "stmts")));
         }
-        let (mut after, mut all_end) = (state.clone(), true);
-        // What every way that goes on comes to.
-        let mut common: Option<Vec<Equal>> = None;
-        let mut goes_on = |own: &State| {
-            let known = common.take().unwrap_or_else(|| own.equal.clone());
-            common = Some(known.into_iter().filter(|pair| own.equal.contains(pair)).collect());
-        };
+        let mut going_on = Vec::new();
         for (condition, steps) in arms {
             let tree = condition.and_then(query_of).and_then(|it| self.expression(it));
-            let mut own = after.clone();
+            let mut own = state.clone();
             if let Some(tree) = &tree {
                 self.walk(tree, &body.frame, &own.equal);
                 self.conjuncts(tree, &body.frame, &mut own.equal);
             }
-            let ends = self.steps(steps, body, &mut own);
-            all_end &= ends;
-            if let Some(tree) = tree.filter(|_| ends) {
-                self.contrary(&tree, &body.frame, &mut after);
-            } else if !ends {
-                forget(&own, &mut after);
-                goes_on(&own);
+            match (self.steps(steps, body, &mut own), tree) {
+                (true, Some(tree)) => self.contrary(&tree, &body.frame, state),
+                (true, None) => {}
+                (false, _) => going_on.push(own),
             }
         }
-        let otherwise = list(content, "else_body");
-        let mut own = after.clone();
-        let ends = !otherwise.is_empty() && self.steps(otherwise, body, &mut own);
-        if !otherwise.is_empty() && !ends {
-            forget(&own, &mut after);
-            goes_on(&own);
+        if !self.steps(list(content, "else_body"), body, state) {
+            going_on.push(std::mem::take(state));
         }
-        if !otherwise.is_empty() {
-            let gained = common.into_iter().flatten().filter(|pair| !after.equal.contains(pair));
-            let gained: Vec<Equal> = gained.collect();
-            after.equal.extend(gained);
-        }
-        *state = after;
-        all_end && ends
+        let ends = going_on.is_empty();
+        *state = State::either(going_on);
+        ends
     }
 
     /// What holds where a condition is not true, though it may be NULL.
@@ -308,6 +331,7 @@ impl Reading<'_, '_, '_> {
         if built.is_tainted || self.mentions_tainted(&tree) {
             self.tainted.insert(name.to_owned());
         }
+        state.forget(name);
         state.texts.insert(name.to_owned(), built);
         state.nullable.retain(|known| known != name);
         if self.may_be_null(&tree, &body.frame, state) {
@@ -329,8 +353,7 @@ impl Reading<'_, '_, '_> {
         };
         let (row, columns) = (relation.0, &relation.1.columns);
         let held = state.equal.clone();
-        let is_of_fields = |term: &Term| matches!(term, Term::Arg(known) if known.starts_with(&format!("{name}.")));
-        state.equal.retain(|(left, right)| !is_of_fields(left) && !is_of_fields(right));
+        state.forget(name);
         for column in columns {
             let field = Term::Arg(format!("{name}.{}", column.name));
             let there = Term::Column(row, column.name.clone());
@@ -372,12 +395,11 @@ impl Reading<'_, '_, '_> {
             (None, Some(row)) => list(row, "fields").iter().map(|field| text(field, "name").to_owned()).collect(),
             (None, None) => target.get("PLpgSQL_var").map(|it| text(it, "refname").to_owned()).into_iter().collect(),
         };
+        fields.iter().chain(&named).for_each(|name| state.forget(name));
         for (field, (_, terms)) in fields.iter().zip(&given.columns) {
             let variable = Term::Arg(field.clone());
-            state.equal.retain(|(left, right)| *left != variable && *right != variable);
             let known = self.known(terms, &given.equal);
             pair(std::slice::from_ref(&variable), &known, &mut state.equal);
-            state.texts.remove(field);
             self.tainted.insert(field.clone());
         }
         state.last = (given.equal, fields);
@@ -424,28 +446,37 @@ impl Reading<'_, '_, '_> {
         self.walk(&tree, &body.frame, &state.equal);
         let built = self.fold(&tree, state);
         if built.is_tainted {
-            self.found.built.push(built.text.clone());
+            self.found.built.push(built.shown());
             return;
         }
-        let mut positional = Vec::new();
-        for using in list(content, "params") {
-            let terms = query_of(using)
+        if built.is_cut {
+            self.found.unread.push(format!("a statement that comes together in many ways: {}", built.shown()));
+        }
+        let mut using = Vec::new();
+        for value in list(content, "params") {
+            let terms = query_of(value)
                 .and_then(|it| self.expression(it))
                 .map(|it| self.terms(&it, &body.frame, &mut state.equal));
-            positional.push(terms.unwrap_or_default());
+            using.push(terms.unwrap_or_default());
         }
-        for value in &built.values {
+        let mut all: Vec<Given> = built.ways.iter().filter_map(|way| self.run_way(way, &using, body, state)).collect();
+        // What comes of one of several is known of none.
+        let given = all.pop().filter(|_| all.is_empty()).unwrap_or_default();
+        self.into(content, given, state);
+    }
+
+    /// One of the statements; none where it is not understood.
+    fn run_way(&mut self, way: &Way, using: &[Vec<Term>], body: &Body, state: &mut State) -> Option<Given> {
+        let mut positional = using.to_vec();
+        for value in &way.values {
             positional.push(self.terms(value, &body.frame, &mut state.equal));
         }
-        if built.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("notify")) {
-            built.values.iter().for_each(|value| self.notified(Some(value), &body.frame));
+        if way.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("notify")) {
+            way.values.iter().for_each(|value| self.notified(Some(value), &body.frame));
         }
-        let sql = built.numbered(list(content, "params").len());
-        if let Some(tree) = tree::parse(&sql) {
-            let frame = Frame { positional: Rc::new(positional), ..(*body.frame).clone() };
-            let given = self.statement(&tree, &Rc::new(frame), &state.equal);
-            self.into(content, given, state);
-        }
+        let tree = tree::parse(&way.numbered(using.len()))?;
+        let frame = Frame { positional: Rc::new(positional), ..(*body.frame).clone() };
+        Some(self.statement(&tree, &Rc::new(frame), &state.equal))
     }
 
     /// Expressions of a step, and the steps in it: a loop may have been around before.
@@ -481,9 +512,7 @@ impl Reading<'_, '_, '_> {
         }
         for steps in groups.into_iter().filter(|steps| !steps.is_empty()) {
             let mut own = state.clone();
-            for name in assigned(steps, &body.variables) {
-                own.equal.retain(|(left, right)| *left != Term::Arg(name.clone()) && *right != Term::Arg(name.clone()));
-            }
+            assigned(steps, &body.variables).iter().for_each(|name| own.unequal(name));
             self.steps(steps, body, &mut own);
             forget(&own, state);
         }
@@ -495,8 +524,7 @@ fn forget(branch: &State, after: &mut State) {
     after.equal.retain(|pair| branch.equal.contains(pair));
     for (name, built) in &branch.texts {
         match after.texts.get_mut(name) {
-            Some(known) if known.text != built.text => known.merge(built),
-            Some(_) => {}
+            Some(known) => known.merge(built),
             None => {
                 after.texts.insert(name.clone(), built.clone());
             }
@@ -514,6 +542,10 @@ fn assigned(steps: &[Value], variables: &[String]) -> Vec<String> {
                 if let Some(at) = fields.get("varno").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok()) {
                     found.extend(variables.get(at).cloned());
                 }
+                // What a query is read into: among the steps, variables stand there alone.
+                found.extend(fields.get("refname").and_then(Value::as_str).map(str::to_owned));
+                let into = fields.get("PLpgSQL_row").map(|row| list(row, "fields")).unwrap_or_default();
+                found.extend(into.iter().map(|field| text(field, "name").to_owned()));
                 fields.values().for_each(|value| gather(value, variables, found));
             }
             _ => {}
