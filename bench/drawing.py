@@ -55,7 +55,12 @@ def page(found, wanted, names, counts):
         got = ratio(found, mine, theirs, what)
         if got is not None:
             lines.append(f"| {words}, to {theirs.replace('-auth', ' with auth_request').replace('-tls', ' with TLS')} | ≤ {most} | {got:.2f} | {'holds' if got <= most else '**missed**'} |")
-    return "\n".join(lines + profile_rows(found)) + "\n"
+    return "\n".join(lines + disturbed_rows(found) + profile_rows(found)) + "\n"
+
+
+def disturbed_rows(found):
+    """Measurements in which an answer was an error are none, and are not passed over in silence."""
+    return [line for why in found.get("disturbed", {}).get("why", []) for line in ("", f"Begun anew once: {why}")]
 
 
 def profile_rows(found):

@@ -255,24 +255,26 @@ def settle(program):
         quiet = quiet + 1 if used.each(1)["cpu_us"] < 15_000 else 0
 
 
-class Disturbed(Exception):
+class Disturbed(SystemExit):
     """Something was answered with an error: a measurement of something else."""
 
 
-def undisturbed(measure, *arguments):
-    """Whatever was in the way (a machine that stood still for a second is behind its lease, and says 503) is told, and the
-    measurement begun anew."""
-    for _ in range(3):
+def undisturbed(disturbances, measure, *arguments):
+    """Whatever was in the way (a machine that stood still for a second is behind its lease, and says 503) is told, here and
+    on the page, and the measurement begun anew. Twice in a row is no accident."""
+    for _ in range(2):
         try:
             return measure(*arguments)
         except Disturbed as why:
             say(f"begun anew: {why}")
-    raise SystemExit("bench: three times in a row")
+            disturbances.append(str(why).splitlines()[0])
+    raise SystemExit("bench: twice in a row")
 
 
 class Bench:
     def __init__(self, wanted, place):
         self.wanted, self.place, self.programs = wanted, place, {}
+        self.disturbances = []
 
     async def open(self):
         place = self.place
@@ -347,7 +349,7 @@ class Bench:
         found = re.search(r"DONE (\d+) (\d+) (\d+) (\d+)", said)
         requests, duration, refused, broken = map(int, found.groups())
         if refused or broken:
-            raise Disturbed(f"{program.name}: {refused} answers were errors and {broken} connections broke{self.why()}: {said}")
+            raise Disturbed(f"bench: {program.name}: {refused} answers were errors and {broken} connections broke{self.why()}: {said}")
         return requests, duration / 1e6
 
     def why(self):
@@ -423,12 +425,13 @@ class Bench:
         for number in range(self.wanted.rounds):
             for name in names:
                 program = self.programs[name]
-                found[name].append(undisturbed(self.saturated, program) | self.steady(program))
+                found[name].append(undisturbed(self.disturbances, self.saturated, program) | self.steady(program))
                 say(f"round {number + 1} {name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in found[name][-1].items()))
             for name in tls:
-                found[name].append(undisturbed(self.tls, self.programs[name]))
+                found[name].append(undisturbed(self.disturbances, self.tls, self.programs[name]))
                 say(f"round {number + 1} {name}: " + ", ".join(f"{key} {value:,.1f}" for key, value in found[name][-1].items()))
-        return {name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for name, rounds in found.items()}
+        medians = {name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]} for name, rounds in found.items()}
+        return medians | {"disturbed": {"why": self.disturbances}}
 
     def close(self):
         for program in [*self.programs.values(), *([self.upstream] if hasattr(self, "upstream") else [])]:

@@ -148,7 +148,7 @@ async fn attack(args: &AttackArgs) -> Result<ExitCode, Fault> {
     let world = World::new(&catalog, &settings)?;
     common.progress("attacking");
     let options = Options { url: common.url()?.to_owned(), yes: args.yes, budget: Duration::from_secs(args.budget_s) };
-    let attack = attack::attack(&mut client, &catalog, &settings, &options).await?;
+    let attack = attack::attack(&mut client, &world, &options).await?;
     if attack.tried.relations == 0 && world.tenant_tables().next().is_some() {
         return Err(Fault::Refused(format!("nothing could be tried: {}", attack.notes.join(" "))));
     }

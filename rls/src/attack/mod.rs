@@ -34,7 +34,6 @@ use std::time::Duration;
 use tokio_postgres::Client;
 
 use crate::catalog::Catalog;
-use crate::config::Settings;
 use crate::fault::Fault;
 use crate::finding::Finding;
 use crate::verify::World;
@@ -104,19 +103,12 @@ fn code_of_others(catalog: &Catalog) -> Option<String> {
 ///
 /// # Errors
 /// When the database is in use by others and `yes` was not said, when it is a standby, or when a statement of ours fails.
-pub async fn attack(
-    client: &mut Client,
-    catalog: &Catalog,
-    settings: &Settings,
-    options: &Options,
-) -> Result<Attack, Fault> {
-    let settings = settings.completed(catalog);
-    let world = World::new(catalog, &settings)?;
+pub async fn attack(client: &mut Client, world: &World<'_>, options: &Options) -> Result<Attack, Fault> {
     let facts = facts::Facts::read(client).await?;
-    admit(client, catalog, &facts, options).await?;
-    let mut attack = run::run(&world, &facts, options).await?;
+    admit(client, world.catalog, &facts, options).await?;
+    let mut attack = run::run(world, &facts, options).await?;
     attack.notes.splice(0..0, [NOT_UNDONE.to_owned(), OUT_OF_REACH.to_owned()]);
-    attack.notes.extend(code_of_others(catalog));
+    attack.notes.extend(code_of_others(world.catalog));
     Ok(attack)
 }
 

@@ -133,7 +133,9 @@ impl Place {
 async fn attacked(url: String, catalog: &Catalog, settings: &Settings) -> Result<Vec<Finding>, String> {
     let mut client = tenantry_rls::connect::connect(&url).await.map_err(|fault| fault.to_string())?;
     let options = Options { url, yes: true, budget: BUDGET };
-    let attack = attack(&mut client, catalog, settings, &options).await.map_err(|fault| fault.to_string())?;
+    let settings = settings.completed(catalog);
+    let world = World::new(catalog, &settings).map_err(|fault| fault.to_string())?;
+    let attack = attack(&mut client, &world, &options).await.map_err(|fault| fault.to_string())?;
     Ok(attack.findings)
 }
 

@@ -36,10 +36,6 @@ const KNOWN: &[(&str, usize, &str)] = &[
     ),
     ("attack misses: policy-tautology", 2, "the same, behind a restrictive policy"),
     ("attack misses: policy-check-open", 2, "the same, of rows to be written"),
-    ("attack misses: policy-not-for-role", 1, "the same, for some roles alone"),
-    ("attack misses: view-definer", 1, "the same, in a view"),
-    ("attack misses: function-definer", 1, "the same, in a function"),
-    ("attack misses: error-oracle", 1, "the same, in what a function says"),
 ];
 
 #[expect(clippy::print_stdout, reason = "what was drawn, for whoever asks with --nocapture")]

@@ -232,6 +232,7 @@ async fn statements_that_functions_choose() {
         (&f("execute format(E'select 1 order by 1; delete from\\n%I', q);"), hole),
         (&f("execute format('select 1 order by 1; truncate %I', q);"), hole),
         (&f("execute format('select 1 order by 1; table %I', q);"), hole),
+        (&f("execute 'select ' || n || ' from from';"), &["unprovable app.f(text, integer)"]),
     ])
     .await;
 }

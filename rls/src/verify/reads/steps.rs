@@ -474,7 +474,11 @@ impl Reading<'_, '_, '_> {
         if way.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("notify")) {
             way.values.iter().for_each(|value| self.notified(Some(value), &body.frame));
         }
-        let tree = tree::parse(&way.numbered(using.len()))?;
+        let sql = way.numbered(using.len());
+        let Some(tree) = tree::parse(&sql) else {
+            self.found.unread.push(sql);
+            return None;
+        };
         let frame = Frame { positional: Rc::new(positional), ..(*body.frame).clone() };
         Some(self.statement(&tree, &Rc::new(frame), &state.equal))
     }

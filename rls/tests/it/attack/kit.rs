@@ -9,6 +9,7 @@ use tenantry_rls::catalog;
 use tenantry_rls::config::Settings;
 use tenantry_rls::connect::connect;
 use tenantry_rls::finding::Severity;
+use tenantry_rls::verify::World;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -77,7 +78,9 @@ impl Case {
         let mut client = connect(&self.url).await.unwrap();
         let catalog = catalog::read(&mut client).await.unwrap();
         let options = Options { url: self.url.clone(), yes: true, budget: Duration::from_secs(60) };
-        attack(&mut client, &catalog, &self.settings, &options).await.unwrap()
+        let settings = self.settings.completed(&catalog);
+        let world = World::new(&catalog, &settings).unwrap();
+        attack(&mut client, &world, &options).await.unwrap()
     }
 
     /// The ids of what is above information, with the case's role named `$app`.
