@@ -217,12 +217,14 @@ impl ApiKeys {
             let (keys, pending) = (self.clone(), *pending);
             async move { keys.load(pending).await }
         };
-        if let Some(key) = self.cache.find(&pending.digest, load).await? {
-            return Ok(self.judge(key, ip, now));
+        match self.cache.find(&pending.digest, load).await {
+            Ok(found) => Ok(found.map_or_else(|| self.refuse(Refusal::Unknown), |key| self.judge(key, ip, now))),
+            // The tenant may be what has changed meanwhile.
+            Err(fault) => match self.stopped(pending).await? {
+                Some(tenant) => Ok(self.refuse(Refusal::TenantStopped(tenant))),
+                None => Err(fault),
+            },
         }
-        // Nothing of a tenant that was stopped meanwhile was read either: that is why there is no key.
-        let stopped = self.stopped(pending).await?;
-        Ok(self.refuse(stopped.map_or(Refusal::Unknown, Refusal::TenantStopped)))
     }
 
     async fn stopped(&self, pending: &Pending) -> Result<Option<Arc<TenantRef>>, Arc<DbFault>> {
@@ -289,7 +291,11 @@ impl ApiKeys {
     {
         // Read here and not before: what this entry believes of the tenant must be no older than its generation.
         let tenant = self.tenants.by_id(pending.tenant).await.map_err(|fault| DbFault::Retry(fault.to_string()))?;
-        let Some(tenant) = tenant.filter(|tenant| tenant.status.is_served()) else { return Ok(None) };
+        let Some(tenant) = tenant else { return Ok(None) };
+        if !tenant.status.is_served() {
+            // Stopped since it was asked about: that is no key that nobody knows, and is not remembered as one.
+            return Err(DbFault::Retry("the workspace was stopped meanwhile".to_owned()));
+        }
         let context = Context { tenant: Some(pending.tenant), person: None };
         let permit = Permit::<Resolve, M>::system(context, Actor::system("gateway", "resolve"), Origin::default());
         let found = store::by_digest(&permit, &self.ground, &pending.digest).await?;
