@@ -142,8 +142,13 @@ impl Case<'_, '_> {
             {
                 return true;
             }
+            // A person's only row is nobody else's, whatever tenant it speaks of.
+            let column = self.relation.column(&name);
+            let is_only =
+                column.is_some_and(|column| self.facts.normal.world.is_unique(self.relation, &[column.number]));
             let decides = said.is_some_and(|said| said == name)
                 || membership.is_some_and(|membership| membership.user == name)
+                || is_only
                 || !meanings.names_tenant();
             decides && self.facts.equals(&Value::Column(Column { scope: 0, name }), is_user)
         })

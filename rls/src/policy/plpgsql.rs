@@ -1,4 +1,4 @@
-//! Bodies in PL/pgSQL: straight lines and branches become one value, anything that loops or runs text is unknown.
+//! Bodies in PL/pgSQL: straight lines and branches become one value, anything that loops or runs a built text is unknown.
 
 use std::collections::HashMap;
 
@@ -97,6 +97,7 @@ impl Run<'_, '_, '_, '_> {
             "PLpgSQL_stmt_block" => self.block(statement, rest, vars),
             "PLpgSQL_stmt_assign" => self.assign(statement, rest, vars),
             "PLpgSQL_stmt_execsql" => self.select_into(statement, rest, vars),
+            "PLpgSQL_stmt_dynexecute" => self.execute_into(statement, rest, vars),
             "PLpgSQL_stmt_if" => self.branch(statement, rest, vars),
             "PLpgSQL_stmt_return" => match statement.get("expr") {
                 Some(expr) => self.value(expr, vars),
@@ -145,9 +146,29 @@ impl Run<'_, '_, '_, '_> {
         let Some(query) = statement.get("sqlstmt").and_then(|expr| self.query(expr, vars)) else {
             return Value::unknown("a statement that gives values and is no select");
         };
+        self.given_to(statement, &query, rest, vars)
+    }
+
+    /// A constant text, with its values beside it: nothing of the function is known inside but `$1`, `$2`, …
+    fn execute_into(&mut self, statement: &Json, rest: &[&Json], vars: &Vars) -> Value {
+        let text = statement.get("query").map(|expr| self.value(expr, vars));
+        let (Some(Value::Const(sql)), Some(true)) = (text, statement.get("into").and_then(Json::as_bool)) else {
+            return Value::unknown("a function with dynexecute");
+        };
+        let params = statement.get("params").and_then(Json::as_array).into_iter().flatten();
+        let positional: Vec<Value> = params.map(|expr| self.value(expr, vars)).collect();
+        let frame = Frame { args: Vars::new(), positional, ..self.frame.clone() };
+        match self.query_in(&sql, &frame) {
+            Some(query) => self.given_to(statement, &query, rest, vars),
+            None => Value::unknown("a statement that gives values and is no select"),
+        }
+    }
+
+    /// What follows where `into` has taken a query's values.
+    fn given_to(&mut self, statement: &Json, query: &Query, rest: &[&Json], vars: &Vars) -> Value {
         let mut vars = with(vars, "found", Condition::Exists(Box::new(query.clone())).value());
-        for (name, at) in targets(statement.get("target"), &query) {
-            vars.insert(name, given(&query, at));
+        for (name, at) in targets(statement.get("target"), query) {
+            vars.insert(name, given(query, at));
         }
         self.statements(rest, &vars)
     }
@@ -199,10 +220,13 @@ impl Run<'_, '_, '_, '_> {
     }
 
     fn query_of(&mut self, sql: &str, vars: &Vars) -> Option<Query> {
+        self.query_in(sql, &Frame { args: vars.clone(), ..self.frame.clone() })
+    }
+
+    fn query_in(&mut self, sql: &str, frame: &Frame<'_>) -> Option<Query> {
         let tree = self.lowering.parses.of(sql)?;
         let NodeEnum::SelectStmt(select) = last_statement(&tree)? else { return None };
-        let frame = Frame { args: vars.clone(), ..self.frame.clone() };
-        Some(self.lowering.select(select, &frame))
+        Some(self.lowering.select(select, frame))
     }
 }
 

@@ -1,10 +1,18 @@
 //! Random schemas, of which it is known what leaks: `attack` is the oracle of `verify`, and what was planted is the
 //! oracle of both.
 
+mod around;
+mod code;
+mod context;
 mod dice;
 mod feature;
 mod grammar;
+mod policies;
 mod scene;
+mod sources;
+mod table;
+mod triggers;
+mod wide;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -76,14 +84,18 @@ async fn judge(batch: std::ops::Range<usize>, seed: usize) -> Vec<Drawn> {
 
 async fn judge_one(place: &Place, seed: usize, number: usize) -> Drawn {
     let (scene, opening, features) = draw(seed, number);
-    let ddl: String = features.iter().map(|feature| feature.ddl.as_str()).collect();
+    let ddl: String = features.iter().map(|feature| feature.made.ddl.as_str()).collect();
     place.administrate(&format!("{opening}{ddl}")).await.unwrap_or_else(|fault| panic!("{fault}\n{ddl}"));
-    let settings = Settings::parse(&place.named(&scene.toml())).unwrap();
-    let catalog = place.catalog().await.unwrap();
+    let beside: Vec<&str> = features.iter().flat_map(|feature| feature.made.schemas.clone()).collect();
+    let settings = Settings::parse(&place.named(&scene.toml(&beside))).unwrap();
+    let mut catalog = place.catalog().await.unwrap();
+    let version = features.iter().find_map(|feature| feature.made.version);
+    catalog.server.version_num = version.unwrap_or(catalog.server.version_num);
     let verified = objects(place, &verified(&catalog, &settings).unwrap());
     let attacked = objects(place, &place.attack(&catalog, &settings).await.unwrap());
-    place.administrate(&format!("drop schema {} cascade", scene.schema)).await.unwrap();
-    let about = format!("in schema {number} of seed {seed}:\n{}{opening}", scene.toml());
+    let undo: String = features.iter().map(|feature| feature.made.undo.as_str()).collect();
+    place.administrate(&format!("drop schema {} cascade;\n{undo}", scene.schema)).await.unwrap();
+    let about = format!("in schema {number} of seed {seed}:\n{}{opening}", scene.toml(&beside));
     let wrong = compare(&features, &verified, &attacked).into_iter();
     Drawn { wrong: wrong.map(|line| format!("{line}\n{about}")).collect(), features }
 }
@@ -94,6 +106,10 @@ fn draw(seed: usize, number: usize) -> (Scene, String, Vec<Feature>) {
     let scene = Scene::draw(&mut dice, number);
     let opening = scene.opening(&mut dice);
     let (leaks, count) = (dice.percent(50), 2 + dice.below(4));
+    if dice.percent(20) {
+        let alone = feature::draw_alone(&mut dice, &scene, leaks);
+        return (scene, opening, vec![alone]);
+    }
     let features = (0..count).map(|at| {
         let leaks = leaks && (at == 0 || dice.percent(50));
         feature::draw(&mut dice, &scene, at, leaks)
@@ -115,24 +131,31 @@ fn compare(
     attacked: &BTreeMap<String, String>,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    for feature in features {
-        let said = |part: &BTreeMap<String, String>| part.get(&feature.object).cloned();
-        for (part, said) in [("verify", said(verified)), ("attack", said(attacked))] {
-            if said.is_some() != feature.leaks {
-                let what = said.map_or_else(|| "misses".to_owned(), |id| format!("falsely says {id} of"));
-                wrong.push(format!("{part} {what} {} ({})\n{}", feature.object, feature.class, feature.ddl));
-            }
-        }
-    }
-    let known: HashSet<&String> = features.iter().map(|feature| &feature.object).collect();
     for (part, said) in [("verify", verified), ("attack", attacked)] {
+        let asked = features.iter().filter(|feature| part == "verify" || !feature.made.is_of_the_catalogue);
+        wrong.extend(asked.filter_map(|feature| compare_one(part, feature, said)));
+        if features.iter().any(|feature| feature.leaks && feature.made.is_everywhere) {
+            continue;
+        }
+        let known: HashSet<&String> = features.iter().flat_map(|feature| &feature.made.objects).collect();
         for (object, id) in said.iter().filter(|(object, _)| !known.contains(object)) {
-            let near = features.iter().filter(|feature| feature.object.starts_with(object.as_str()));
-            let ddl: String = near.map(|feature| feature.ddl.as_str()).collect();
-            wrong.push(format!("{part} falsely says {id} of {object} (beside)\n{ddl}"));
+            let mut near = features.iter().filter(|feature| feature.made.ddl.contains(object.as_str()));
+            let (class, ddl) = near.next().map_or(("?", ""), |feature| (feature.class, &feature.made.ddl));
+            wrong.push(format!("{part} falsely says {id} of {object} (beside {class})\n{ddl}"));
         }
     }
     wrong
+}
+
+/// What a part says of a feature, where it is wrong.
+fn compare_one(part: &str, feature: &Feature, said: &BTreeMap<String, String>) -> Option<String> {
+    let Feature { class, leaks, made } = feature;
+    let said = made.objects.iter().find_map(|object| said.get(object));
+    if said.is_some() == *leaks {
+        return None;
+    }
+    let what = said.map_or_else(|| "misses".to_owned(), |id| format!("falsely says {id} of"));
+    Some(format!("{part} {what} {} ({class})\n{}", made.objects[0], made.ddl))
 }
 
 /// What was drawn, and what was wrong, in a line each.

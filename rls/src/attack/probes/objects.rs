@@ -11,12 +11,17 @@ use crate::config::Context;
 use crate::finding::Finding;
 use crate::name::{Name, ident, literal};
 
+/// A table whose samples are looked for.
+const SAMPLES: &str = "public.tenantry_samples";
+/// Without its schema.
+const SAMPLES_NAME: &str = "tenantry_samples";
+
 /// Tries each of them.
 pub(in crate::attack) async fn objects<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     sequences(arena, found).await;
     large_objects(arena, found).await;
     statistics(arena, found).await;
-    statistics_by_views(arena, found).await;
+    statistics_through(arena, found).await;
     extensions(arena, found).await;
     tables_to_come(arena, found).await;
     for publication in &arena.plan.world.catalog.publications {
@@ -63,9 +68,9 @@ async fn large_objects<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
         relation.is_table()
             && relation.columns.iter().any(|column| matches!(column.type_name.as_str(), "oid" | "lo" | "public.lo"))
     };
-    let table = world.exposed().find(refers);
+    let tables: Vec<&Relation> = world.exposed().filter(refers).collect();
     let server = &world.catalog.server;
-    if table.is_none() && server.large_objects == 0 && !server.lo_compat_privileges {
+    if tables.is_empty() && server.large_objects == 0 && !server.lo_compat_privileges {
         return;
     }
     let guise = arena.guise.clone();
@@ -80,10 +85,13 @@ async fn large_objects<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     if outcome.value() == Some("canary_b_0_0_0") {
         own.push(sql.to_owned());
         let script = arena.script([], &guise, &own, "canary_b_0_0_0, which was made for tenant B");
-        let object = table.map_or_else(|| server.database.clone(), |table| table.name.to_string());
         let why =
             "Large objects have no policies: the app's role owns them all, and any tenant may read them by their oid.";
-        found.add(Finding::shown(Class::LargeObjects, object, why, script));
+        let objects = tables.iter().map(|table| table.name.to_string());
+        let of_nothing = tables.is_empty().then(|| server.database.clone());
+        for object in objects.chain(of_nothing) {
+            found.add(Finding::shown(Class::LargeObjects, object, why, script.clone()));
+        }
     }
 }
 
@@ -103,29 +111,56 @@ async fn statistics<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     }
 }
 
-/// Views over the samples: whether they show values of a table that A may not read at all.
-async fn statistics_by_views<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+/// A table that only the administrator may read, and samples of it.
+fn samples() -> [String; 3] {
+    [
+        format!("create table {SAMPLES} (note text)"),
+        format!("insert into {SAMPLES} select 'canary_b_0_0_' || n % 50 from pg_catalog.generate_series(1, 500) n"),
+        format!("analyze {SAMPLES}"),
+    ]
+}
+
+/// Whether a text reads the samples.
+fn reads_samples(text: &str) -> bool {
+    text.contains("pg_statistic") || text.contains("pg_stats")
+}
+
+/// Views and functions over the samples: whether they show values of a table that A may not read at all.
+async fn statistics_through<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     let world = arena.plan.world;
     let views = world.exposed().filter(|view| {
         !view.is_table()
-            && view.definition.as_ref().is_some_and(|text| text.contains("pg_statistic") || text.contains("pg_stats"))
+            && view.definition.as_deref().is_some_and(reads_samples)
             && world.may(&arena.actor.inherited, view, "SELECT")
     });
-    let admin = [
-        "create table public.tenantry_samples (note text)".to_owned(),
-        "insert into public.tenantry_samples select 'canary_b_0_0_' || n % 50 from pg_catalog.generate_series(1, 500) n"
-            .to_owned(),
-        "analyze public.tenantry_samples".to_owned(),
-    ];
-    for view in views.collect::<Vec<_>>() {
-        let sql = format!("select v::text from {} v where v::text like '%canary\\_b%' limit 1", view.name.quoted());
-        let guise = arena.guise.clone();
+    let functions = callable(arena).into_iter().filter(|function| {
+        function.kind == "f"
+            && function.is_definer
+            && reads_samples(function.sql_body.as_deref().unwrap_or(&function.source))
+    });
+    let of_view = views.map(|view| (view.name.to_string(), view.name.quoted()));
+    let of_function = functions.map(|function| {
+        let arguments: Vec<String> = function.argument_types.iter().map(|kind| of_samples(kind)).collect();
+        (function.signature(), format!("{}({})", function.name.quoted(), arguments.join(", ")))
+    });
+    for (object, source) in of_view.chain(of_function).collect::<Vec<_>>() {
+        let (admin, guise) = (samples(), arena.guise.clone());
+        let sql = format!("select v::text from {source} v where v::text like '%canary\\_b%' limit 1");
         let (outcome, _) = arena.after(&admin, &guise, &[], &sql, None).await;
         let Some(sight) = arena.sight(&sql, &outcome) else { continue };
         let seen = format!("{} is a value of a table that {} may not read", sight.text, arena.actor.role.name);
         let script = arena.script_after(&admin, [], &guise, &[sql], &seen);
         let why = format!("It shows the samples that PostgreSQL keeps of every table's values: {seen}.");
-        found.add(Finding::shown(Class::StatisticsExposed, view.name.to_string(), why, script));
+        found.add(Finding::shown(Class::StatisticsExposed, object, why, script));
+    }
+}
+
+/// The sampled table, as an argument of a type.
+fn of_samples(type_name: &str) -> String {
+    match type_name {
+        "regclass" | "oid" => format!("{}::pg_catalog.regclass", literal(SAMPLES)),
+        "text" | "name" | "character varying" => literal(SAMPLES_NAME),
+        _ => "null".to_owned(),
     }
 }
 

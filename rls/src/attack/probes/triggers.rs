@@ -13,6 +13,8 @@ use crate::name::{ident, literal};
 
 /// Columns whose values are tried as B's.
 const COLUMNS: usize = 8;
+/// Tables whose values are tried.
+const TABLES: usize = 4;
 
 /// Writes into every table with triggers or rules, and looks at all tables.
 pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
@@ -92,8 +94,7 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
     }
     found.extend(insert_of(arena, relation, Side::A, &theirs).await);
-    let others = namesakes(arena, relation);
-    if !others.is_empty() {
+    for others in namesakes(arena, relation) {
         found.extend(insert_of(arena, relation, Side::A, &others).await);
     }
     let may = arena.actor.columns(relation, "UPDATE");
@@ -127,25 +128,34 @@ fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> O
     (!found.is_empty()).then_some(found)
 }
 
-/// What B has elsewhere in columns of the same name, which a trigger or rule may go by.
-fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
-    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+/// What B has elsewhere in columns of the same name, which a trigger or rule may go by: table by table, those first
+/// that its text speaks of.
+fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<Vec<(String, String)>> {
+    let world = arena.plan.world;
+    let tenant = world.settings.tenant_column(&relation.name);
     let refers = |column: &str| {
         arena.plan.foreign_keys(relation.oid).iter().any(|key| key.columns.iter().any(|name| name == column))
     };
-    let mut found = Vec::new();
-    for column in
-        relation.columns.iter().filter(|column| column.name != tenant && column.name != "id" && !refers(&column.name))
-    {
-        let others = elsewhere(arena, relation);
-        let like = others
+    let columns: Vec<_> = relation
+        .columns
+        .iter()
+        .filter(|column| column.name != tenant && column.name != "id" && !refers(&column.name))
+        .collect();
+    let functions = world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid);
+    let bodies = functions.filter_map(|trigger| world.function(trigger.function)).map(|function| &function.source);
+    let rules = world.catalog.rules.iter().filter(|rule| rule.relation == relation.oid).map(|rule| &rule.definition);
+    let text: String = bodies.chain(rules).flat_map(|body| [body.as_str(), "\n"]).collect();
+    let mut others = elsewhere(arena, relation);
+    others.sort_by_key(|table| !crate::attack::harvest::mentions(&text, &table.name.name));
+    let of = |table: &&Relation| {
+        let like = columns
             .iter()
-            .filter(|table| table.column(&column.name).is_some_and(|other| other.type_name == column.type_name));
-        let value =
-            like.filter_map(|table| arena.values(table.oid, Side::B)?.get(&column.name).cloned().flatten()).next();
-        found.extend(value.map(|value| (column.name.clone(), literal(&value))));
-    }
-    found
+            .filter(|column| table.column(&column.name).is_some_and(|other| other.type_name == column.type_name));
+        let values = arena.values(table.oid, Side::B);
+        let of_column = |name: &String| Some((name.clone(), literal(values?.get(name)?.as_deref()?)));
+        like.filter_map(|column| of_column(&column.name)).collect::<Vec<_>>()
+    };
+    others.iter().map(of).filter(|values| !values.is_empty()).take(TABLES).collect()
 }
 
 /// The same of the row whose keys B alone has.

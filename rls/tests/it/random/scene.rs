@@ -53,6 +53,28 @@ impl Scene {
         }
     }
 
+    /// The person of the context.
+    pub(super) fn user(&self) -> &'static str {
+        match self.speaks {
+            Speaks::Guc | Speaks::Role => "nullif(current_setting('app.user_id', true), '')::uuid",
+            Speaks::Claims => "(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid",
+        }
+    }
+
+    /// One tenant, and another.
+    pub(super) const fn two(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::Uuid => ("5a11c0de-0000-4000-8000-000000000001", "5a11c0de-0000-4000-8000-000000000002"),
+            Kind::Text => ("salt", "pepper"),
+            Kind::Bigint => ("41", "42"),
+        }
+    }
+
+    /// One tenant, as a constant.
+    pub(super) fn fixed(&self) -> String {
+        format!("'{}'::{}", self.two().0, self.type_name())
+    }
+
     /// One of the ways to say the tenant of the context.
     pub(super) fn tenant(&self, dice: &mut Dice) -> String {
         match (dice.below(4), self.speaks) {
@@ -82,10 +104,17 @@ impl Scene {
         if matches!(self.speaks, Speaks::Role) { "@role_a@, @role_b@" } else { "@app@" }
     }
 
-    /// Its `rls.toml`.
-    pub(super) fn toml(&self) -> String {
+    /// One of the app's roles.
+    pub(super) const fn one_app(&self) -> &'static str {
+        if matches!(self.speaks, Speaks::Role) { "@role_a@" } else { "@app@" }
+    }
+
+    /// Its `rls.toml`, with schemas beside its own.
+    pub(super) fn toml(&self, beside: &[&str]) -> String {
         let (roles, context) = match self.speaks {
-            Speaks::Guc => ("\"@app@\"", "kind = \"guc\"\nvars = { \"app.tenant_id\" = \"$tenant\" }"),
+            Speaks::Guc => {
+                ("\"@app@\"", "kind = \"guc\"\nvars = { \"app.tenant_id\" = \"$tenant\", \"app.user_id\" = \"$user\" }")
+            }
             Speaks::Claims => {
                 ("\"@app@\"", "kind = \"jwt_claims\"\nclaims = { tenant_id = \"$tenant\", sub = \"$user\" }")
             }
@@ -96,8 +125,9 @@ impl Scene {
             ),
         };
         let (schema, kind) = (&self.schema, self.type_name());
+        let more: String = beside.iter().map(|schema| format!(", \"{schema}\"")).collect();
         format!(
-            "schemas = [\"{schema}\"]\napp_roles = [{roles}]\ntenant_column = \"tenant_id\"\ntenant_type = \"{kind}\"\n\n[context]\n{context}\n"
+            "schemas = [\"{schema}\"{more}]\napp_roles = [{roles}]\ntenant_column = \"tenant_id\"\ntenant_type = \"{kind}\"\n\n[context]\n{context}\n"
         )
     }
 }
