@@ -107,6 +107,25 @@ pub(super) fn compared(text: &str, column: &str) -> Vec<String> {
     found
 }
 
+/// The numbers that a column is measured against where that stands there: `amount >= 1`, `(stock)::numeric > '100'`.
+pub(super) fn measured(text: &str, column: &str) -> Vec<i64> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(column) {
+        let rest = &text[at + column.len()..];
+        if column.is_empty() || text[..at].chars().next_back().is_some_and(part) || rest.starts_with(part) {
+            continue;
+        }
+        let rest = rest.trim_start_matches(['"', ')']).trim_start_matches("::").trim_start_matches(part);
+        let asked = rest.trim_start_matches([' ', ')', '<', '>', '=', '!']);
+        let number = asked.trim_start_matches(['(', '\'']);
+        let end = number.char_indices().find(|(at, c)| !c.is_ascii_digit() && (*at > 0 || *c != '-'));
+        let number = &number[..end.map_or(number.len(), |(at, _)| at)];
+        found.extend((asked.len() < rest.len()).then(|| number.parse::<i64>().ok()).flatten());
+    }
+    found
+}
+
 /// Whether a column is compared with what holds one of these marks.
 pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
     let near = |part: &str| marks.iter().any(|mark| part.contains(mark.as_str()));
@@ -122,7 +141,7 @@ pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{compared, is_asked_of, literals, mentions, settings, values};
+    use super::{compared, is_asked_of, literals, measured, mentions, settings, values};
 
     #[test]
     fn what_a_column_is_compared_with_is_found() {
@@ -138,6 +157,16 @@ mod tests {
         assert!(is_asked_of("((id = ( SELECT auth.uid() AS uid)) AND x)", "id", &marks));
         assert!(is_asked_of("(auth.uid() = m.id)", "id", &marks));
         assert!(!is_asked_of("((id = 1) AND (uid = auth.uid()))", "id", &marks));
+    }
+
+    #[test]
+    fn what_a_column_is_measured_against_is_found() {
+        let text =
+            "((stock > 100) AND ((amount >= '-1'::integer) AND (amount <= 1000000)) OR ((price)::numeric > 2.5))";
+        assert_eq!(measured(text, "stock"), [100]);
+        assert_eq!(measured(text, "amount"), [-1, 1_000_000]);
+        assert_eq!(measured(text, "price"), [2]);
+        assert!(measured("(a.amount IS NULL) or amount_2 = 7", "amount").is_empty());
     }
 
     #[test]

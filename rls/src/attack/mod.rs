@@ -7,12 +7,13 @@
 //! - a finding was seen: B's value in an answer, B's row changed, or an answer that is different only because of B;
 //! - what could not be tried is said, with the reason.
 //!
-//! In the order of a run: `facts` and `plan` (what is known before), `identity` (who acts), `values`, `draft` and `seed` (the
-//! rows), `arena` on a `session` (the transaction), `probes` (what is tried), `sight` (knows B's values), `judge` (what
+//! In the order of a run: `facts` and `plan` (what is known before), `identity` (who acts), `values`, `covering`, `draft`
+//! and `seed` (the rows), `arena` on a `session` (the transaction), `probes` (what is tried), `sight` (knows B's values), `judge` (what
 //! it means) and `script` (how it is shown).
 
 mod arena;
 mod both;
+mod covering;
 mod draft;
 mod facts;
 mod harvest;

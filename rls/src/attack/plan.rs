@@ -12,7 +12,7 @@ use crate::name::literal;
 use crate::verify::World;
 
 /// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
-const VARIANTS: usize = 40;
+const VARIANTS: usize = 56;
 /// Bodies that speak of one table: beyond these, what they say is said already.
 const BODIES: usize = 40;
 /// Names of columns that hold a person.
@@ -67,6 +67,7 @@ pub(super) struct Plan<'w> {
     keys: HashMap<u32, Vec<ForeignKey>>,
     unique: HashMap<u32, Vec<Key>>,
     spoken: HashMap<u32, Vec<String>>,
+    covering: HashMap<u32, Vec<Overrides>>,
     looked_up: HashMap<u32, Vec<&'w Relation>>,
     asked: HashMap<(u32, String), String>,
     pub(super) user_type: String,
@@ -84,6 +85,7 @@ impl<'w> Plan<'w> {
             keys: foreign_keys(world),
             unique: HashMap::new(),
             spoken: HashMap::new(),
+            covering: HashMap::new(),
             looked_up: HashMap::new(),
             asked: HashMap::new(),
             user_type: "uuid".to_owned(),
@@ -100,6 +102,7 @@ impl<'w> Plan<'w> {
         let bodies = plan.bodies();
         plan.unique = plan.find_all_keys();
         plan.spoken = tables.iter().map(|table| (table.oid, plan.find_texts(table, &bodies))).collect();
+        plan.covering = tables.iter().map(|table| (table.oid, plan.cover(table))).collect();
         for table in tables {
             let text = plan.policy_text(table, &functions);
             let looked_up = find_looked_up(table, &text, &by_name);
@@ -312,7 +315,8 @@ impl<'w> Plan<'w> {
             relation.columns.iter().filter(|column| self.facts.base(&column.type_name) == "boolean").collect();
         let opposite: Overrides =
             truths.iter().map(|column| (column.name.clone(), Value::Text("false".to_owned()))).collect();
-        let mut found = vec![opposite.clone()];
+        let mut found = vec![opposite];
+        found.extend(self.covering.get(&relation.oid).into_iter().flatten().cloned());
         for text in self.texts(relation) {
             self.add_spoken_of(relation, text, &mut found);
             self.add_owned(relation, text, pair, side, &mut found);
@@ -321,20 +325,24 @@ impl<'w> Plan<'w> {
         found.push(self.bare(relation));
         found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
         found.push(self.twin(relation));
-        let spoken = self.texts(relation);
-        let singles: Vec<Overrides> = found.iter().filter(|row| row.len() == 1).cloned().collect();
-        for column in truths.iter().filter(|column| spoken.iter().any(|text| harvest::mentions(text, &column.name))) {
-            let with = |row: &Overrides| {
-                let truth = (column.name.clone(), Value::Text("true".to_owned()));
-                row.clone().into_iter().chain([truth]).collect::<Overrides>()
-            };
-            found.push(with(&opposite));
-            found.extend(singles.iter().map(with));
-        }
         let mut seen = BTreeSet::new();
         found.retain(|row| seen.insert(format!("{row:?}")));
         found.truncate(VARIANTS);
         found
+    }
+
+    /// Rows of what is asked of several columns at once; those that decide whose a row is are not among them.
+    fn cover(&self, relation: &'w Relation) -> Vec<Overrides> {
+        let tenant = self.world.settings.tenant_column(&relation.name);
+        let keyed = |column: &Column| {
+            let of_keys = self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
+            of_keys || self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name))
+        };
+        let free = |column: &&Column| {
+            column.generated.is_empty() && column.name != tenant && !keyed(column) && !self.is_person(relation, column)
+        };
+        let columns: Vec<&Column> = relation.columns.iter().filter(free).collect();
+        super::covering::rows(&columns, self.texts(relation), self.facts)
     }
 
     /// Nothing but what must be.

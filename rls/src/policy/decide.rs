@@ -144,8 +144,7 @@ impl Case<'_, '_> {
             }
             // A person's only row is nobody else's, whatever tenant it speaks of.
             let column = self.relation.column(&name);
-            let is_only =
-                column.is_some_and(|column| self.facts.normal.world.is_unique(self.relation, &[column.number]));
+            let is_only = column.is_some_and(|column| self.facts.normal.world.is_key(self.relation, &[column.number]));
             let decides = said.is_some_and(|said| said == name)
                 || membership.is_some_and(|membership| membership.user == name)
                 || is_only

@@ -152,9 +152,11 @@ impl<'a> World<'a> {
     /// nothing is known against it.
     pub fn is_unique(&self, relation: &Relation, columns: &[i16]) -> bool {
         let is_uuid = |number: &i16| relation.column_at(*number).is_some_and(|column| column.plain_type() == "uuid");
-        if !relation.is_table() || columns.iter().any(is_uuid) {
-            return true;
-        }
+        !relation.is_table() || columns.iter().any(is_uuid) || self.is_key(relation, columns)
+    }
+
+    /// Whether PostgreSQL holds these columns to one row among those of all tenants.
+    pub fn is_key(&self, relation: &Relation, columns: &[i16]) -> bool {
         let is_within = |key: &[i16]| !key.is_empty() && key.iter().all(|number| columns.contains(number));
         let mut keys = self.constraints_of(relation.oid).iter().filter(|it| matches!(it.kind.as_str(), "p" | "u"));
         let whole = |index: &&catalog::Index| index.is_unique && index.is_valid && index.predicate.is_none();

@@ -11,7 +11,7 @@ use crate::finding::Finding;
 use crate::name::{ident, literal};
 
 /// So many variants of a row are written.
-const VARIANTS: usize = 10;
+const VARIANTS: usize = 32;
 const INSERTS: &str = "lets tenant A insert rows that are another tenant's";
 const MOVES: &str = "lets tenant A move its rows into another tenant";
 
