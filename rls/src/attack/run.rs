@@ -8,7 +8,9 @@ use super::facts::Facts;
 use super::identity::{Identity, NAMED, Pair, Side, base, pairs};
 use super::judge::Found;
 use super::plan::Plan;
-use super::probes::{believed, code, files, front, keys, objects, read, roles, shadow, sources, triggers, write};
+use super::probes::{
+    believed, code, files, forms, front, keys, objects, read, roles, shadow, sources, triggers, write,
+};
 use super::session::Session;
 use super::{Attack, Options, Tried};
 use crate::catalog::Relation;
@@ -99,6 +101,7 @@ impl<'w> Run<'w, '_> {
         believed::believed(&mut arena, found).await;
         files::files(&mut arena, found).await;
         self.tried.relations += front::front(&mut arena, found).await;
+        forms::plans_of_views(&mut arena, found).await;
         self.tried.functions += code::code(&mut arena, found).await;
         code::leakproof(&mut arena, found).await;
         triggers::triggers(&mut arena, found).await;
@@ -141,6 +144,7 @@ impl<'w> Run<'w, '_> {
         read::read(&mut arena, relation, &mut self.found).await;
         write::write(&mut arena, relation, &mut self.found).await;
         keys::keys(&mut arena, relation, &mut self.found).await;
+        forms::forms(&mut arena, relation, &mut self.found).await;
         arena.close().await
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{join, join4};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio_postgres::Client;
 
 use super::outcome::{Outcome, Refusal};
@@ -16,6 +17,9 @@ const BEGIN: &str = "begin; set local statement_timeout = '2s'; set local lock_t
 
 /// What is waited for an answer: a function may catch its own time-out, and go on.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Of what is copied out, more says nothing more.
+const PIECES: usize = 2_000;
 
 /// The answer, where it comes in time, on a connection that was not given up.
 async fn patiently<T>(is_lost: bool, answer: impl Future<Output = T>) -> Option<T> {
@@ -33,6 +37,12 @@ fn lost() -> Outcome {
 
 const RELEASE: &str = "release savepoint guarded";
 const ROLLBACK: &str = "rollback to savepoint guarded; release savepoint guarded";
+
+/// A row as `copy` writes it.
+fn cells(row: &str) -> Vec<Option<String>> {
+    let cells = row.trim_end_matches('\n').split('\t');
+    cells.map(|cell| (cell != "\\N").then(|| cell.to_owned())).collect()
+}
 
 /// A connection that hears notices, and counts what it was asked.
 #[derive(Debug)]
@@ -113,6 +123,33 @@ impl Session {
         let outcome = if ready.is_done() { Outcome::of(asked, notices) } else { ready };
         let seen = if outcome.is_done() { Outcome::of(seen, Vec::new()) } else { Outcome::default() };
         (outcome, seen)
+    }
+
+    /// What `copy … to stdout` gives, and takes back what it did.
+    pub(super) async fn copied(&mut self, prepare: &[String], sql: &str) -> Outcome {
+        self.statements += 1;
+        self.heard.take();
+        let ready = format!("savepoint tried;{}", prepare.join(";"));
+        let asked = async {
+            self.client.simple_query(&ready).await?;
+            let pieces = self.client.copy_out(sql).await?.take(PIECES);
+            pieces.map_ok(|piece| cells(&String::from_utf8_lossy(&piece))).try_collect().await
+        };
+        let Some(answer) = patiently(self.is_lost, asked).await else { return self.lose().await };
+        let outcome = match answer {
+            Ok(rows) => Outcome { rows, notices: self.heard.take(), ..Outcome::default() },
+            Err(error) => Outcome::of(Err(error), self.heard.take()),
+        };
+        // Where this fails the connection is gone, which the next statement says.
+        let _ = self.client.simple_query("rollback to savepoint tried; release savepoint tried").await;
+        outcome
+    }
+
+    /// Forgets a prepared statement, which no rollback does, and all plans.
+    pub(super) async fn forget(&mut self, name: &str) {
+        for sql in [format!("deallocate {name}"), "discard plans".to_owned()] {
+            self.guarded(&sql).await;
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

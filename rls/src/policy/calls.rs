@@ -29,7 +29,14 @@ impl Lowering<'_, '_> {
         }
         let args = self.arguments(call, frame);
         match self.find_function(schema, name, args.len(), &frame.path) {
-            Some(function) => self.look_through(function, args, frame.user),
+            Some(function) => {
+                let is_planned = function.volatility == "i" && args.iter().all(|(_, value)| value.is_constant());
+                let value = self.look_through(function, args, frame.user);
+                if is_planned && value.asks(self.is_within_plpgsql(frame)) {
+                    self.frozen.insert(function.oid);
+                }
+                value
+            }
             None if schema.is_none() => self.built_in(name, args, frame),
             None => Value::call(names.join("."), args.into_iter().map(|(_, value)| value).collect(), Keeps::Unknown),
         }
@@ -84,6 +91,12 @@ impl Lowering<'_, '_> {
             "bool_or" => Condition::Exists(over(Some(arg.holds()), Value::Null)).value(),
             other => Value::call(other, vec![Value::ListOf(over(None, arg))], Keeps::Some),
         })
+    }
+
+    /// Whether the caller is a PL/pgSQL function, which keeps the plans of its expressions whatever the role.
+    fn is_within_plpgsql(&self, frame: &Frame<'_>) -> bool {
+        let caller = frame.function.and_then(|oid| self.world.function(oid));
+        caller.is_some_and(|caller| caller.language == "plpgsql")
     }
 
     /// What a function gives for these arguments, by its body.

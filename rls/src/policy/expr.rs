@@ -258,6 +258,27 @@ impl Value {
         if old { old_ones } else { new_ones && !old_ones }
     }
 
+    /// Whether it is known before a statement runs.
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Self::Null | Self::Const(_) => true,
+            Self::Cast(inner, _) | Self::Sure(inner) => inner.is_constant(),
+            _ => false,
+        }
+    }
+
+    /// Whether it depends on what the session says of itself, or with `or_role` on the role that it has. A statement under
+    /// policies is planned anew for another role.
+    pub(super) fn asks(&self, or_role: bool) -> bool {
+        let mut asks = false;
+        self.visit(&mut |value| match value {
+            Self::Tenant | Self::User | Self::Setting { .. } => asks = true,
+            Self::Me => asks |= or_role,
+            _ => {}
+        });
+        asks
+    }
+
     /// Calls `see` with it, and with everything inside it but other queries' conditions.
     pub(super) fn visit(&self, see: &mut impl FnMut(&Self)) {
         see(self);

@@ -109,6 +109,8 @@ pub(super) struct Lowering<'p, 'a> {
     pub parses: &'p Parses,
     pub scopes: Vec<Scope>,
     pub calls: BTreeSet<u32>,
+    /// Functions that are computed when a statement is planned, and depend on who asks.
+    pub frozen: BTreeSet<u32>,
     pub reads: BTreeSet<u32>,
     pub unqualified: std::collections::BTreeMap<u32, String>,
     pub depth: usize,
@@ -124,9 +126,23 @@ impl<'p, 'a> Lowering<'p, 'a> {
     /// For the rows of a relation, which is scope 0.
     pub(super) fn new(world: &'p World<'a>, meanings: &'p Meanings, parses: &'p Parses, relation: Option<u32>) -> Self {
         let scopes = vec![Scope { relation, reader: None }];
-        let (calls, reads, unqualified, owners) = <_>::default();
+        let (calls, frozen, reads, unqualified, owners) = <_>::default();
         let (depth, queries, call_depth, over) = (0, 0, 0, Vec::new());
-        Self { world, meanings, parses, scopes, calls, reads, unqualified, depth, queries, call_depth, over, owners }
+        Self {
+            world,
+            meanings,
+            parses,
+            scopes,
+            calls,
+            frozen,
+            reads,
+            unqualified,
+            depth,
+            queries,
+            call_depth,
+            over,
+            owners,
+        }
     }
 
     /// An expression of the catalogue over the rows of scope 0.

@@ -35,7 +35,7 @@ use expr::{Condition, Truths};
 use lower::{Lowering, Parses};
 use normal::Normal;
 
-use crate::catalog::{Policy, Relation};
+use crate::catalog::{Function, Policy, Relation};
 use crate::verify::{Guise, World};
 
 /// What is asked of a condition.
@@ -110,6 +110,8 @@ const MAX_CHAIN: usize = 12;
 pub struct Uses {
     /// Functions, by their oids.
     pub functions: BTreeSet<u32>,
+    /// Those of them that are computed when a statement is planned, though they depend on who asks.
+    pub frozen: BTreeSet<u32>,
     /// Relations, by their oids.
     pub relations: BTreeSet<u32>,
     /// Functions that name a table without its schema, by their oids, each with such a name.
@@ -142,7 +144,19 @@ impl<'p, 'a> Prover<'p, 'a> {
     pub fn uses(&self, relation: &Relation, condition: &str) -> Uses {
         let mut lowering = Lowering::new(self.world, &self.meanings, &self.parses, Some(relation.oid));
         let _ = lowering.expression(condition);
-        Uses { functions: lowering.calls, relations: lowering.reads, unqualified: lowering.unqualified }
+        Self::used(lowering)
+    }
+
+    /// What a call of a function without arguments comes to.
+    pub fn uses_of_call(&self, function: &Function) -> Uses {
+        let mut lowering = Lowering::new(self.world, &self.meanings, &self.parses, None);
+        let _ = lowering.expression(&format!("{}() is null", function.name.quoted()));
+        Self::used(lowering)
+    }
+
+    fn used(lowering: Lowering<'_, '_>) -> Uses {
+        let Lowering { calls: functions, frozen, reads: relations, unqualified, .. } = lowering;
+        Uses { functions, frozen, relations, unqualified }
     }
 
     /// The literal that an expression is, whatever it is cast to; none where it is computed.

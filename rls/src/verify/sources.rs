@@ -20,6 +20,8 @@ pub(super) struct Trusted {
     functions: BTreeMap<u32, (String, String)>,
     /// Functions that name a table without its schema.
     unqualified: BTreeMap<u32, String>,
+    /// Functions whose answer a plan keeps.
+    frozen: BTreeSet<u32>,
 }
 
 impl Trusted {
@@ -43,6 +45,7 @@ impl Trusted {
                     self.functions.entry(function).or_insert_with(by);
                 }
                 self.unqualified.extend(uses.unqualified);
+                self.frozen.extend(uses.frozen);
             }
         }
     }
@@ -58,12 +61,49 @@ pub(super) fn judge<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Tr
         let Some(function) = world.function(*oid).filter(|function| function.extension.is_none()) else { continue };
         let by = format!("{policy} of {table}");
         let found = replaceable(world, function, &by).into_iter();
-        for finding in found.chain(shadowed(world, function, trusted.unqualified.get(oid), &by)) {
+        let kept = trusted.frozen.contains(oid).then(|| frozen(function, &format!("The policy {by} calls it")));
+        for finding in found.chain(shadowed(world, function, trusted.unqualified.get(oid), &by)).chain(kept) {
             // The rows that it opens are the table's: whoever owns that looks for its name.
             findings.push(Finding { object: table.clone(), detail: policy.clone(), ..finding.clone() });
             findings.push(finding);
         }
     }
+    findings.extend(frozen_elsewhere(world, prover, trusted));
+}
+
+/// What views and functions ask, where no policy does.
+fn frozen_elsewhere<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Trusted) -> Vec<Finding> {
+    let is_asked_once = |function: &&Function| {
+        function.volatility == "i"
+            && function.extension.is_none()
+            && function.argument_types.is_empty()
+            && !trusted.frozen.contains(&function.oid)
+            && prover.uses_of_call(function).frozen.contains(&function.oid)
+    };
+    let mut found = Vec::new();
+    for function in world.catalog.functions.iter().filter(is_asked_once) {
+        let call = format!("{}()", function.name.name);
+        let views = world.exposed().filter(|view| view.definition.as_ref().is_some_and(|text| text.contains(&call)));
+        let functions = world.catalog.functions.iter().filter(|other| {
+            let body = other.sql_body.as_deref().unwrap_or(&other.source);
+            other.oid != function.oid && other.extension.is_none() && body.contains(&call)
+        });
+        let callers = views.map(|view| view.name.to_string()).chain(functions.map(Function::signature));
+        found.extend(callers.take(1).map(|caller| frozen(function, &format!("{caller} calls it"))));
+    }
+    found
+}
+
+/// Declared immutable, and no such thing.
+fn frozen(function: &Function, used: &str) -> Finding {
+    let signature = function.signature();
+    let text = format!(
+        "{signature} is declared IMMUTABLE and depends on who asks. {used}: its answer is computed once, when PostgreSQL plans, \
+         and a prepared statement, or a PL/pgSQL function on the same connection, goes on with the tenant who came first."
+    );
+    let sql = format!("alter function {} stable", function.quoted());
+    let finding = Finding::verified(Class::ContextOutlives, signature.clone(), text).about("immutable");
+    finding.because(format!("{signature}: provolatile = i")).closed_by(Remedy::steps([Step::of_database(sql)]))
 }
 
 fn writable<'a>(

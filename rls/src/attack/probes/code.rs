@@ -11,7 +11,7 @@ use crate::catalog::{Function, Policy, granted};
 use crate::class::Class;
 use crate::config::Context;
 use crate::finding::Finding;
-use crate::name::literal;
+use crate::name::{ident, literal};
 
 /// Languages whose functions are not called: a fault in them is a fault of the server.
 const NOT_CALLED: &[&str] = &["c", "internal"];
@@ -236,17 +236,30 @@ async fn breaks_out<'w>(arena: &mut Arena<'w, '_>, functions: &[&'w Function], f
     }
 }
 
-/// Functions that policies call, by what stands in their text.
+/// Functions that policies call, by what stands in their text, and those that these call.
 pub(in crate::attack) fn helpers<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function> {
     let world = arena.plan.world;
     let text = |policy: &Policy| {
         format!("{} {}", policy.using.as_deref().unwrap_or_default(), policy.check.as_deref().unwrap_or_default())
     };
-    let texts: Vec<String> = world.catalog.policies.iter().map(text).collect();
-    let called = |function: &&Function| {
-        function.extension.is_none() && texts.iter().any(|text| harvest::mentions(text, &function.name.name))
-    };
-    world.catalog.functions.iter().filter(called).collect()
+    let mut texts: Vec<String> = world.catalog.policies.iter().map(text).collect();
+    let mut rest: Vec<&'w Function> =
+        world.catalog.functions.iter().filter(|function| function.extension.is_none()).collect();
+    let mut found = Vec::new();
+    while !texts.is_empty() {
+        let called = |function: &&Function| {
+            let call = format!("{}(", function.name.name);
+            let quoted = format!("{}(", ident(&function.name.name));
+            texts.iter().any(|text| {
+                harvest::mentions(text, &function.name.name) && (text.contains(&call) || text.contains(&quoted))
+            })
+        };
+        let (more, others) = rest.into_iter().partition::<Vec<_>, _>(called);
+        texts =
+            more.iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone())).collect();
+        (found, rest) = (found.into_iter().chain(more).collect(), others);
+    }
+    found
 }
 
 /// A function that says it tells nothing of its arguments is asked before the policies are, and is listened to.
@@ -279,7 +292,7 @@ pub(in crate::attack) async fn leakproof<'w>(arena: &mut Arena<'w, '_>, found: &
                 let condition = format!(
                     "{}(t.{}{rest}){}",
                     function.name.quoted(),
-                    crate::name::ident(&column.name),
+                    ident(&column.name),
                     if is_boolean { "" } else { " is not null" }
                 );
                 let sql = format!("select 1 from {} t where {condition}", table.name.quoted());

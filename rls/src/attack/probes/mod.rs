@@ -4,6 +4,7 @@ pub(super) mod arguments;
 pub(super) mod believed;
 pub(super) mod code;
 pub(super) mod files;
+pub(super) mod forms;
 pub(super) mod front;
 pub(super) mod keys;
 pub(super) mod objects;

@@ -93,6 +93,15 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
     if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
     }
+    if let Some(sql) = in_conflict(arena, relation) {
+        found.push(Write {
+            admin: Vec::new(),
+            sql,
+            commands: &["*", "a", "w"],
+            is_into: false,
+            told: "lets tenant A change another tenant's row by inserting it once more",
+        });
+    }
     found.extend(instead(arena, relation, variants).await);
     if let Some(sql) = moving(arena, relation, Side::B) {
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
@@ -110,6 +119,20 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
         });
     }
     found
+}
+
+/// B's first row once more, `on conflict do update`.
+fn in_conflict(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
+    let key = arena.plan.keys(relation).iter().find(|key| key.is_plain && !key.is_exclusion)?;
+    let values = arena.values(relation.oid, Side::B)?;
+    let of_key = |name: &String| Some((name.clone(), literal(values.get(name)?.as_deref()?)));
+    let theirs: Vec<(String, String)> = key.columns.iter().map(of_key).collect::<Option<_>>()?;
+    let given = arena.seeder.first(relation.oid, Side::B).map(|row| row.given.clone())?;
+    let insert = insert_with(arena, relation, &given, &theirs)?;
+    let columns: Vec<String> = key.columns.iter().map(|name| ident(name)).collect();
+    let column = ident(&harmless_column(arena, relation)?);
+    let table = relation.name.quoted();
+    Some(format!("{insert} on conflict ({}) do update set {column} = {table}.{column}", columns.join(", ")))
 }
 
 /// What a condition for writing may ask for instead of the tenant: first of all, that the row is by whoever asks.

@@ -36,3 +36,27 @@ pub(super) fn outlives(dice: &mut Dice, scene: &Scene, table: &Table, leaks: boo
     let ddl = format!("{}create {create};\n", table.sound(dice, scene));
     Made::of(format!("{name}({kind})"), ddl)
 }
+
+/// A helper that is asked once, when a statement is planned, or with every statement.
+pub(super) fn frozen(dice: &mut Dice, scene: &Scene, table: &Table, leaks: bool) -> Made {
+    let (function, kind) = (format!("{}_tenant", table.name), scene.type_name());
+    let volatility = if leaks { "immutable" } else { dice.of(&["stable", "volatile", ""]) };
+    let (ctx, within) = (scene.nullable(), dice.percent(30));
+    let body = if dice.percent(50) {
+        format!("language sql {volatility} as $$ select {ctx} $$")
+    } else {
+        format!("language plpgsql {volatility} as $$ begin return {ctx}; end $$")
+    };
+    let ours = format!(
+        "create function {}_ours(t {kind}) returns boolean language plpgsql stable as $$ begin return t = {function}(); end $$;\n",
+        table.name
+    );
+    let using = if within { format!("{}_ours(tenant_id)", table.name) } else { format!("tenant_id = {function}()") };
+    let made = table.with_policy(scene, &using);
+    let ddl = format!(
+        "create function {function}() returns {kind} {body};\n{}{}",
+        if within { ours } else { String::new() },
+        made.ddl
+    );
+    Made::of(format!("{function}()"), ddl).or_at(&[&table.name])
+}

@@ -75,6 +75,7 @@ const MAKERS: &[(&str, Maker)] = &[
     ("policy-source-writable", sources::profile),
     ("policy-wrong-context", context::wrong),
     ("context-outlives", context::outlives),
+    ("context-outlives", context::frozen),
     ("view-definer", code::view),
     ("view-leaky", code::leaky),
     ("matview-exposed", code::matview),
