@@ -1,8 +1,11 @@
 //! The same questions asked twice: with B's rows there, and without. What A learns must not depend on them.
 
+use std::collections::BTreeSet;
+
 use super::arena::Arena;
 use super::identity::{Guise, Side};
 use super::outcome::Outcome;
+use super::probes::front::reads;
 use crate::catalog::{Relation, RelationKind};
 use crate::name::{ident, literal};
 
@@ -30,6 +33,11 @@ impl Question {
     pub(super) fn new(guise: &Guise, sql: impl Into<String>) -> Self {
         Self { guise: guise.clone(), own: Vec::new(), sql: sql.into(), look: None }
     }
+
+    /// All that A says in it: what comes back of that is no news.
+    pub(super) fn said(&self) -> String {
+        self.own.iter().chain([&self.sql]).map(String::as_str).collect::<Vec<_>>().join(";\n")
+    }
 }
 
 /// Fills every table, so that whatever reads any of them has something to show.
@@ -49,10 +57,20 @@ pub(super) async fn fill_all<'w>(arena: &mut Arena<'w, '_>) {
             && relation.extension.is_none()
             && !world.settings.schemas.contains(&relation.name.schema)
     });
-    for relation in elsewhere.filter(|relation| arena.plan.is_of_tenants(relation)).take(50) {
+    let read = read_in_front(arena);
+    let concerned = |relation: &&'w Relation| {
+        arena.plan.is_of_tenants(relation) || (relation.has_rls && read.contains(&relation.oid))
+    };
+    for relation in elsewhere.filter(concerned).take(50).collect::<Vec<_>>() {
         arena.seeder.fill(arena.session, relation).await;
     }
     refresh(arena).await;
+}
+
+/// The tables that exposed views read: people, where they are kept apart from the tenants' tables.
+fn read_in_front(arena: &Arena<'_, '_>) -> BTreeSet<u32> {
+    let views = arena.plan.world.exposed().filter(|relation| !relation.is_table());
+    views.flat_map(|view| reads(arena, view)).map(|table| table.oid).collect()
 }
 
 /// Materialised views show what was there when they were made.
@@ -109,7 +127,7 @@ async fn remove_b(arena: &mut Arena<'_, '_>) {
 fn removals(arena: &Arena<'_, '_>) -> Vec<String> {
     let world = arena.plan.world;
     let b = &arena.pair().b;
-    let seeded: std::collections::BTreeSet<u32> =
+    let seeded: BTreeSet<u32> =
         arena.seeder.rows.iter().filter(|row| row.side == Side::B).map(|row| row.table).collect();
     let tables = world
         .catalog

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::documents;
 use super::facts::Facts;
 use super::harvest;
 use super::identity::base;
@@ -22,10 +23,10 @@ const ROWS: usize = 24;
 /// A column's place, and its value's.
 type Choice = (usize, usize);
 
-/// The rows of a table of which these texts speak.
-pub(super) fn rows(columns: &[&Column], texts: &[String], facts: &Facts) -> Vec<Overrides> {
+/// The rows of a table of which these texts speak, and which its checks let in.
+pub(super) fn rows(columns: &[&Column], texts: &[String], checks: &[&str], facts: &Facts) -> Vec<Overrides> {
     let spoken = columns.iter().filter_map(|column| {
-        let values = values(column, texts, facts);
+        let values = values(column, texts, checks, facts);
         (values.len() > 1).then_some((column.name.clone(), values))
     });
     let spoken: Vec<(String, Vec<Option<Value>>)> = spoken.take(COLUMNS).collect();
@@ -38,21 +39,34 @@ pub(super) fn rows(columns: &[&Column], texts: &[String], facts: &Facts) -> Vec<
 }
 
 /// What a column could hold by what is asked of it; none stands for what it has anyway.
-fn values(column: &Column, texts: &[String], facts: &Facts) -> Vec<Option<Value>> {
+fn values(column: &Column, texts: &[String], checks: &[&str], facts: &Facts) -> Vec<Option<Value>> {
     let texts: Vec<&String> = texts.iter().filter(|text| harvest::mentions(text, &column.name)).collect();
     if texts.is_empty() {
         return Vec::new();
     }
     let kind = facts.base(&column.type_name);
     let text = |value: &str| Some(Value::Text(value.to_owned()));
-    let mut found = match base(kind) {
+    let mut found: Vec<Option<Value>> = match base(kind) {
         "boolean" => return vec![text("true"), text("false")],
         "smallint" | "integer" | "bigint" | "numeric" | "double precision" | "real" => {
             let asked = texts.iter().flat_map(|text| harvest::measured(text, &column.name));
             let around = asked.flat_map(|number| [number.saturating_add(1), number.saturating_sub(1), number]);
-            around.map(|number| text(&number.to_string())).collect()
+            // What is measured against another column is more than that, or less.
+            around.chain([1_000_000, 1]).map(|number| text(&number.to_string())).collect()
         }
-        kind if kind == "date" || kind.starts_with("timestamp") => vec![text("2000-01-01"), text("2040-01-01")],
+        "json" | "jsonb" => {
+            let all = checks.iter().copied().chain(texts.iter().map(|text| text.as_str()));
+            let documents = documents::asked(all, |_| None);
+            documents.iter().map(|document| text(&document.to_string())).collect()
+        }
+        kind if kind == "date" || kind.starts_with("timestamp") => {
+            ["2040-01-01", "2000-01-01", "tomorrow"].map(text).into()
+        }
+        "daterange" | "tsrange" | "tstzrange" => vec![text("[2000-01-01,2040-01-01)")],
+        "int4range" | "int8range" | "numrange" => vec![text("[0,1000000)")],
+        kind if kind.ends_with("[]") => {
+            texts.iter().flat_map(|asked| arrays(asked)).map(|value| text(&value)).collect()
+        }
         _ => texts.iter().flat_map(|asked| harvest::compared(asked, &column.name)).map(|value| text(&value)).collect(),
     };
     let asks_null = texts.iter().any(|text| text.contains("IS NULL") || text.contains("is null"));
@@ -62,6 +76,18 @@ fn values(column: &Column, texts: &[String], facts: &Facts) -> Vec<Option<Value>
     found.truncate(VALUES - 1);
     found.insert(0, None);
     found
+}
+
+/// Arrays of what a text names: as it writes them, and all its words.
+fn arrays(text: &str) -> Vec<String> {
+    let (written, words): (Vec<String>, Vec<String>) = harvest::literals(text)
+        .into_iter()
+        .filter(|value| value.len() <= 200)
+        .partition(|value| value.starts_with('{'));
+    let plain = |word: &&String| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    let all: Vec<&str> = words.iter().filter(plain).map(String::as_str).collect();
+    let whole = (!all.is_empty()).then(|| format!("{{{}}}", all.join(",")));
+    written.into_iter().chain(whole).collect()
 }
 
 /// Rows of places, such that any three columns have any three of their values in one of them: the next row is always

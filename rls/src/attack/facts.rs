@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use tokio_postgres::Client;
 
+use super::admitted::admitted;
+use super::identity::{Names, base, tenants};
 use crate::fault::Fault;
+use crate::verify::World;
 
 const TYPES: &str = "select coalesce(json_object_agg(name, fact), '{}') from (\
      select distinct on (1) pg_catalog.format_type(t.oid, null) as name, json_build_object(\
@@ -26,6 +29,8 @@ const LOGIN: &str = "select json_build_object('is_superuser', rolsuper, 'bypasse
 pub(super) struct Facts {
     types: HashMap<String, TypeFact>,
     partitions: HashMap<String, PartitionFact>,
+    /// The tenants that checks let in, by the type under their column's, where there are checks.
+    tenants: HashMap<String, Vec<Names>>,
     pub(super) login: Login,
 }
 
@@ -57,10 +62,21 @@ impl Facts {
         let facts = Self {
             types: document(client, TYPES).await?,
             partitions: document(client, PARTITIONS).await?,
+            tenants: HashMap::new(),
             login: document(client, LOGIN).await?,
         };
         run(client, "commit").await?;
         Ok(facts)
+    }
+
+    /// Looks for tenants that the checks of a world let in: a short code, a number below a thousand.
+    pub(super) async fn look_for_tenants(&mut self, client: &Client, world: &World<'_>) {
+        self.tenants = admitted(self, client, world).await;
+    }
+
+    /// Pairs of tenants of a type, the plainest first.
+    pub(super) fn tenants(&self, type_name: &str) -> Vec<Names> {
+        self.tenants.get(base(type_name)).cloned().unwrap_or_else(|| tenants(type_name))
     }
 
     /// What is known of a type, without its length or brackets.

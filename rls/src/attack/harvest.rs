@@ -14,7 +14,8 @@ pub(super) fn literals(text: &str) -> BTreeSet<String> {
     found
 }
 
-fn closed(text: &str) -> Option<(String, &str)> {
+/// The rest of a literal, and what comes after it.
+pub(super) fn closed(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -126,6 +127,28 @@ pub(super) fn measured(text: &str, column: &str) -> Vec<i64> {
     found
 }
 
+/// The lengths that something must have: `length(code) = 3`, `char_length((vin)::text) >= 10`.
+pub(super) fn lengths(text: &str) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for (at, call) in text.match_indices("length(") {
+        let rest = &text[at + call.len()..];
+        let mut depth = 1_usize;
+        let end = rest.char_indices().find(|(_, c)| {
+            depth += usize::from(*c == '(');
+            depth -= usize::from(*c == ')');
+            depth == 0
+        });
+        let Some((end, _)) = end else { continue };
+        let after = rest[end + 1..].trim_start();
+        let Some(asked) = ["<=", ">=", "=", "<", ">"].iter().find_map(|op| after.strip_prefix(op)) else { continue };
+        let digits: String = asked.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        let length: Option<usize> = digits.parse().ok();
+        found.extend(length.into_iter().flat_map(|length| [length, length.saturating_sub(1), length + 1]));
+    }
+    found.retain(|length| (1..=64).contains(length));
+    found
+}
+
 /// Whether a column is compared with what holds one of these marks.
 pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
     let near = |part: &str| marks.iter().any(|mark| part.contains(mark.as_str()));
@@ -141,7 +164,7 @@ pub(super) fn is_asked_of(text: &str, column: &str, marks: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{compared, is_asked_of, literals, measured, mentions, settings, values};
+    use super::{compared, is_asked_of, lengths, literals, measured, mentions, settings, values};
 
     #[test]
     fn what_a_column_is_compared_with_is_found() {
@@ -167,6 +190,13 @@ mod tests {
         assert_eq!(measured(text, "amount"), [-1, 1_000_000]);
         assert_eq!(measured(text, "price"), [2]);
         assert!(measured("(a.amount IS NULL) or amount_2 = 7", "amount").is_empty());
+    }
+
+    #[test]
+    fn what_length_is_asked_for_is_found() {
+        assert!(lengths("((length(vin) = 17))").iter().eq(&[16, 17, 18]));
+        assert!(lengths("((char_length((name)::text) >= 2) AND (length(name) <= 3))").iter().eq(&[1, 2, 3, 4]));
+        assert!(lengths("(length(a) > length(b))").is_empty());
     }
 
     #[test]

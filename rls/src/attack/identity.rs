@@ -49,8 +49,11 @@ pub(super) const NAMED: &str = "names a tenant whose rows everybody sees";
 
 const USERS: [&str; 2] = ["a11ce000-0000-4000-8000-00000000000a", "b0b00000-0000-4000-8000-00000000000b"];
 
+/// Two tenants, and what takes them for one.
+pub(super) type Names = (String, String, &'static str);
+
 /// Tenants of a type, the plainest pair first.
-pub(super) fn tenants(type_name: &str) -> Vec<(String, String, &'static str)> {
+pub(super) fn tenants(type_name: &str) -> Vec<Names> {
     let pairs: &[(&str, &str, &str)] = match base(type_name) {
         "uuid" => &[("7e4a17c0-1a2b-4c3d-8e4f-0000a0005e5f", "7e4a17c0-9f8e-4d7c-8b6a-1111b1115e5f", "")],
         "smallint" | "integer" | "bigint" | "numeric" => &[
@@ -207,8 +210,8 @@ pub(super) fn names_tenant(settings: &Settings) -> bool {
         }
 }
 
-/// The pairs to try, for a tenant column of this type; `user_type` is the type of people's ids.
-pub(super) fn pairs(settings: &Settings, type_name: &str, user_type: &str) -> Vec<Pair> {
+/// The pairs to try, of these tenants, for a tenant column of this type; `user_type` is the type of people's ids.
+pub(super) fn pairs(settings: &Settings, tenants: &[Names], type_name: &str, user_type: &str) -> Vec<Pair> {
     let [user_a, user_b] = users(user_type);
     if let Context::Role { roles, tenants, .. } = &settings.context {
         let tenant = |letter: &str| {
@@ -235,9 +238,9 @@ pub(super) fn pairs(settings: &Settings, type_name: &str, user_type: &str) -> Ve
         return pairs;
     }
     let alone = !names_tenant(settings) && settings.context.membership().is_none();
-    let make = |(a, b, confusion): (String, String, &'static str)| {
+    let make = |(a, b, confusion): Names| {
         let (user_a, user_b) = if alone { (a.clone(), b.clone()) } else { (user_a.clone(), user_b.clone()) };
         Pair { a: Identity { tenant: a, user: user_a }, b: Identity { tenant: b, user: user_b }, confusion }
     };
-    tenants(type_name).into_iter().map(make).collect()
+    tenants.iter().cloned().map(make).collect()
 }

@@ -7,13 +7,15 @@
 //! - a finding was seen: B's value in an answer, B's row changed, or an answer that is different only because of B;
 //! - what could not be tried is said, with the reason.
 //!
-//! In the order of a run: `facts` and `plan` (what is known before), `identity` (who acts), `values`, `covering`, `draft`
-//! and `seed` (the rows), `arena` on a `session` (the transaction), `probes` (what is tried), `sight` (knows B's values), `judge` (what
+//! In the order of a run: `facts` and `plan` (what is known before), `identity` (who acts), `values`, `covering`, `documents`,
+//! `draft` and `seed` (the rows), `arena` on a `session` (the transaction), `probes` (what is tried), `sight` (knows B's values), `judge` (what
 //! it means) and `script` (how it is shown).
 
+mod admitted;
 mod arena;
 mod both;
 mod covering;
+mod documents;
 mod draft;
 mod facts;
 mod harvest;
@@ -105,8 +107,9 @@ fn code_of_others(catalog: &Catalog) -> Option<String> {
 /// # Errors
 /// When the database is in use by others and `yes` was not said, when it is a standby, or when a statement of ours fails.
 pub async fn attack(client: &mut Client, world: &World<'_>, options: &Options) -> Result<Attack, Fault> {
-    let facts = facts::Facts::read(client).await?;
+    let mut facts = facts::Facts::read(client).await?;
     admit(client, world.catalog, &facts, options).await?;
+    facts.look_for_tenants(client, world).await;
     let mut attack = run::run(world, &facts, options).await?;
     attack.notes.splice(0..0, [NOT_UNDONE.to_owned(), OUT_OF_REACH.to_owned()]);
     attack.notes.extend(code_of_others(world.catalog));

@@ -44,16 +44,16 @@ impl Sample {
     }
 
     fn choose(&mut self, class: &ClassUnicode) -> bool {
-        let has =
-            |first: char, last: char| class.ranges().iter().any(|range| range.start() <= first && last <= range.end());
-        for (first, last) in [('0', '9'), ('a', 'z'), ('A', 'Z')] {
-            if has(first, last) {
-                let count = usize::from(last as u8 - first as u8) + 1;
-                let at = u8::try_from(self.left % count).unwrap_or_default();
-                self.left /= count;
-                self.text.push(char::from(first as u8 + at));
-                return true;
-            }
+        let plain = ('0'..='9').chain('a'..='z').chain('A'..='Z');
+        let plain: Vec<char> =
+            plain.filter(|c| class.ranges().iter().any(|range| range.start() <= *c && *c <= range.end())).collect();
+        // Digits alone where there are digits: they are in every alphabet.
+        let digits = plain.iter().filter(|c| c.is_ascii_digit()).count();
+        let (choices, count) = if digits > 0 { (&plain[..digits], digits) } else { (&plain[..], plain.len().min(26)) };
+        if count > 0 {
+            self.text.push(choices[self.left % count]);
+            self.left /= count;
+            return true;
         }
         let Some(range) = class.ranges().first() else { return false };
         self.text.push(range.start());

@@ -252,6 +252,16 @@ impl<'w> Plan<'w> {
         self.unique.get(&relation.oid).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether each row that is referred to has one row alone that refers.
+    pub(super) fn is_one_to_one(&self, relation: &Relation, key: &ForeignKey) -> bool {
+        let tenant = self.world.settings.tenant_column(&relation.name);
+        let refers = |name: &String| key.columns.contains(name) && name != tenant;
+        let is_within = |name: &String| name == tenant || key.columns.contains(name);
+        self.keys(relation)
+            .iter()
+            .any(|unique| unique.is_plain && unique.columns.iter().all(is_within) && unique.columns.iter().any(refers))
+    }
+
     fn find_all_keys(&self) -> HashMap<u32, Vec<Key>> {
         let catalog = self.world.catalog;
         let constraints = catalog.constraints.iter().filter(|constraint| constraint.kind == "p");
@@ -305,7 +315,10 @@ impl<'w> Plan<'w> {
         let policies =
             self.world.policies_of(relation.oid).iter().flat_map(|policy| policy.using.iter().chain(&policy.check));
         let about = bodies.get(relation.name.name.as_str()).into_iter().flatten().take(BODIES);
-        policies.chain(about.copied()).cloned().collect()
+        // What is generated is what its columns make it.
+        let generated = relation.columns.iter().filter(|column| !column.generated.is_empty());
+        let made = generated.filter_map(|column| column.default.as_ref());
+        policies.chain(about.copied()).chain(made).cloned().collect()
     }
 
     /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
@@ -342,7 +355,9 @@ impl<'w> Plan<'w> {
             column.generated.is_empty() && column.name != tenant && !keyed(column) && !self.is_person(relation, column)
         };
         let columns: Vec<&Column> = relation.columns.iter().filter(free).collect();
-        super::covering::rows(&columns, self.texts(relation), self.facts)
+        let checks = self.world.constraints_of(relation.oid).iter().filter(|check| check.kind == "c");
+        let checks: Vec<&str> = checks.map(|check| check.definition.as_str()).collect();
+        super::covering::rows(&columns, self.texts(relation), &checks, self.facts)
     }
 
     /// Nothing but what must be.

@@ -87,7 +87,8 @@ impl<'w> Run<'w, '_> {
     /// What stands in front of the tables, beside them and around them, with every table full.
     async fn whole(&mut self, actor: &Actor<'w>) -> Result<(), Fault> {
         let settings = self.plan.world.settings;
-        let all = pairs(settings, self.plan.facts.base(&settings.tenant_type), &self.plan.user_type);
+        let type_name = self.plan.facts.base(&settings.tenant_type);
+        let all = pairs(settings, &self.plan.facts.tenants(type_name), type_name, &self.plan.user_type);
         let Some(pair) = all.first() else { return Ok(()) };
         let mut arena = Arena::open(&mut self.session, self.plan, actor, pair.clone()).await?;
         fill_all(&mut arena).await;
@@ -118,7 +119,7 @@ impl<'w> Run<'w, '_> {
         let type_name = column.map_or(settings.tenant_type.as_str(), |column| self.plan.facts.base(&column.type_name));
         let folds = type_name.ends_with("citext");
         let padded = base(type_name) == "character";
-        let mut pairs = pairs(settings, type_name, &self.plan.user_type);
+        let mut pairs = pairs(settings, &self.plan.facts.tenants(type_name), type_name, &self.plan.user_type);
         pairs.retain(|pair| {
             !(folds && pair.confusion.contains("capitals") || padded && pair.confusion.contains("spaces"))
         });

@@ -226,7 +226,8 @@ impl<'w> Seeder<'w> {
         let mut fixed = self.owned(relation, side, forced, number);
         let keys: Vec<ForeignKey> = self.plan.foreign_keys(relation.oid).to_vec();
         for key in &keys {
-            self.follow(session, relation, side, key, &mut fixed, depth).await;
+            let is_new = number > 1 && self.plan.is_one_to_one(relation, key);
+            self.follow(session, relation, side, key, &mut fixed, depth, is_new).await;
         }
         for column in relation.columns.iter().filter(|column| !fixed.contains_key(&column.name)).collect::<Vec<_>>() {
             if let Some((target, there)) = self.plan.link(relation, column) {
@@ -258,6 +259,7 @@ impl<'w> Seeder<'w> {
         fixed
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a row, its place, and what is known of both")]
     async fn follow(
         &mut self,
         session: &mut Session,
@@ -266,6 +268,7 @@ impl<'w> Seeder<'w> {
         key: &ForeignKey,
         fixed: &mut Overrides,
         depth: usize,
+        is_new: bool,
     ) {
         let Some(target) = self.plan.world.relation(key.target) else { return };
         let columns: Vec<&Column> = key.columns.iter().filter_map(|name| relation.column(name)).collect();
@@ -282,7 +285,12 @@ impl<'w> Seeder<'w> {
         let known = pairs.clone().filter_map(|(column, there)| Some((there.clone(), fixed.get(column)?.clone())));
         let known: Overrides =
             known.filter(|(there, value)| !self.goes_without_saying(target, there, side, value)).collect();
-        let parent = self.row(session, target, side, known, depth + 1).await.map(|at| self.rows[at].values.clone());
+        let parent = if is_new {
+            Box::pin(self.make(session, target, side, known, depth + 1)).await
+        } else {
+            self.row(session, target, side, known, depth + 1).await
+        };
+        let parent = parent.map(|at| self.rows[at].values.clone());
         for (column, there) in pairs {
             match parent.as_ref().and_then(|values| values.get(there).cloned().flatten()) {
                 Some(value) => _ = fixed.entry(column.clone()).or_insert(Value::Text(value)),
@@ -496,6 +504,9 @@ impl<'w> Seeder<'w> {
             .flat_map(super::harvest::literals)
             .collect();
         let mut changed = false;
+        if bounds.is_empty() {
+            return draft.drop_optional();
+        }
         for cell in draft.cells.iter_mut().filter(|cell| super::harvest::mentions(key, &cell.column.name)) {
             if cell.choices.first() != bounds.first().map(|text| Value::Text(text.clone())).as_ref() && !cell.is_fixed {
                 cell.choices = bounds.iter().cloned().map(Value::Text).collect();

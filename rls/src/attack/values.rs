@@ -119,7 +119,13 @@ fn uuid(cell: Cell<'_>) -> String {
 }
 
 fn numbers(first: usize, checks: &[&str]) -> Vec<String> {
-    let mut found = vec![i64::try_from(first).unwrap_or(3)];
+    let first = i64::try_from(first).unwrap_or(3);
+    let mut found = vec![first];
+    let asked: Vec<i64> = checks.iter().flat_map(|check| harvest::numbers(check)).collect();
+    if let (Some(least), Some(most)) = (asked.iter().min(), asked.iter().max()) {
+        // Between bounds, and another for every row.
+        found.extend((most > least).then(|| least + first.rem_euclid(most - least)));
+    }
     for number in checks.iter().flat_map(|check| harvest::numbers(check)) {
         found.extend([number, number.saturating_add(1), number.saturating_sub(1)]);
     }
@@ -133,7 +139,10 @@ fn documents(cell: Cell<'_>, checks: &[&str]) -> Vec<String> {
         checks.iter().flat_map(|check| harvest::values(check)).map(|key| (key, canary.clone().into())).collect();
     let plain = serde_json::json!({ "canary": canary }).to_string();
     let with_keys = serde_json::Value::Object(keys).to_string();
-    vec![plain, with_keys, "{}".to_owned(), "[]".to_owned(), format!("\"{canary}\""), "1".to_owned()]
+    let asked = super::documents::asked(checks.iter().copied(), |_| Some(canary.clone()));
+    let asked = asked.iter().map(serde_json::Value::to_string);
+    let rest = [plain, with_keys, "{}".to_owned(), "[]".to_owned(), format!("\"{canary}\""), "1".to_owned()];
+    rest[..1].iter().cloned().chain(asked).chain(rest[1..].iter().cloned()).collect()
 }
 
 fn instants(cell: Cell<'_>, type_name: &str) -> Option<Vec<String>> {
@@ -245,10 +254,27 @@ fn texts(cell: Cell<'_>, type_name: &str, checks: &[&str]) -> Vec<String> {
         "*".to_owned(),
         String::new(),
     ];
+    let sizes = checks.iter().flat_map(|check| harvest::lengths(check));
+    let sized = sizes.map(|size| sized(&canary, size, &tail));
+    let [first, others @ ..] = shapes;
     let patterns = checks.iter().flat_map(|check| harvest::patterns(check));
-    let matching = patterns.filter_map(|pattern| pattern::sample(&pattern, cell.serial()));
-    let all =
-        named.into_iter().chain(matching).chain(shapes).chain(checks.iter().flat_map(|check| harvest::values(check)));
+    let serials = [0, 1, 2, 3].map(|more| cell.serial() + more * 400);
+    let matching = patterns.flat_map(|pattern| {
+        let samples = serials.map(|serial| pattern::sample(&pattern, serial));
+        let first = samples[0].clone().unwrap_or_default();
+        // Where the pattern leaves room before or after, there is the canary.
+        let after = (!pattern.ends_with('$')).then(|| format!("{first}{canary}"));
+        let before = (!pattern.starts_with('^')).then(|| format!("{canary}{first}"));
+        after.into_iter().chain(before).chain(samples.into_iter().flatten()).collect::<Vec<_>>()
+    });
+    let matching: Vec<String> = matching.collect();
+    let all = named
+        .into_iter()
+        .chain(matching)
+        .chain([first])
+        .chain(sized)
+        .chain(others)
+        .chain(checks.iter().flat_map(|check| harvest::values(check)));
     match length(type_name) {
         Some(limit) => all.map(|text| shortened(text, limit, &tail)).collect(),
         None => all.collect(),
@@ -258,6 +284,12 @@ fn texts(cell: Cell<'_>, type_name: &str, checks: &[&str]) -> Vec<String> {
 /// Whether a check lists what may be there, rather than describing it.
 fn lists(check: &str) -> bool {
     !check.contains('~') && !check.contains("length")
+}
+
+/// A text of a length, which still begins as it does, or else ends as no other.
+fn sized(text: &str, size: usize, tail: &str) -> String {
+    let filled: String = text.chars().chain(std::iter::repeat('x')).take(size.max(text.len())).collect();
+    shortened(filled, size, tail)
 }
 
 fn shortened(text: String, limit: usize, tail: &str) -> String {

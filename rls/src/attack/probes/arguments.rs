@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use crate::attack::arena::Arena;
 use crate::attack::harvest;
 use crate::attack::identity::{Side, base};
-use crate::catalog::{Function, Relation};
+use crate::catalog::{Column, Function, Relation};
 use crate::name::literal;
 
 /// Calls of one function.
-const CALLS: usize = 40;
+const CALLS: usize = 90;
 /// Values of one argument.
-const VALUES: usize = 18;
+const VALUES: usize = 30;
+/// Values of rows of one table.
+const OF_ROWS: usize = 12;
+
+/// The cursor that a function is told to open.
+pub(in crate::attack) const CURSOR: &str = "tenantry_cursor";
 
 /// Breaks out of the quotes, brackets and patterns that values are pasted into.
 pub(in crate::attack) const BREAKERS: &[&str] = &[
@@ -29,6 +34,7 @@ pub(in crate::attack) const BREAKERS: &[&str] = &[
 /// The lists of arguments to call a function with, each as SQL.
 pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Vec<Vec<String>> {
     let read = mentioned(arena, function);
+    let body = function.sql_body.as_deref().unwrap_or(&function.source);
     let runs = harvest::mentions(&function.source.to_ascii_lowercase(), "execute");
     let columns: Vec<Vec<String>> = function
         .argument_types
@@ -36,10 +42,52 @@ pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Ve
         .enumerate()
         .map(|(at, type_name)| {
             let name = function.argument_names.get(at).map(String::as_str).unwrap_or_default();
-            values(arena, type_name, name, &read, runs)
+            values(arena, type_name, name, body, &read, runs)
         })
         .collect();
-    combined(&columns)
+    let mut seen = BTreeSet::new();
+    let mut found = of_whole_rows(arena, function, &read, &columns);
+    found.extend(combined(&columns));
+    found.retain(|call| seen.insert(call.clone()));
+    found.truncate(CALLS);
+    found
+}
+
+/// What belongs together: each argument from one row of B's, where a column is called like it.
+fn of_whole_rows(
+    arena: &Arena<'_, '_>,
+    function: &Function,
+    read: &[&Relation],
+    columns: &[Vec<String>],
+) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for table in read.iter().filter(|_| columns.len() > 1) {
+        let of_argument = |at: usize| -> Option<&Column> {
+            let wanted = stripped(function.argument_names.get(at)?);
+            let plain = arena.plan.facts.base(&function.argument_types[at]);
+            let fits = table.columns.iter().filter(|column| is_of(arena, column, plain));
+            fits.filter(|column| likeness(table, column, wanted) > 0)
+                .max_by_key(|column| likeness(table, column, wanted))
+        };
+        let from: Vec<Option<&Column>> = (0..columns.len()).map(of_argument).collect();
+        if from.iter().flatten().count() < 2 {
+            continue;
+        }
+        for row in arena.seeder.rows_of(table.oid, Side::B).take(OF_ROWS) {
+            let value = |(at, column): (usize, &Option<&Column>)| {
+                let value = column.and_then(|column| row.values.get(&column.name).cloned().flatten());
+                value.map_or_else(|| columns[at][0].clone(), |value| typed(&value, &function.argument_types[at]))
+            };
+            found.push(from.iter().enumerate().map(value).collect());
+        }
+    }
+    found
+}
+
+/// A value of a type. Without a length, `character` is one letter.
+fn typed(value: &str, type_name: &str) -> String {
+    let type_name = if type_name == "character" { "bpchar" } else { type_name };
+    format!("{}::{type_name}", literal(value))
 }
 
 /// All as they are first, then side by side, then each by itself against the first of the others.
@@ -62,9 +110,6 @@ fn combined(columns: &[Vec<String>]) -> Vec<Vec<String>> {
     if let [one, other] = columns {
         found.extend(one.iter().flat_map(|left| other.iter().map(move |right| vec![left.clone(), right.clone()])));
     }
-    let mut seen = BTreeSet::new();
-    found.retain(|call| seen.insert(call.clone()));
-    found.truncate(CALLS);
     found
 }
 
@@ -84,26 +129,39 @@ pub(in crate::attack) fn mentioned<'w>(arena: &Arena<'w, '_>, function: &Functio
     if named.is_empty() { tables.into_iter().take(6).collect() } else { named }
 }
 
-fn values(arena: &Arena<'_, '_>, type_name: &str, name: &str, read: &[&Relation], runs: bool) -> Vec<String> {
+fn values(
+    arena: &Arena<'_, '_>,
+    type_name: &str,
+    name: &str,
+    body: &str,
+    read: &[&Relation],
+    runs: bool,
+) -> Vec<String> {
     let plain = arena.plan.facts.base(type_name);
+    if plain == "refcursor" {
+        return vec![format!("{}::refcursor", literal(CURSOR))];
+    }
+    if is_composite(arena, plain) {
+        return records(arena, type_name, name, body, read);
+    }
     let mut found: Vec<String> = match base(plain) {
         "boolean" => vec!["true".to_owned(), "false".to_owned()],
         "text" | "character varying" | "character" | "name" | "citext" | "public.citext" | "regclass" | "unknown" => {
             texts(arena, plain, name, read, runs)
         }
-        "json" | "jsonb" => documents(arena, read),
+        "json" | "jsonb" => documents(arena, body, read),
         other if other.starts_with("timestamp") || other == "date" => {
             vec!["-infinity".to_owned(), "infinity".to_owned(), "2026-01-15".to_owned()]
         }
-        "interval" => vec!["1000 years".to_owned(), "0".to_owned()],
+        "interval" => vec!["0".to_owned(), "1000 years".to_owned()],
         other => of_rows(arena, type_name, other, name, read),
     };
     let mut seen = BTreeSet::new();
     found.retain(|value| seen.insert(value.clone()));
     found.truncate(VALUES);
-    let mut typed: Vec<String> = found.iter().map(|value| format!("{}::{type_name}", literal(value))).collect();
-    typed.push(format!("null::{type_name}"));
-    typed
+    let mut all: Vec<String> = found.iter().map(|value| typed(value, type_name)).collect();
+    all.push(format!("null::{type_name}"));
+    all
 }
 
 /// What B's rows hold under the argument's name, or of its type.
@@ -122,7 +180,7 @@ fn of_rows(arena: &Arena<'_, '_>, type_name: &str, plain: &str, name: &str, read
     if names_tenant(name) {
         found.splice(0..0, is_tenant.then(|| pair.b.tenant.clone()));
     }
-    found.extend(of_type(arena, plain, read).into_iter().take(4));
+    found.extend(of_type(arena, plain, read, Side::B).into_iter().take(OF_ROWS));
     found.extend(owners.iter().filter(|(fits, _)| *fits).map(|(_, value)| (*value).clone()));
     match plain {
         "uuid" => found.push("dead0000-0000-4000-8000-00000000dead".to_owned()),
@@ -139,15 +197,24 @@ fn of_rows(arena: &Arena<'_, '_>, type_name: &str, plain: &str, name: &str, read
 
 fn arrays(arena: &Arena<'_, '_>, type_name: &str, name: &str, read: &[&Relation]) -> Vec<String> {
     let element = type_name.trim_end_matches("[]");
-    let items = match base(element) {
-        "text" | "character varying" => texts(arena, element, name, read, false),
-        plain => of_rows(arena, element, plain, name, read),
+    let plain = arena.plan.facts.base(element);
+    let items = if is_textual(plain) {
+        texts(arena, plain, name, read, false)
+    } else {
+        of_rows(arena, element, base(plain), name, read)
     };
     let quoted = |text: &String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-    let all = items.iter().map(quoted).collect::<Vec<_>>().join(",");
-    std::iter::once(format!("{{{all}}}"))
-        .chain(items.iter().take(4).map(|item| format!("{{{}}}", quoted(item))))
-        .collect()
+    let list = |items: &[String]| format!("{{{}}}", items.iter().map(quoted).collect::<Vec<_>>().join(","));
+    let kept: Vec<String> = items.iter().filter(|item| !BREAKERS.contains(&item.as_str())).cloned().collect();
+    // Behind one of A's own, where only the first is looked at.
+    let own: Vec<String> = of_type(arena, plain, read, Side::A).into_iter().take(3).collect();
+    let behind =
+        own.iter().map(|own| list(&std::iter::once(own.clone()).chain(kept.iter().cloned()).collect::<Vec<_>>()));
+    let alone = items.iter().take(6).map(|item| list(std::slice::from_ref(item)));
+    let few = list(&kept[..kept.len().min(10)]);
+    let all = [list(&items), few].into_iter().chain(behind);
+    // What a domain does not let in makes the whole of it none.
+    if plain == element { all.chain(alone).collect() } else { alone.chain(all).collect() }
 }
 
 fn names_tenant(name: &str) -> bool {
@@ -164,36 +231,126 @@ fn stripped(name: &str) -> &str {
     lower.trim_end_matches("_in").trim_end_matches("_arg").trim_end_matches('_')
 }
 
-/// B's values in columns that are called like the argument.
+/// How much a column is called like what is wanted: `p_docket` and `d_docket_no` are about `docket`.
+fn likeness(table: &Relation, column: &Column, wanted: &str) -> usize {
+    let (name, wanted) = (column.name.to_ascii_lowercase(), wanted.to_ascii_lowercase());
+    let singular = table.name.name.trim_end_matches('s');
+    if name == wanted || (name == "id" && (wanted == "id" || wanted == format!("{singular}_id"))) {
+        return 3;
+    }
+    let parts = |text: &str| -> BTreeSet<String> {
+        text.split('_').filter(|part| part.len() > 1).map(|part| singular_of(part).to_owned()).collect()
+    };
+    let (of_name, of_wanted) = (parts(&name), parts(&wanted));
+    let shared = of_name.intersection(&of_wanted).filter(|part| part.len() > 2 || wanted.len() < 4).count();
+    match shared {
+        0 => 0,
+        _ if of_name.is_subset(&of_wanted) || of_wanted.is_subset(&of_name) => 2,
+        _ => 1,
+    }
+}
+
+/// `boxes` and `orders`, without what makes them many.
+fn singular_of(word: &str) -> &str {
+    let several = ["xes", "ses", "ches", "shes"].iter().any(|end| word.ends_with(end));
+    if several { &word[..word.len() - 2] } else { word.trim_end_matches('s') }
+}
+
+fn is_textual(plain: &str) -> bool {
+    matches!(base(plain), "text" | "character varying" | "character" | "name" | "citext" | "public.citext")
+}
+
+fn is_of(arena: &Arena<'_, '_>, column: &Column, plain: &str) -> bool {
+    let own = arena.plan.facts.base(&column.type_name);
+    base(own) == base(plain) || (is_textual(own) && is_textual(plain))
+}
+
+/// B's values in columns that are called like the argument, those most alike first.
 fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> Vec<String> {
     let wanted = stripped(name);
-    let mut found = Vec::new();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<(usize, String)> = Vec::new();
     for table in read {
-        let singular = table.name.name.trim_end_matches('s');
-        let fits = |column: &&crate::catalog::Column| {
-            let like = !wanted.is_empty()
-                && (column.name == wanted
-                    || (column.name == "id" && (wanted == "id" || wanted == format!("{singular}_id"))));
-            like && base(arena.plan.facts.base(&column.type_name)) == plain
-        };
-        let rows = [arena.seeder.first(table.oid, Side::B), arena.seeder.last(table.oid, Side::B)];
-        for values in rows.into_iter().flatten().map(|row| &row.values) {
-            let of_row = table.columns.iter().filter(fits).filter_map(|column| values.get(&column.name).cloned());
-            found.extend(of_row.flatten());
+        for column in table.columns.iter().filter(|column| is_of(arena, column, plain)) {
+            let alike = likeness(table, column, wanted);
+            if alike > 0 {
+                found.extend(of_column(arena, table, column, Side::B).into_iter().map(|value| (alike, value)));
+            }
         }
     }
+    found.sort_by_key(|(alike, _)| std::cmp::Reverse(*alike));
+    found.into_iter().map(|(_, value)| value).collect()
+}
+
+/// What rows of a side hold in a column: the first, the last, and then the others.
+fn of_column(arena: &Arena<'_, '_>, table: &Relation, column: &Column, side: Side) -> Vec<String> {
+    let ends = [arena.seeder.first(table.oid, side), arena.seeder.last(table.oid, side)];
+    let all = ends.into_iter().flatten().chain(arena.seeder.rows_of(table.oid, side));
+    let values = all.filter_map(|row| row.values.get(&column.name).cloned().flatten());
+    let mut seen = BTreeSet::new();
+    values.filter(|value| seen.insert(value.clone())).take(OF_ROWS).collect()
+}
+
+/// A side's values of a type: of each column the first, then the others.
+fn of_type(arena: &Arena<'_, '_>, plain: &str, read: &[&Relation], side: Side) -> Vec<String> {
+    let columns = read.iter().flat_map(|table| {
+        let fits = table.columns.iter().filter(|column| is_of(arena, column, plain));
+        fits.map(|column| of_column(arena, table, column, side)).collect::<Vec<_>>()
+    });
+    let columns: Vec<Vec<String>> = columns.collect();
+    let longest = columns.iter().map(Vec::len).max().unwrap_or_default();
+    (0..longest).flat_map(|at| columns.iter().filter_map(move |column| column.get(at).cloned())).collect()
+}
+
+/// Whether a type has fields: a row of a table, or a type made of several.
+fn is_composite(arena: &Arena<'_, '_>, plain: &str) -> bool {
+    let is_made_of_several = plain.contains('.')
+        && !plain.ends_with("[]")
+        && !plain.starts_with("public.")
+        && arena.plan.facts.of_type(plain).is_none();
+    is_made_of_several || relation_of(arena, plain).is_some()
+}
+
+/// The table whose rows have this type.
+fn relation_of<'w>(arena: &Arena<'w, '_>, plain: &str) -> Option<&'w Relation> {
+    let relations = &arena.plan.world.catalog.relations;
+    relations.iter().find(|relation| relation.name.quoted() == plain || relation.name.to_string() == plain)
+}
+
+/// Records with B's values in them, as a caller could put them together.
+fn records(arena: &Arena<'_, '_>, type_name: &str, name: &str, body: &str, read: &[&Relation]) -> Vec<String> {
+    let field = format!("{name}).");
+    let fields: BTreeSet<String> = body
+        .match_indices(field.as_str())
+        .map(|(at, found)| body[at + found.len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+        .collect();
+    let own = relation_of(arena, arena.plan.facts.base(type_name));
+    let tables: Vec<&Relation> = own.into_iter().chain(read.iter().copied()).collect();
+    let mut found = Vec::new();
+    for table in tables {
+        for row in arena.seeder.rows_of(table.oid, Side::B).take(OF_ROWS) {
+            let mut object = object_of(row.values.iter());
+            for field in &fields {
+                let alike = |column: &&Column| likeness(table, column, field) > 0;
+                let column = table.columns.iter().filter(alike).max_by_key(|column| likeness(table, column, field));
+                let value = column.and_then(|column| row.values.get(&column.name).cloned().flatten());
+                object.insert(field.clone(), value.map_or_else(|| 3.into(), Into::into));
+            }
+            let document = literal(&serde_json::Value::Object(object).to_string());
+            found.push(format!("pg_catalog.jsonb_populate_record(null::{type_name}, {document})"));
+        }
+    }
+    found.truncate(VALUES);
+    found.push(format!("null::{type_name}"));
     found
 }
 
-/// B's values of a type.
-fn of_type(arena: &Arena<'_, '_>, plain: &str, read: &[&Relation]) -> Vec<String> {
-    let mut found = Vec::new();
-    for table in read {
-        let Some(values) = arena.values(table.oid, Side::B) else { continue };
-        let fits = table.columns.iter().filter(|column| base(arena.plan.facts.base(&column.type_name)) == plain);
-        found.extend(fits.filter_map(|column| values.get(&column.name).cloned().flatten()));
-    }
-    found
+fn object_of<'v>(
+    values: impl Iterator<Item = (&'v String, &'v Option<String>)>,
+) -> serde_json::Map<String, serde_json::Value> {
+    values.filter_map(|(name, value)| Some((name.clone(), value.clone()?.into()))).collect()
 }
 
 fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], runs: bool) -> Vec<String> {
@@ -201,8 +358,7 @@ fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], run
     if plain == "regclass" {
         return read.iter().map(|table| table.name.quoted()).collect();
     }
-    let mut found: Vec<String> = named(arena, name, "text", read).into_iter().take(4).collect();
-    found.extend(named(arena, name, "character varying", read).into_iter().take(2));
+    let mut found: Vec<String> = named(arena, name, "text", read).into_iter().take(OF_ROWS).collect();
     let about = |words: &[&str]| words.iter().any(|word| name.contains(word));
     if about(&["table", "relation", "rel", "entity", "resource", "model"]) {
         found.extend(tables.clone().take(6));
@@ -217,28 +373,39 @@ fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], run
             .map(|table| format!("select pg_catalog.string_agg(t::text, ' ') from {} t", table.name.quoted()));
         found.extend(tables.map(|query| format!("do $do$ begin raise notice '%', ({query}); end $do$")));
     }
+    let theirs = of_type(arena, "text", read, Side::B);
+    found.extend(theirs.iter().take(3).cloned());
     found.push("canary_b".to_owned());
     found.push("%".to_owned());
     found.extend(BREAKERS.iter().take(5).map(|text| (*text).to_owned()));
     found.push(String::new());
-    found.extend(of_type(arena, "text", read).into_iter().take(2));
+    found.extend(theirs.into_iter().skip(3).take(OF_ROWS));
     found.extend(BREAKERS.iter().skip(5).map(|text| (*text).to_owned()));
     found.push(arena.pair().b.tenant.clone());
     found.extend(tables.take(3));
     found
 }
 
-fn documents(arena: &Arena<'_, '_>, read: &[&Relation]) -> Vec<String> {
+fn documents(arena: &Arena<'_, '_>, body: &str, read: &[&Relation]) -> Vec<String> {
     let b = &arena.pair().b;
     let mut object = serde_json::Map::new();
     for table in read {
-        let values = arena.values(table.oid, Side::B).into_iter().flatten();
-        object.extend(values.filter_map(|(name, value)| Some((name.clone(), value.clone()?.into()))));
+        object.extend(arena.values(table.oid, Side::B).map(|values| object_of(values.iter())).unwrap_or_default());
     }
     for name in ["tenant_id", "tenant", "org_id"] {
         object.insert(name.to_owned(), b.tenant.clone().into());
     }
     object.insert("user_id".to_owned(), b.user.clone().into());
+    let theirs = |key: &str| {
+        let columns = read.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
+        let alike = columns.filter(|(table, column)| likeness(table, column, key) > 0);
+        let (table, column) = alike.max_by_key(|(table, column)| likeness(table, column, key))?;
+        of_column(arena, table, column, Side::B).into_iter().next()
+    };
+    let asked = crate::attack::documents::asked([body], theirs);
     let hostile = serde_json::json!({ "q": BREAKERS[0], "filter": "true", "where": "true", "search": "%" });
-    vec![serde_json::Value::Object(object).to_string(), hostile.to_string(), "{}".to_owned(), "[]".to_owned()]
+    let whole = serde_json::Value::Object(object).to_string();
+    let asked = asked.iter().map(serde_json::Value::to_string);
+    let plain = [hostile.to_string(), "{}".to_owned(), "[]".to_owned()];
+    std::iter::once(whole).chain(asked).chain(plain).collect()
 }

@@ -6,7 +6,7 @@ use crate::attack::harvest;
 use crate::attack::identity::Side;
 use crate::attack::judge::Found;
 use crate::attack::outcome::Outcome;
-use crate::attack::probes::arguments::{BREAKERS, calls, mentioned};
+use crate::attack::probes::arguments::{BREAKERS, CURSOR, calls, mentioned};
 use crate::catalog::{Function, Policy, granted};
 use crate::class::Class;
 use crate::config::Context;
@@ -33,6 +33,11 @@ const HARMFUL: &[&str] = &[
     "http_",
     "net.http",
 ];
+
+/// How PostgreSQL calls a cursor that nobody named.
+const UNNAMED: &str = "<unnamed portal 1>";
+/// More rows say nothing more.
+const ROWS: usize = 200;
 
 /// The functions that A may call.
 pub(in crate::attack) fn callable<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function> {
@@ -69,7 +74,7 @@ pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut F
     for function in &called {
         let look = writes(function).then(|| arena.digests(&mentioned(arena, function)));
         for arguments in calls(arena, function) {
-            let mut question = Question::new(&arena.guise, call(function, &arguments));
+            let mut question = asked(arena, function, &arguments);
             question.look.clone_from(&look);
             questions.push((*function, question));
         }
@@ -81,12 +86,30 @@ pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut F
 
 pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> String {
     let name = function.name.quoted();
-    let list = arguments.join(", ");
+    // An array for a variadic argument is one only where that is said.
+    let is_variadic = function.identity_arguments.contains("VARIADIC ");
+    let list = match arguments.split_last().filter(|_| is_variadic) {
+        Some((last, first)) => first.iter().cloned().chain([format!("variadic {last}")]).collect::<Vec<_>>().join(", "),
+        None => arguments.join(", "),
+    };
     match (function.kind.as_str(), function.returns.as_str()) {
         ("p", _) => format!("call {name}({list})"),
         (_, "record" | "void" | "SETOF record") => format!("select {name}({list})"),
-        _ => format!("select * from {name}({list}) limit 200"),
+        _ => format!("select * from {name}({list}) limit {ROWS}"),
     }
+}
+
+/// The call; of a function that opens a cursor, what the cursor gives.
+fn asked(arena: &Arena<'_, '_>, function: &Function, arguments: &[String]) -> Question {
+    let call = call(function, arguments);
+    let takes = function.argument_types.iter().any(|type_name| type_name == "refcursor");
+    if !takes && function.returns != "refcursor" {
+        return Question::new(&arena.guise, call);
+    }
+    let cursor = if takes { CURSOR } else { UNNAMED };
+    let mut question = Question::new(&arena.guise, format!("fetch {ROWS} from {}", ident(cursor)));
+    question.own.push(call);
+    question
 }
 
 /// Whether a function could change rows.
@@ -118,7 +141,7 @@ async fn judge_all<'w>(arena: &mut Arena<'w, '_>, questions: &[(&'w Function, Qu
 
 /// B's value in the answer, or B's rows changed.
 fn seen(arena: &Arena<'_, '_>, question: &Question, answer: &Answer, before: &Outcome) -> Option<String> {
-    if let Some(sight) = arena.sight(&question.sql, &answer.outcome) {
+    if let Some(sight) = arena.sight(&question.said(), &answer.outcome) {
         return Some(format!("{} is tenant B's", sight.text));
     }
     let changed =
@@ -168,7 +191,8 @@ async fn tell<'w>(
             return;
         }
     }
-    let broke = BREAKERS.iter().any(|breaker| question.sql.contains(literal(breaker).as_str()));
+    let said = question.said();
+    let broke = BREAKERS.iter().any(|breaker| said.contains(literal(breaker).as_str()));
     let builds = builds_sql(function);
     let class = match () {
         () if !function.is_definer && !builds => Class::PolicyWrongContext,
@@ -177,8 +201,8 @@ async fn tell<'w>(
         }
         () => found.hint(&signature(function), OF_CODE).unwrap_or(Class::FunctionDefiner),
     };
-    let script =
-        arena.script(tables.iter().map(|table| table.oid), &question.guise, std::slice::from_ref(&question.sql), seen);
+    let lines: Vec<String> = question.own.iter().chain([&question.sql]).cloned().collect();
+    let script = arena.script(tables.iter().map(|table| table.oid), &question.guise, &lines, seen);
     let why = match class {
         Class::FunctionDynamicSql => format!("It puts an argument into a statement unquoted: {seen}."),
         _ => format!(
