@@ -20,13 +20,22 @@ const STRENGTH: usize = 3;
 /// Rows of one table.
 const ROWS: usize = 24;
 
+/// Stands for the tenant that asks.
+pub(super) const ASKER: &str = "\u{1}asker";
+
 /// A column's place, and its value's.
 type Choice = (usize, usize);
 
 /// The rows of a table of which these texts speak, and which its checks let in.
-pub(super) fn rows(columns: &[&Column], texts: &[String], checks: &[&str], facts: &Facts) -> Vec<Overrides> {
+pub(super) fn rows(
+    columns: &[&Column],
+    texts: &[String],
+    checks: &[&str],
+    tenant_type: &str,
+    facts: &Facts,
+) -> Vec<Overrides> {
     let spoken = columns.iter().filter_map(|column| {
-        let values = values(column, texts, checks, facts);
+        let values = values(column, texts, checks, tenant_type, facts);
         (values.len() > 1).then_some((column.name.clone(), values))
     });
     let spoken: Vec<(String, Vec<Option<Value>>)> = spoken.take(COLUMNS).collect();
@@ -39,7 +48,7 @@ pub(super) fn rows(columns: &[&Column], texts: &[String], checks: &[&str], facts
 }
 
 /// What a column could hold by what is asked of it; none stands for what it has anyway.
-fn values(column: &Column, texts: &[String], checks: &[&str], facts: &Facts) -> Vec<Option<Value>> {
+fn values(column: &Column, texts: &[String], checks: &[&str], tenant_type: &str, facts: &Facts) -> Vec<Option<Value>> {
     let texts: Vec<&String> = texts.iter().filter(|text| harvest::mentions(text, &column.name)).collect();
     if texts.is_empty() {
         return Vec::new();
@@ -69,6 +78,10 @@ fn values(column: &Column, texts: &[String], checks: &[&str], facts: &Facts) -> 
         }
         _ => texts.iter().flat_map(|asked| harvest::compared(asked, &column.name)).map(|value| text(&value)).collect(),
     };
+    // A row may be A's by another column than the tenant's.
+    let is_like_tenant = base(kind) == base(tenant_type);
+    let asks_context = texts.iter().any(|text| text.contains("current_"));
+    found.extend((is_like_tenant && asks_context).then(|| text(ASKER)));
     let asks_null = texts.iter().any(|text| text.contains("IS NULL") || text.contains("is null"));
     found.extend((asks_null && !column.is_not_null).then_some(Some(Value::Null)));
     let mut seen = BTreeSet::new();

@@ -31,6 +31,7 @@ mod seed;
 mod session;
 mod sight;
 mod values;
+mod variants;
 
 use std::time::Duration;
 

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::facts::Facts;
 use super::harvest;
-use super::identity::{Identity, Pair, Side, base};
+use super::identity::{Identity, base};
 use super::values::Value;
 use crate::catalog::{Column, Function, Policy, Relation, RelationKind};
 use crate::config::Context;
 use crate::name::literal;
 use crate::verify::World;
 
-/// Rows of one table and tenant, beyond the first two: what is not among the first is rarely what leaks.
-const VARIANTS: usize = 56;
 /// Bodies that speak of one table: beyond these, what they say is said already.
 const BODIES: usize = 40;
 /// Names of columns that hold a person.
@@ -67,7 +65,7 @@ pub(super) struct Plan<'w> {
     keys: HashMap<u32, Vec<ForeignKey>>,
     unique: HashMap<u32, Vec<Key>>,
     spoken: HashMap<u32, Vec<String>>,
-    covering: HashMap<u32, Vec<Overrides>>,
+    pub(super) covering: HashMap<u32, Vec<Overrides>>,
     looked_up: HashMap<u32, Vec<&'w Relation>>,
     asked: HashMap<(u32, String), String>,
     pub(super) user_type: String,
@@ -288,7 +286,7 @@ impl<'w> Plan<'w> {
     }
 
     /// What speaks of a table: its policies, the functions and views in which its name stands.
-    fn texts(&self, relation: &Relation) -> &[String] {
+    pub(super) fn texts(&self, relation: &Relation) -> &[String] {
         self.spoken.get(&relation.oid).map_or(&[], Vec::as_slice)
     }
 
@@ -321,146 +319,6 @@ impl<'w> Plan<'w> {
         policies.chain(about.copied()).chain(made).cloned().collect()
     }
 
-    /// The rows that a tenant should have beside the first: each literal and each truth that is spoken of, the
-    /// opposite of the first, and one with nothing but what must be.
-    pub(super) fn variants(&self, relation: &'w Relation, pair: &Pair, side: Side) -> Vec<Overrides> {
-        let truths: Vec<&Column> =
-            relation.columns.iter().filter(|column| self.facts.base(&column.type_name) == "boolean").collect();
-        let opposite: Overrides =
-            truths.iter().map(|column| (column.name.clone(), Value::Text("false".to_owned()))).collect();
-        let mut found = vec![opposite];
-        found.extend(self.covering.get(&relation.oid).into_iter().flatten().cloned());
-        for text in self.texts(relation) {
-            self.add_spoken_of(relation, text, &mut found);
-            self.add_owned(relation, text, pair, side, &mut found);
-            self.add_whole(relation, text, pair, side, &mut found);
-        }
-        found.push(self.bare(relation));
-        found.push(truths.iter().map(|column| (column.name.clone(), Value::Text("true".to_owned()))).collect());
-        found.push(self.twin(relation));
-        let mut seen = BTreeSet::new();
-        found.retain(|row| seen.insert(format!("{row:?}")));
-        found.truncate(VARIANTS);
-        found
-    }
-
-    /// Rows of what is asked of several columns at once; those that decide whose a row is are not among them.
-    fn cover(&self, relation: &'w Relation) -> Vec<Overrides> {
-        let tenant = self.world.settings.tenant_column(&relation.name);
-        let keyed = |column: &Column| {
-            let of_keys = self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
-            of_keys || self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name))
-        };
-        let free = |column: &&Column| {
-            column.generated.is_empty() && column.name != tenant && !keyed(column) && !self.is_person(relation, column)
-        };
-        let columns: Vec<&Column> = relation.columns.iter().filter(free).collect();
-        let checks = self.world.constraints_of(relation.oid).iter().filter(|check| check.kind == "c");
-        let checks: Vec<&str> = checks.map(|check| check.definition.as_str()).collect();
-        super::covering::rows(&columns, self.texts(relation), &checks, self.facts)
-    }
-
-    /// Nothing but what must be.
-    fn bare(&self, relation: &'w Relation) -> Overrides {
-        let tenant = self.world.settings.tenant_column(&relation.name);
-        let free = |column: &&Column| !column.is_not_null && column.generated.is_empty() && column.name != tenant;
-        relation.columns.iter().filter(free).map(|column| (column.name.clone(), Value::Null)).collect()
-    }
-
-    /// The same texts in a row of every tenant, for what joins by them.
-    pub(super) fn twin(&self, relation: &'w Relation) -> Overrides {
-        let keys = self.keys(relation);
-        let checked: BTreeSet<i16> = self
-            .world
-            .catalog
-            .constraints_of(relation.oid)
-            .filter(|it| it.kind == "c" || it.kind == "f")
-            .flat_map(|it| it.columns.iter().copied())
-            .collect();
-        let free = |column: &&Column| {
-            column.type_name == "text"
-                && column.generated.is_empty()
-                && !checked.contains(&column.number)
-                && !keys.iter().any(|key| key.columns.contains(&column.name))
-                && column.name != self.world.settings.tenant_column(&relation.name)
-        };
-        relation
-            .columns
-            .iter()
-            .filter(free)
-            .map(|column| (column.name.clone(), Value::Text("canary_a_twin".to_owned())))
-            .collect()
-    }
-
-    /// Rows of B that say by another column than the tenant's that they are A's: by a person, a role, a document.
-    fn add_owned(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
-        if side == Side::A {
-            return;
-        }
-        let tenant = self.world.settings.tenant_column(&relation.name);
-        let asks_role =
-            ["current_user", "session_user", "CURRENT_USER", "SESSION_USER"].iter().any(|word| text.contains(word));
-        let free = |column: &&Column| {
-            !self.is_person(relation, column)
-                && column.name != tenant
-                && column.generated.is_empty()
-                && harvest::mentions(text, &column.name)
-                && !self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(&column.name))
-                && !self.keys(relation).iter().any(|key| key.columns.contains(&column.name))
-        };
-        for column in relation.columns.iter().filter(free) {
-            let plain = base(self.facts.base(&column.type_name));
-            let mut values = Vec::new();
-            if plain == base(self.facts.base(&self.world.settings.tenant_type)) {
-                values.push(pair.a.tenant.clone());
-            }
-            if plain == base(self.facts.base(&self.user_type)) {
-                values.push(pair.a.user.clone());
-            }
-            if asks_role && matches!(plain, "text" | "name" | "character varying") {
-                values.extend(self.world.settings.app_roles.iter().cloned());
-            }
-            if matches!(plain, "json" | "jsonb") {
-                for value in [&pair.b.tenant, &pair.a.tenant] {
-                    let object: serde_json::Map<_, _> =
-                        harvest::values(text).into_iter().map(|key| (key, value.clone().into())).collect();
-                    values.push(serde_json::Value::Object(object).to_string());
-                }
-            }
-            found.extend(values.into_iter().map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
-        }
-    }
-
-    /// Rows that are all that a condition names at once; of B's, some whose other texts hold A's name.
-    fn add_whole(&self, relation: &'w Relation, text: &str, pair: &Pair, side: Side, found: &mut Vec<Overrides>) {
-        let Some(tenant) = self.tenant_column(relation) else { return };
-        let refers = |name: &String| self.foreign_keys(relation.oid).iter().any(|key| key.columns.contains(name));
-        let spoken: Vec<&Column> = relation
-            .columns
-            .iter()
-            .filter(|column| column.generated.is_empty() && column.name != tenant.name && !refers(&column.name))
-            .filter(|column| matches!(base(self.facts.base(&column.type_name)), "text" | "character varying"))
-            .filter(|column| harvest::mentions(text, &column.name))
-            .collect();
-        let value = |column: &&Column| harvest::compared(text, &column.name).into_iter().next();
-        let named = spoken.iter().filter_map(|column| Some((column.name.clone(), Value::Text(value(column)?))));
-        let whole: Overrides = named.collect();
-        if whole.len() > 1 {
-            found.push(whole.clone());
-        }
-        if side == Side::A {
-            return;
-        }
-        let a = &pair.a.tenant;
-        for column in spoken.iter().filter(|column| !whole.contains_key(&column.name)).take(2) {
-            for name in [format!("{a}/canary_b_own"), format!("shared/{a}/canary_b_own")] {
-                let mut row = whole.clone();
-                row.insert(column.name.clone(), Value::Text(name));
-                found.push(row);
-            }
-        }
-    }
-
     /// The tables that a table's policies look up, and what the functions that they call do.
     pub(super) fn looked_up(&self, relation: &'w Relation) -> &[&'w Relation] {
         self.looked_up.get(&relation.oid).map_or(&[], Vec::as_slice)
@@ -483,7 +341,7 @@ impl<'w> Plan<'w> {
 
     /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.
     pub(super) fn link(&self, relation: &'w Relation, column: &Column) -> Option<(&'w Relation, String)> {
-        let stem = column.name.strip_suffix("_id")?;
+        let stem = column.name.strip_suffix("_id").or_else(|| column.name.strip_suffix("Id"))?;
         if column.name == self.world.settings.tenant_column(&relation.name) || stem.is_empty() {
             return None;
         }
@@ -500,36 +358,6 @@ impl<'w> Plan<'w> {
                 && table.column("id").is_some_and(|id| id.type_name == column.type_name)
         };
         self.world.catalog.relations.iter().find(fits).map(|table| (table, "id".to_owned()))
-    }
-
-    fn add_spoken_of(&self, relation: &Relation, text: &str, found: &mut Vec<Overrides>) {
-        let columns = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
-        for column in columns.filter(|column| column.generated.is_empty()) {
-            let base_type = self.facts.base(&column.type_name);
-            let labels = self.facts.of_type(base_type).map(|fact| &fact.labels).filter(|labels| !labels.is_empty());
-            let textual =
-                matches!(base(base_type), "text" | "character varying" | "character" | "public.citext" | "citext");
-            let tenant = self.tenant_column(relation).is_some_and(|tenant| tenant.name == column.name);
-            let numeric = matches!(base(base_type), "smallint" | "integer" | "bigint" | "numeric" | "double precision");
-            let keyed = || self.keys(relation).iter().any(|key| key.columns.contains(&column.name));
-            if numeric && !tenant && !keyed() && !harvest::mentions(&column.name, "id") && !column.name.ends_with("_id")
-            {
-                let near = |number: i64| [number.saturating_add(1), number, number.saturating_sub(1)];
-                let around = harvest::numbers(text).into_iter().take(3).flat_map(near).map(|number| number.to_string());
-                found.extend(around.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
-            }
-            if base_type == "date" || base_type.starts_with("timestamp") {
-                // Long over, and not for long.
-                let sides = ["2000-01-01", "2040-01-01"].map(|day| Value::Text(day.to_owned()));
-                found.extend(sides.into_iter().map(|day| Overrides::from([(column.name.clone(), day)])));
-            }
-            if tenant || !(textual || labels.is_some()) {
-                continue;
-            }
-            let fits = |value: &String| labels.is_none_or(|labels| labels.contains(value));
-            let values = harvest::values(text).into_iter().filter(fits).take(6);
-            found.extend(values.map(|value| Overrides::from([(column.name.clone(), Value::Text(value))])));
-        }
     }
 
     /// The table and all that its rows refer to, for the smallest script.
@@ -551,8 +379,11 @@ impl<'w> Plan<'w> {
                     || table.columns.iter().any(|column| self.people.contains(&(table.oid, column.name.clone()))))
         };
         let by_person = relation.has_rls && relation.columns.iter().any(|column| self.is_person(relation, column));
+        let linked =
+            |column: &Column| relation.has_rls && self.link(relation, column).is_some_and(|(table, _)| owned(table));
         !self.world.settings.is_global(&relation.name)
             && (by_person
+                || relation.columns.iter().any(linked)
                 || self.closure([relation.oid]).into_iter().filter_map(|table| self.world.relation(table)).any(owned))
     }
 

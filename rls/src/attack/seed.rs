@@ -75,6 +75,10 @@ impl<'w> Seeder<'w> {
         for looked_up in self.plan.looked_up(relation).iter().copied() {
             self.row(session, looked_up, Side::B, Overrides::new(), 0).await;
             self.row(session, looked_up, Side::A, Overrides::new(), 0).await;
+            // What lets a row through may be the state of another.
+            for row in self.plan.combined(looked_up, &self.pair.a.tenant) {
+                self.another(session, looked_up, Side::B, row).await;
+            }
         }
         self.row(session, relation, Side::B, Overrides::new(), 0).await;
         for variant in self.plan.variants(relation, &self.pair.clone(), Side::B) {

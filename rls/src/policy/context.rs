@@ -67,6 +67,10 @@ impl Meanings {
             Some(Json::String(text)) if text.matches('$').count() == 1 && text.ends_with("$user") => {
                 prefixed(&text, Value::User)
             }
+            // What every session claims holds nobody back.
+            Some(Json::String(text)) if name == CLAIMS && !text.contains('$') && !is_signed_in(&text) => {
+                Value::Pick(vec![Value::Const(text), Value::Setting { name, path }])
+            }
             _ if self.has_claims && name == CLAIMS && path == ["sub"] && !self.describes_claim("sub") => Value::User,
             _ => Value::Setting { name, path },
         }
@@ -130,6 +134,11 @@ impl Meanings {
         }
         Some(at.clone())
     }
+}
+
+/// The roles that requests have by themselves, which are judged as roles.
+fn is_signed_in(role: &str) -> bool {
+    matches!(role, "authenticated" | "anon")
 }
 
 fn is_old(name: &str) -> bool {

@@ -145,12 +145,22 @@ impl Case<'_, '_> {
             // A person's only row is nobody else's, whatever tenant it speaks of.
             let column = self.relation.column(&name);
             let is_only = column.is_some_and(|column| self.facts.normal.world.is_key(self.relation, &[column.number]));
-            let decides = said.is_some_and(|said| said == name)
+            let decides = said.is_some_and(|said| said == name) && !self.counts_within_the_tenant(&name)
                 || membership.is_some_and(|membership| membership.user == name)
                 || is_only
                 || !meanings.names_tenant();
             decides && self.facts.equals(&Value::Column(Column { scope: 0, name }), is_user)
         })
+    }
+
+    /// Whether people are numbered tenant by tenant: the key to them has the tenant in it, and the number is no uuid.
+    fn counts_within_the_tenant(&self, name: &str) -> bool {
+        let (Some(column), Some(tenant)) = (self.relation.column(name), self.facts.normal.tenant_column) else {
+            return false;
+        };
+        let constraints = self.facts.normal.world.constraints_of(self.relation.oid).iter();
+        let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&column.number));
+        column.plain_type() != "uuid" && keys.any(|key| key.columns.contains(&tenant.number))
     }
 
     fn is_child_of(&self, anchored: &[usize]) -> bool {

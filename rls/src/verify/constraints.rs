@@ -85,6 +85,9 @@ impl<'w, 'a> Table<'w, 'a> {
             return None;
         }
         let parent = self.world.relation(key.references?)?;
+        if let Some(finding) = self.shared_parent(key, parent) {
+            return Some(finding);
+        }
         let parent_tenant = parent.column(self.world.settings.tenant_column(&parent.name))?.number;
         if !self.world.is_tenant_table(parent) || self.names_the_tenant(key, parent_tenant) {
             return None;
@@ -108,6 +111,39 @@ impl<'w, 'a> Table<'w, 'a> {
                 .weighing(severity)
                 .because(format!("constraint {}: {}", ident(&key.name), key.definition))
                 .closed_by(self.composite(key, parent, parent_tenant)),
+        )
+    }
+
+    /// A table of everybody that an app role may delete from, where that deletes or changes rows of tenants.
+    fn shared_parent(&self, key: &Constraint, parent: &'a Relation) -> Option<Finding> {
+        let is_shared = self.world.settings.is_global(&parent.name) && !parent.has_rls;
+        let (privilege, deed) = match (key.on_delete.as_str(), key.on_update.as_str()) {
+            ("c", _) => ("DELETE", "deletes"),
+            ("n" | "d", _) => ("DELETE", "changes"),
+            (_, "c" | "n" | "d") => ("UPDATE", "changes"),
+            _ => return None,
+        };
+        let may = |app: &&AppRole<'_>| self.world.may(&app.reachable, parent, privilege);
+        let who: Vec<&AppRole<'_>> = self.world.app_roles.iter().filter(may).collect();
+        if !is_shared || who.is_empty() {
+            return None;
+        }
+        let explanation = format!(
+            "{} is everybody's, and {} may {privilege} it: that {deed} rows of {} of every tenant, past all policies.",
+            parent.name,
+            names(&who),
+            self.table.name
+        );
+        let advice = format!(
+            "Take {privilege} on {} from the app, or let the key refuse (on delete restrict, on update restrict).",
+            parent.name
+        );
+        Some(
+            Finding::verified(Class::ForeignKeyOracle, self.table.name.to_string(), explanation)
+                .about(&key.name)
+                .weighing(Severity::High)
+                .because(format!("constraint {}: {}", ident(&key.name), key.definition))
+                .closed_by(Remedy::advice(advice)),
         )
     }
 
@@ -509,9 +545,23 @@ fn exclusions(definition: &str) -> Option<Vec<(String, String)>> {
     let elements = constraint.get("exclusions")?.as_array()?.iter().filter_map(|pair| {
         let element = super::tree::find(pair, "IndexElem")?;
         let operator = super::tree::strings(pair).pop()?;
-        Some((element.get("name")?.as_str()?.to_owned(), operator))
+        let named = element.get("name").and_then(|name| name.as_str()).filter(|name| !name.is_empty());
+        let name = named.map(str::to_owned).or_else(|| cast_column(element.get("expr")?))?;
+        Some((name, operator))
     });
     Some(elements.collect())
+}
+
+/// The column of an expression that does nothing but cast it: two values are the same before and after.
+fn cast_column(expression: &serde_json::Value) -> Option<String> {
+    let mut at = expression;
+    while let Some(("TypeCast", cast)) = super::tree::node(at) {
+        at = cast.get("arg")?;
+    }
+    match super::tree::node(at)? {
+        ("ColumnRef", column) => super::tree::strings(column).pop(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -532,6 +582,8 @@ mod tests {
         let found = exclusions("EXCLUDE USING gist (tenant_id WITH =, room WITH =, during WITH &&)").unwrap();
         assert_eq!(found[0], ("tenant_id".to_owned(), "=".to_owned()));
         assert_eq!(found[2].1, "&&");
+        let cast = exclusions("EXCLUDE USING gist (((club)::bigint) WITH =, slot WITH &&)").unwrap();
+        assert_eq!(cast[0], ("club".to_owned(), "=".to_owned()));
     }
 
     #[test]

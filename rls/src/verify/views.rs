@@ -119,8 +119,10 @@ fn past_policies(library: &Library<'_, '_>, found: &Found) -> bool {
 /// A view that shows the tenant's rows alone, and takes anybody's.
 fn unchecked(library: &Library<'_, '_>, view: &Relation, found: &Found) -> Option<Finding> {
     let world = library.world;
-    let writers = users(world, view, &["INSERT", "UPDATE"]);
-    let checks = view.options.iter().any(|option| option.starts_with("check_option="));
+    let mut privileges = vec!["INSERT", "UPDATE"];
+    privileges.retain(|privilege| !is_taken_over(world, view, privilege));
+    let writers = users(world, view, &privileges);
+    let checks = is_checked(world, view);
     if writers.is_empty() || checks || !past_policies(library, found) || !is_updatable(view) {
         return None;
     }
@@ -139,6 +141,32 @@ fn unchecked(library: &Library<'_, '_>, view: &Relation, found: &Found) -> Optio
             .weighing(Severity::High)
             .closed_by(remedy),
     )
+}
+
+/// Whether a trigger or rule does the writing instead, which is judged by what it does.
+fn is_taken_over(world: &World<'_>, view: &Relation, privilege: &str) -> bool {
+    const INSTEAD: i16 = 64;
+    let (bit, event) = if privilege == "INSERT" { (4, " ON INSERT ") } else { (16, " ON UPDATE ") };
+    let triggers = world.catalog.triggers.iter().filter(|trigger| trigger.relation == view.oid && trigger.is_enabled);
+    let mut rules = world.catalog.rules.iter().filter(|rule| rule.relation == view.oid && rule.is_enabled);
+    triggers.into_iter().any(|trigger| trigger.timing & INSTEAD != 0 && trigger.timing & bit != 0)
+        || rules.any(|rule| rule.definition.replace('\n', " ").contains(event) && rule.definition.contains("INSTEAD"))
+}
+
+/// Whether what is written has to be shown afterwards. LOCAL asks this view's condition alone, and those of views below
+/// that ask it themselves.
+fn is_checked(world: &World<'_>, view: &Relation) -> bool {
+    let option = view.options.iter().find_map(|option| option.strip_prefix("check_option="));
+    match option {
+        Some("local") => {
+            let below = world.catalog.dependencies.iter().filter(|dependency| dependency.view == view.oid);
+            let views = below.filter_map(|dependency| world.relation(dependency.relation));
+            let mut views = views.filter(|below| below.kind == RelationKind::View && below.oid != view.oid);
+            views.all(|below| is_checked(world, below))
+        }
+        Some(_) => true,
+        None => false,
+    }
 }
 
 /// Whether PostgreSQL writes through it by itself: one relation, nothing put together.

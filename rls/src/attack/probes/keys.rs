@@ -22,11 +22,43 @@ pub(in crate::attack) async fn keys<'w>(arena: &mut Arena<'w, '_>, relation: &'w
     let references: Vec<ForeignKey> = arena.plan.foreign_keys(relation.oid).to_vec();
     // Rows that nothing guards have a hole already, which a key with the tenant in it would not close.
     let guarded = super::read::is_held(arena, relation) || arena.plan.tenant_column(relation).is_some();
+    for key in references.iter().filter(|_| arena.plan.is_of_tenants(relation)) {
+        cascades(arena, relation, key, found).await;
+    }
     for key in references.iter().filter(|_| guarded) {
         if crosses(arena, relation, key) {
             refer(arena, relation, key, found).await;
         }
     }
+}
+
+/// Deletes what B's row refers to in a table of everybody.
+async fn cascades<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &ForeignKey, found: &mut Found) {
+    let Some(target) = arena.plan.world.relation(key.target) else { return };
+    let is_shared = arena.plan.world.settings.is_global(&target.name) && !target.has_rls;
+    let Some(values) = arena.values(relation.oid, Side::B).filter(|_| is_shared) else { return };
+    let pairs = key.columns.iter().zip(&key.targets);
+    let of_pair = |(column, there): (&String, &String)| {
+        Some(format!("{} = {}", ident(there), literal(values.get(column)?.as_deref()?)))
+    };
+    let Some(which) = pairs.map(of_pair).collect::<Option<Vec<_>>>() else { return };
+    if !target.grants(&arena.actor.inherited, "DELETE") {
+        return;
+    }
+    let sql = format!("delete from {} where {}", target.name.quoted(), which.join(" and "));
+    let Some(look) = arena.digest(relation) else { return };
+    let before = arena.session.guarded(&look).await;
+    let (outcome, after) = arena.as_a_then(&sql, &look).await;
+    if !outcome.is_done() || after.rows.is_empty() || after.rows == before.rows {
+        return;
+    }
+    let why = format!(
+        "{} is everybody's, and what is deleted there takes other tenants' rows along, or changes them: {}.",
+        target.name, key.name
+    );
+    let lines = [sql, "reset session authorization".to_owned(), "reset role".to_owned(), look];
+    let script = arena.script([relation.oid], &arena.guise, &lines, "Tenant B's rows are no longer what they were.");
+    found.add(Finding::shown(Class::ForeignKeyOracle, relation.name.to_string(), why, script).about(key.name.clone()));
 }
 
 /// Whether knowing that a value is taken tells something: not of ids that nobody chooses or guesses.

@@ -12,6 +12,8 @@ use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
 
+/// Settings that nobody sets, and that are tried.
+const SETTINGS: usize = 3;
 /// Words of policies that are tried as somebody's role.
 const WORDS: usize = 8;
 
@@ -24,7 +26,9 @@ pub(in crate::attack) async fn sources<'w>(arena: &mut Arena<'w, '_>, found: &mu
             if !alone.is_done() || alone.affected == 0 {
                 continue;
             }
-            if shows(arena, source, &guises, &write, found).await {
+            let said = told_by(arena, &write);
+            let all: Vec<Guise> = guises.iter().cloned().chain(said).collect();
+            if shows(arena, source, &all, &write, found).await {
                 break;
             }
         }
@@ -42,6 +46,26 @@ async fn guises(arena: &mut Arena<'_, '_>) -> Vec<Guise> {
         guises.push(mixed);
     }
     guises
+}
+
+/// A with what it wrote in the settings that nobody sets: a session's id, a token.
+fn told_by(arena: &Arena<'_, '_>, write: &str) -> Vec<Guise> {
+    let world = arena.plan.world;
+    let policies = world.catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
+    let bodies =
+        helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+    let text: String = policies.chain(bodies).collect::<Vec<_>>().join("\n");
+    let known = |name: &String| arena.guise.settings.iter().any(|(known, _)| known == name);
+    let unset: Vec<String> = harvest::settings(&text)
+        .into_iter()
+        .filter(|name| name.contains('.') && !name.starts_with("request.") && !known(name))
+        .take(SETTINGS)
+        .collect();
+    let values: Vec<String> =
+        harvest::literals(write).into_iter().filter(|value| value.len() > 3).take(WORDS).collect();
+    let with =
+        |name: &String| values.iter().map(|value| arena.guise.and([(name.clone(), value.clone())])).collect::<Vec<_>>();
+    unset.iter().flat_map(with).collect()
 }
 
 /// The tables whose names stand in policies of other tables, or in functions that policies call, and that A may write.
@@ -78,6 +102,12 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Stri
     let table = source.name.quoted();
     let mut found = Vec::new();
     found.extend(insert_of(arena, source, Side::B, &me).await);
+    // In each state that its conditions ask for.
+    for row in arena.plan.combined(source, &a.tenant) {
+        let row: Vec<(String, String)> = row.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
+        let with: Vec<(String, String)> = me.iter().cloned().chain(row).collect();
+        found.extend(insert_of(arena, source, Side::B, &with).await);
+    }
     // What the session says of itself beside its tenant may be what is looked up.
     let said = arena.guise.settings.iter().filter(|(name, _)| name != "search_path" && !name.starts_with("request."));
     let said: Vec<String> =

@@ -6,13 +6,17 @@ use crate::attack::identity::{Guise, Side, base, context};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
-use crate::catalog::{Function, Relation, RelationKind, Trigger};
+use crate::catalog::{Column, Function, Relation, RelationKind, Trigger};
 use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
 
 /// Columns whose values are tried as B's.
 const COLUMNS: usize = 8;
+/// States of one column that are tried.
+const STATES: usize = 4;
+/// Constraint triggers may wait for the end, which never comes.
+const AT_ONCE: &str = "set constraints all immediate";
 /// Tables whose values are tried.
 const TABLES: usize = 4;
 
@@ -60,11 +64,15 @@ fn elsewhere<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Vec<&'w Relation
 
 async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     let (beside, all) = (arena.digests(&elsewhere(arena, relation)), arena.digests(&arena.seeded()));
-    for sql in statements(arena, relation).await {
+    let one = statements(arena, relation).await.into_iter().map(|sql| (Vec::new(), sql));
+    let two = changes(arena, relation).into_iter().map(|(first, then)| (vec![first], then));
+    for (mut own, sql) in one.chain(two).collect::<Vec<_>>() {
+        own.insert(0, AT_ONCE.to_owned());
         // A row more of A's changes none of B's, also in its own table.
         let look = if sql.starts_with("insert") { all.clone() } else { beside.clone() };
         let before = arena.session.guarded(&look).await;
-        let (outcome, after) = arena.as_a_then(&sql, &look).await;
+        let guise = arena.guise.clone();
+        let (outcome, after) = arena.after(&[], &guise, &own, &sql, Some(&look)).await;
         let sight = arena.sight(&sql, &outcome).filter(|_| !sql.starts_with("select"));
         let changed = outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows;
         let seen = match sight {
@@ -74,7 +82,8 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
             None if changed => "rows of tenant B are no longer what they were".to_owned(),
             None => continue,
         };
-        tell(arena, relation, &[sql], &seen, found);
+        let lines: Vec<String> = own.into_iter().chain([sql]).collect();
+        tell(arena, relation, &lines, &seen, found);
         return;
     }
 }
@@ -92,6 +101,11 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     for value in theirs.iter().take(COLUMNS).chain(alone.iter().take(COLUMNS)) {
         let sql = insert_of(arena, relation, Side::A, std::slice::from_ref(value)).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
+    }
+    for value in theirs.iter().take(COLUMNS) {
+        let bare = bare(arena, relation, value);
+        let sql = insert_of(arena, relation, Side::A, &bare).await;
+        found.extend(sql.map(|sql| format!("{sql} returning *")));
     }
     found.extend(insert_of(arena, relation, Side::A, &theirs).await);
     for others in namesakes(arena, relation) {
@@ -155,7 +169,74 @@ fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<Vec<(String, Str
         let of_column = |name: &String| Some((name.clone(), literal(values?.get(name)?.as_deref()?)));
         like.filter_map(|column| of_column(&column.name)).collect::<Vec<_>>()
     };
-    others.iter().map(of).filter(|values| !values.is_empty()).take(TABLES).collect()
+    let whole: Vec<Vec<(String, String)>> =
+        others.iter().map(of).filter(|values| !values.is_empty()).take(TABLES).collect();
+    // Each by itself, too: what is the same in all of them changes nothing.
+    let texts = |(name, _): &&(String, String)| {
+        relation.column(name).is_some_and(|column| {
+            !matches!(base(arena.plan.facts.base(&column.type_name)), "boolean" | "integer" | "numeric")
+        })
+    };
+    // And with other numbers beside it: what is the same already is not changed.
+    let is_number = |column: &&&Column| {
+        let is_key = arena.plan.keys(relation).iter().any(|key| key.columns.contains(&column.name));
+        !is_key
+            && matches!(base(arena.plan.facts.base(&column.type_name)), "integer" | "bigint" | "numeric" | "smallint")
+    };
+    let numbers: Vec<(String, String)> =
+        columns.iter().filter(is_number).map(|column| (column.name.clone(), "7".to_owned())).collect();
+    let alone = whole.iter().take(2).flat_map(|values| {
+        values
+            .iter()
+            .filter(texts)
+            .take(COLUMNS)
+            .cloned()
+            .map(|value| std::iter::once(value).chain(numbers.iter().cloned()).collect())
+    });
+    let alone: Vec<Vec<(String, String)>> = alone.collect();
+    whole.into_iter().chain(alone).collect()
+}
+
+/// The same value, and nothing in the columns that may be empty: a trigger may fill them.
+fn bare(arena: &Arena<'_, '_>, relation: &Relation, value: &(String, String)) -> Vec<(String, String)> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let refers = |name: &str| {
+        arena.plan.foreign_keys(relation.oid).iter().any(|key| key.columns.iter().any(|column| column == name))
+    };
+    let free = relation.columns.iter().filter(|column| {
+        !column.is_not_null
+            && column.generated.is_empty()
+            && column.name != value.0
+            && column.name != tenant
+            && !refers(&column.name)
+    });
+    let empty = free.map(|column| (column.name.clone(), "null".to_owned()));
+    std::iter::once(value.clone()).chain(empty).collect()
+}
+
+/// From one state to another, as a trigger may wait for: what A's rows are made first, and the change that follows.
+fn changes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let world = arena.plan.world;
+    let tenant = world.settings.tenant_column(&relation.name);
+    let functions =
+        world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
+    let text: String = functions
+        .filter_map(|trigger| world.function(trigger.function))
+        .flat_map(|function| [function.source.as_str(), "\n"])
+        .collect();
+    let may = arena.actor.columns(relation, "UPDATE");
+    let table = relation.name.quoted();
+    let mut found = Vec::new();
+    for column in relation.columns.iter().filter(|column| may.contains(&column.name.as_str()) && column.name != tenant)
+    {
+        let values = crate::attack::harvest::compared(&text, &column.name);
+        let values: std::collections::BTreeSet<String> = values.into_iter().take(STATES).collect();
+        let set = |value: &String| format!("update {table} set {} = {}", ident(&column.name), literal(value));
+        let pairs =
+            values.iter().flat_map(|from| values.iter().filter(move |to| *to != from).map(move |to| (from, to)));
+        found.extend(pairs.map(|(from, to)| (set(from), set(to))));
+    }
+    found
 }
 
 /// The same of the row whose keys B alone has.
@@ -177,18 +258,30 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
         let Some(sql) = insert_with(arena, relation, &given, &[value]) else { continue };
         questions.push(Question::new(&arena.guise, sql));
     }
+    // In each state that its conditions speak of.
+    for row in arena.plan.combined(relation, &arena.pair().a.tenant.clone()) {
+        let row: Vec<(String, String)> = row.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
+        let Some(sql) = insert_with(arena, relation, &given, &row) else { continue };
+        questions.push(Question::new(&arena.guise, sql));
+    }
+    for question in &mut questions {
+        question.own.push(AT_ONCE.to_owned());
+    }
     let with = ask(arena, &questions).await;
     let without = ask_without_b(arena, &questions).await;
+    let again = ask(arena, &questions).await;
     for (at, question) in questions.iter().enumerate() {
         let of_key =
             |answer: &crate::attack::both::Answer| matches!(answer.outcome.code(), "23505" | "23P01" | "23503");
+        let is_refused = !with[at].outcome.is_done() && with[at].outcome.seen() == again[at].outcome.seen();
         let differs = with[at].outcome.seen() != without[at].outcome.seen()
-            && with[at].outcome.code() != without[at].outcome.code();
+            && (with[at].outcome.code() != without[at].outcome.code() || is_refused);
         if differs && !of_key(&with[at]) && !of_key(&without[at]) {
             let seen =
                 format!("{}, and {} where tenant B has no rows", with[at].outcome.told(), without[at].outcome.told());
             let _ = trigger;
-            tell(arena, relation, std::slice::from_ref(&question.sql), &seen, found);
+            let lines: Vec<String> = question.own.iter().chain([&question.sql]).cloned().collect();
+            tell(arena, relation, &lines, &seen, found);
             return;
         }
     }
@@ -328,6 +421,10 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
     let look = arena.digests(&tables);
     let before = arena.session.guarded(&look).await;
     let mut statements = Vec::new();
+    // A row that is not there yet, or its key would refuse what the view lets through.
+    if let Some(table) = tables.first() {
+        arena.seeder.spare(arena.session, table, Side::B).await;
+    }
     if let Some(column) = arena.actor.columns(view, "UPDATE").first() {
         statements.push(format!("update {} set {1} = {1}", view.name.quoted(), ident(column)));
     }
@@ -335,6 +432,8 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
         statements.push(format!("delete from {}", view.name.quoted()));
     }
     statements.extend(insert_through(arena, view, &tables));
+    statements.extend(insert_again(arena, view, &tables));
+    keys_of_view(arena, view, &tables, found).await;
     for sql in statements {
         let (outcome, after) = arena.as_a_then(&sql, &look).await;
         if !outcome.is_done() || after.rows.is_empty() || after.rows == before.rows {
@@ -352,6 +451,31 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
         found.add(Finding::shown(class, name, format!("{what}: {seen}."), script));
         return;
     }
+}
+
+/// A check option is asked after the keys: which of the two refuses a row of B's tells whether it is there.
+async fn keys_of_view(arena: &mut Arena<'_, '_>, view: &Relation, tables: &[&Relation], found: &mut Found) {
+    let Some(sql) = insert_again(arena, view, tables) else { return };
+    let questions = [Question::new(&arena.guise, sql.clone())];
+    let with = ask(arena, &questions).await;
+    if !matches!(with[0].outcome.code(), "23505" | "23P01") {
+        return;
+    }
+    let without = ask_without_b(arena, &questions).await;
+    if without[0].outcome.code() != "44000" {
+        return;
+    }
+    let seen = format!("{}, and {} where tenant B has no rows", with[0].outcome.told(), without[0].outcome.told());
+    let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &[sql], &seen);
+    let why = format!("Its check option is asked after the keys of the table: {seen}.");
+    found.add(Finding::shown(Class::UniqueOracle, view.name.to_string(), why, script));
+}
+
+/// The row that B has already: what is written there may take the place of it.
+fn insert_again(arena: &Arena<'_, '_>, view: &Relation, tables: &[&Relation]) -> Option<String> {
+    let mut given = arena.seeder.first(tables.first()?.oid, Side::B)?.given.clone();
+    given.retain(|(name, _)| view.column(name).is_some());
+    insert_with(arena, view, &given, &[])
 }
 
 /// A row of B's, through a view that has the same columns as its table.

@@ -12,6 +12,10 @@ use crate::name::{ident, literal};
 
 /// So many variants of a row are written.
 const VARIANTS: usize = 32;
+/// Columns that are set without reading any.
+const BLIND: usize = 8;
+/// Rows under which one is moved.
+const PARENTS: usize = 24;
 const INSERTS: &str = "lets tenant A insert rows that are another tenant's";
 const MOVES: &str = "lets tenant A move its rows into another tenant";
 
@@ -80,6 +84,15 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
             });
         }
     }
+    for sql in blind(arena, relation) {
+        found.push(Write {
+            admin: Vec::new(),
+            sql,
+            commands: &["*", "w"],
+            is_into: false,
+            told: "lets tenant A change another tenant's rows, by a statement that reads none of their columns",
+        });
+    }
     if relation.grants(&arena.actor.inherited, "DELETE") {
         let sql = format!("delete from {table}");
         found.push(Write {
@@ -102,8 +115,11 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
             told: "lets tenant A change another tenant's row by inserting it once more",
         });
     }
+    if let Some(sql) = mixed(arena, relation).await {
+        found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+    }
     found.extend(instead(arena, relation, variants).await);
-    if let Some(sql) = moving(arena, relation, Side::B) {
+    for sql in moving(arena, relation, Side::B).into_iter().chain(moving_by_link(arena, relation)) {
         found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
     }
     if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
@@ -119,6 +135,65 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
         });
     }
     found
+}
+
+/// Changes that read no column: the policies for reading have no say in them.
+fn blind(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<String> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let given = arena.seeder.first(relation.oid, Side::A).map(|row| row.given.as_slice()).unwrap_or_default();
+    let may = arena.actor.columns(relation, "UPDATE");
+    let is_key =
+        |name: &str| arena.plan.keys(relation).iter().any(|key| key.columns.iter().any(|column| column == name));
+    let free = |(name, value): &&(String, String)| {
+        may.contains(&name.as_str()) && name != tenant && !is_key(name) && value != "null"
+    };
+    let sets: Vec<String> =
+        given.iter().filter(free).map(|(name, value)| format!("{} = {value}", ident(name))).collect();
+    let table = relation.name.quoted();
+    let all = (sets.len() > 1).then(|| sets.join(", "));
+    sets.iter().take(BLIND).cloned().chain(all).map(|set| format!("update {table} set {set}")).collect()
+}
+
+/// A row of B's that refers to what is A's.
+async fn mixed<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Option<String> {
+    let tenant = arena.plan.tenant_column(relation)?.name.clone();
+    // In the table that says who belongs where, that is its meaning.
+    let membership = arena.plan.world.settings.context.membership();
+    if membership.is_some_and(|known| relation.name.is_meant_by(&known.table)) {
+        return None;
+    }
+    let own = arena.values(relation.oid, Side::A)?.clone();
+    let keys = arena.plan.foreign_keys(relation.oid).iter().filter(|key| !key.columns.contains(&tenant));
+    let linked =
+        relation.columns.iter().filter(|column| column.name != tenant && arena.plan.link(relation, column).is_some());
+    let columns = keys.flat_map(|key| key.columns.clone()).chain(linked.map(|column| column.name.clone()));
+    let with = columns.filter_map(|name| Some((name.clone(), literal(own.get(&name)?.as_deref()?))));
+    let with: Vec<(String, String)> = with.collect();
+    if with.is_empty() {
+        return None;
+    }
+    insert_of(arena, relation, Side::B, &with).await
+}
+
+/// Under any of B's rows, where no key says to what a column refers.
+fn moving_by_link(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<String> {
+    let plan = arena.plan;
+    if relation.column(plan.world.settings.tenant_column(&relation.name)).is_some() {
+        return Vec::new();
+    }
+    let Some(relation) = plan.world.relation(relation.oid) else { return Vec::new() };
+    let may = arena.actor.columns(relation, "UPDATE");
+    let columns = relation.columns.iter().filter(|column| may.contains(&column.name.as_str()));
+    let linked = columns.filter_map(|column| Some((column, plan.link(relation, column)?)));
+    let moves = linked.flat_map(|(column, (target, there))| {
+        let rows = arena.seeder.rows_of(target.oid, Side::B).take(PARENTS);
+        let values = rows.filter_map(move |row| row.values.get(&there).cloned().flatten());
+        let set = move |value: String| {
+            format!("update {} set {} = {}", relation.name.quoted(), ident(&column.name), literal(&value))
+        };
+        values.map(set).collect::<Vec<_>>()
+    });
+    moves.collect()
 }
 
 /// B's first row once more, `on conflict do update`.

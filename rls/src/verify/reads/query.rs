@@ -205,6 +205,9 @@ impl<'a> Reading<'_, '_, 'a> {
             rename(&mut given.columns, &column_aliases(range));
             return self.add_given(alias, given, own, from);
         }
+        if let Some(table) = self.transitions.get(name).filter(|_| schema.is_empty()).copied() {
+            return self.add_transition(table, alias, own, from);
+        }
         let Some(relation) = self.relation_meant(schema, name, own) else {
             self.catalogue(schema, name, own);
             let row = self.source(Source::Opaque);
@@ -219,6 +222,16 @@ impl<'a> Reading<'_, '_, 'a> {
         let (row, touch) = self.touch(relation, Verb::Select, own.reader);
         own.rows.push((alias, row));
         from.open.push(touch);
+    }
+
+    /// The rows that a statement changed, which the policies of their table have held.
+    fn add_transition(&mut self, table: u32, alias: String, own: &mut Frame, from: &mut From) {
+        let row = self.source(Source::Relation(table));
+        own.rows.push((alias, row));
+        let relation = self.world.relation(table).filter(|relation| relation.is_table());
+        if let Some(tenant) = relation.and_then(|relation| self.library.tenant_column(relation)) {
+            from.equal.push((Term::Column(row, tenant.to_owned()), Term::Tenant));
+        }
     }
 
     /// Statistics hold values of every tenant. Views of PostgreSQL ask who runs the statement, tables who reads them.

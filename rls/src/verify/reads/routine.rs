@@ -11,13 +11,13 @@ use super::{Equal, Found, Frame, Library, MAX_DEPTH, Reading, Term};
 use crate::catalog::{Function, Relation};
 
 impl Library<'_, '_> {
-    /// What a function touches when an app role calls it; of a trigger, on this table.
-    pub(in crate::verify) fn of_function(&self, function: &Function, trigger_of: Option<&Relation>) -> Found {
+    /// What a function touches when an app role calls it; of a trigger, on this table, as it is defined.
+    pub(in crate::verify) fn of_function(&self, function: &Function, trigger_of: Option<(&Relation, &str)>) -> Found {
         let mut reading = Reading::new(self);
         let mut frame = Frame::default();
         let mut equal = Vec::new();
-        if let Some(table) = trigger_of {
-            reading.rows_of_trigger(table, &mut frame, &mut equal);
+        if let Some((table, definition)) = trigger_of {
+            reading.rows_of_trigger(table, definition, &mut frame, &mut equal);
         }
         let texts = function.argument_types.iter().enumerate().filter(|(_, written)| can_hold_sql(written));
         for (at, _) in texts {
