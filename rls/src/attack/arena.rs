@@ -92,6 +92,13 @@ impl<'w, 's> Arena<'w, 's> {
         &self.seeder.pair
     }
 
+    /// B's session, with the same role.
+    pub(super) fn guise_of_b(&self) -> Guise {
+        let mut settings = context(self.plan.world.settings, &self.actor.role.name, &self.pair().b);
+        settings.extend(self.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
+        self.guise.with(settings)
+    }
+
     /// A guise with nobody's context: every setting empty.
     pub(super) fn nobody(&self) -> Guise {
         let empty = self.guise.settings.iter().map(|(name, value)| {

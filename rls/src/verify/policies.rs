@@ -24,7 +24,7 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
     let prover = Prover::new(world);
     let mut trusted = Trusted::default();
     for relation in judged_tables(world) {
-        let mut table = Table { world, prover: &prover, relation, hits: BTreeMap::new() };
+        let mut table = Table { world, prover: &prover, relation, hits: BTreeMap::new(), is_written_openly: false };
         for guise in world.guises() {
             table.judge_for(guise, &mut trusted);
         }
@@ -83,6 +83,8 @@ struct Table<'t, 'a> {
     prover: &'t Prover<'t, 'a>,
     relation: &'a Relation,
     hits: BTreeMap<(String, &'static str), Hit>,
+    /// Whether a condition for new rows lets anything in but the tenant's.
+    is_written_openly: bool,
 }
 
 impl<'a> Table<'_, 'a> {
@@ -133,7 +135,9 @@ impl<'a> Table<'_, 'a> {
         trusted: &mut Trusted,
     ) {
         let all: Vec<&str> = std::iter::once(condition).chain(and.iter().copied()).collect();
-        match self.prover.judge(self.relation, &all, goal, guise) {
+        let verdict = self.prover.judge(self.relation, &all, goal, guise);
+        self.is_written_openly |= goal != Goal::See && !matches!(verdict, Verdict::Implied(_));
+        match verdict {
             Verdict::Implied(sources) => trusted.note(sources, self.relation, policy),
             Verdict::Open(reason, why) => {
                 let (class, severity) = self.class_of(policy, reason, goal);
@@ -232,7 +236,13 @@ impl<'a> Table<'_, 'a> {
                 hit.why
             )
         };
-        let finding = Finding::verified(hit.class, table.to_string(), text).about(name).weighing(hit.severity);
+        let is_of_nobody = hit.class == Class::PolicyNullTenant && !self.is_left_by_tenants();
+        let (severity, text) = if is_of_nobody {
+            (Severity::Info, format!("{text} No app role may make such rows, nor does a key."))
+        } else {
+            (hit.severity, text)
+        };
+        let finding = Finding::verified(hit.class, table.to_string(), text).about(name).weighing(severity);
         let remedy = if hit.class == Class::Unprovable {
             Remedy::advice(
                 "Write the condition so that it compares the tenant column with the context, or accept the finding with a reason.",
@@ -241,6 +251,17 @@ impl<'a> Table<'_, 'a> {
             self.remedy(policy)
         };
         finding.because(policy_text(self.world, self.relation, policy)).closed_by(remedy)
+    }
+
+    /// Whether a tenant's row can be left without a tenant: by who writes it, or by a key that sets it to null.
+    fn is_left_by_tenants(&self) -> bool {
+        let Some(tenant) = self.relation.column(self.world.settings.tenant_column(&self.relation.name)) else {
+            return true;
+        };
+        let constraints = self.world.constraints_of(self.relation.oid).iter();
+        let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
+        self.is_written_openly
+            || keys.any(|key| [&key.on_delete, &key.on_update].iter().any(|deed| matches!(deed.as_str(), "n" | "d")))
     }
 
     /// The same policy, and the tenant's equality besides.

@@ -1,9 +1,10 @@
 //! Reading a table: with A's context, with none, as a tenant whose name is like another's.
 
 use crate::attack::arena::Arena;
-use crate::attack::identity::{Guise, NAMED};
+use crate::attack::identity::{Guise, NAMED, Side};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::outcome::Outcome;
+use crate::attack::probes::write::insert_of;
 use crate::catalog::Relation;
 use crate::class::Class;
 use crate::finding::Finding;
@@ -85,7 +86,8 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
     if reading.theirs > 0 {
         leaking(arena, relation, &guise, &sql, Failing::Open, found).await;
     }
-    if reading.nobodys > 0 {
+    let is_leak = !is_bound(arena, relation) && becomes_nobodys(arena, relation).await;
+    if reading.nobodys > 0 && is_leak {
         leaking(arena, relation, &guise, &sql, Failing::Nobodys, found).await;
     }
     let nobody = arena.nobody();
@@ -95,10 +97,45 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
         if unset.theirs > 0 {
             leaking(arena, relation, &nobody, &sql, Failing::Unset, found).await;
         }
-        if unset.nobodys > 0 && reading.nobodys == 0 {
+        if unset.nobodys > 0 && reading.nobodys == 0 && is_leak {
             leaking(arena, relation, &nobody, &sql, Failing::Nobodys, found).await;
         }
     }
+}
+
+/// Whether every row has a tenant.
+fn is_bound(arena: &Arena<'_, '_>, relation: &Relation) -> bool {
+    arena
+        .plan
+        .world
+        .relation(relation.oid)
+        .and_then(|relation| arena.plan.tenant_column(relation))
+        .is_none_or(|tenant| tenant.is_not_null)
+}
+
+/// Whether a tenant's row can be left without a tenant: by the tenant itself, or by a key that sets it to null. Rows that are
+/// nobody's from the start are everybody's.
+async fn becomes_nobodys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> bool {
+    let Some(tenant) = arena.plan.tenant_column(relation) else { return true };
+    let constraints = arena.plan.world.constraints_of(relation.oid).iter();
+    let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
+    if keys.any(|key| matches!(key.on_delete.as_str(), "n" | "d") || matches!(key.on_update.as_str(), "n" | "d")) {
+        return true;
+    }
+    let with = [(tenant.name.clone(), "null".to_owned())];
+    let mut statements: Vec<String> = insert_of(arena, relation, Side::B, &with).await.into_iter().collect();
+    if arena.actor.columns(relation, "UPDATE").contains(&tenant.name.as_str()) {
+        statements.push(format!("update {} set {} = null", relation.name.quoted(), ident(&tenant.name)));
+    }
+    for guise in [arena.guise_of_b(), arena.nobody()] {
+        for sql in &statements {
+            let outcome = arena.as_guise(&guise, sql).await;
+            if outcome.is_done() && outcome.affected > 0 {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 /// Reads in a session in which no context was ever set.

@@ -2,7 +2,7 @@
 
 use crate::attack::arena::Arena;
 use crate::attack::both::{Question, ask, ask_without_b};
-use crate::attack::identity::{Guise, Side, base, context};
+use crate::attack::identity::{Side, base};
 use crate::attack::judge::Found;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
@@ -304,7 +304,7 @@ async fn leaves<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
     if reading.is_empty() {
         return;
     }
-    let as_b = guise_of_b(arena);
+    let as_b = arena.guise_of_b();
     for write in setting_off(arena, relation).await {
         let mut admin = as_b.statements();
         admin.extend([write, "reset session authorization".to_owned(), "reset role".to_owned()]);
@@ -322,13 +322,6 @@ async fn leaves<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
     }
 }
 
-fn guise_of_b(arena: &Arena<'_, '_>) -> Guise {
-    let b = arena.pair().b.clone();
-    let mut settings = context(arena.plan.world.settings, &arena.actor.role.name, &b);
-    settings.extend(arena.guise.settings.iter().filter(|(name, _)| name == "search_path").cloned());
-    arena.guise.with(settings)
-}
-
 /// What a trigger tells listeners goes out at commit, which is never ours: that it runs, and with B's row, is seen.
 async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     let world = arena.plan.world;
@@ -342,7 +335,7 @@ async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: 
         let source = it.source.to_ascii_lowercase();
         source.contains("pg_notify") || source.contains("notify ")
     });
-    let as_b = guise_of_b(arena);
+    let as_b = arena.guise_of_b();
     for (trigger, function) in telling.collect::<Vec<_>>() {
         let count = "set local track_functions = 'all'".to_owned();
         let look = format!("select pg_catalog.pg_stat_get_xact_function_calls({})", function.oid);
@@ -461,8 +454,16 @@ async fn keys_of_view(arena: &mut Arena<'_, '_>, view: &Relation, tables: &[&Rel
     if !matches!(with[0].outcome.code(), "23505" | "23P01") {
         return;
     }
+    // What nobody can guess, nobody asks for.
+    let named = with[0].outcome.refusal.as_ref().and_then(|refusal| refusal.constraint.clone());
+    let is_guessable = tables.iter().any(|table| {
+        let mut keys = arena.plan.keys(table).iter().filter(|key| Some(&key.name) == named.as_ref());
+        let tenant = arena.plan.world.settings.tenant_column(&table.name);
+        let is_uuid = |name: &String| table.column(name).is_some_and(|column| column.plain_type() == "uuid");
+        keys.any(|key| !key.columns.iter().any(|name| name != tenant && is_uuid(name)))
+    });
     let without = ask_without_b(arena, &questions).await;
-    if without[0].outcome.code() != "44000" {
+    if without[0].outcome.code() != "44000" || !is_guessable {
         return;
     }
     let seen = format!("{}, and {} where tenant B has no rows", with[0].outcome.told(), without[0].outcome.told());

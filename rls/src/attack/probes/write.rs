@@ -31,6 +31,18 @@ struct Write<'a> {
     told: &'a str,
 }
 
+impl<'a> Write<'a> {
+    /// What changes rows of B's.
+    const fn of_theirs(sql: String, commands: &'a [&'a str], told: &'a str) -> Self {
+        Self { admin: Vec::new(), sql, commands, is_into: false, told }
+    }
+
+    /// What makes a row B's.
+    const fn into_theirs(sql: String, commands: &'a [&'a str], told: &'a str) -> Self {
+        Self { admin: Vec::new(), sql, commands, is_into: true, told }
+    }
+}
+
 /// Tries every way to change rows.
 pub(in crate::attack) async fn write<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
     truncate(arena, relation, found).await;
@@ -75,52 +87,36 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants:
             ident(&column)
         );
         for sql in [sql, merge] {
-            found.push(Write {
-                admin: Vec::new(),
-                sql,
-                commands: &["*", "w"],
-                is_into: false,
-                told: "lets tenant A change another tenant's rows",
-            });
+            found.push(Write::of_theirs(sql, &["*", "w"], "lets tenant A change another tenant's rows"));
         }
     }
     for sql in blind(arena, relation) {
-        found.push(Write {
-            admin: Vec::new(),
+        found.push(Write::of_theirs(
             sql,
-            commands: &["*", "w"],
-            is_into: false,
-            told: "lets tenant A change another tenant's rows, by a statement that reads none of their columns",
-        });
+            &["*", "w"],
+            "lets tenant A change another tenant's rows, by a statement that reads none of their columns",
+        ));
     }
     if relation.grants(&arena.actor.inherited, "DELETE") {
         let sql = format!("delete from {table}");
-        found.push(Write {
-            admin: Vec::new(),
-            sql,
-            commands: &["*", "d"],
-            is_into: false,
-            told: "lets tenant A delete another tenant's rows",
-        });
+        found.push(Write::of_theirs(sql, &["*", "d"], "lets tenant A delete another tenant's rows"));
     }
     if let Some(sql) = insert_of(arena, relation, Side::B, &[]).await {
-        found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+        found.push(Write::into_theirs(sql, &["*", "a"], INSERTS));
     }
     if let Some(sql) = in_conflict(arena, relation) {
-        found.push(Write {
-            admin: Vec::new(),
+        found.push(Write::of_theirs(
             sql,
-            commands: &["*", "a", "w"],
-            is_into: false,
-            told: "lets tenant A change another tenant's row by inserting it once more",
-        });
+            &["*", "a", "w"],
+            "lets tenant A change another tenant's row by inserting it once more",
+        ));
     }
     if let Some(sql) = mixed(arena, relation).await {
-        found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+        found.push(Write::into_theirs(sql, &["*", "a"], INSERTS));
     }
     found.extend(instead(arena, relation, variants).await);
     for sql in moving(arena, relation, Side::B).into_iter().chain(moving_by_link(arena, relation)) {
-        found.push(Write { admin: Vec::new(), sql, commands: &["*", "w"], is_into: true, told: MOVES });
+        found.push(Write::into_theirs(sql, &["*", "w"], MOVES));
     }
     if let Some((tenant, sql)) = arena.plan.tenant_column(relation).zip(moving(arena, relation, Side::A)) {
         // A's own rows would be in the way of B's, which have the same natural keys.
@@ -219,20 +215,14 @@ async fn instead<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants
     for variant in by_oneself.iter().chain(others) {
         let with: Vec<(String, String)> = variant.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
         if let Some(sql) = insert_of(arena, relation, Side::B, &with).await {
-            found.push(Write { admin: Vec::new(), sql, commands: &["*", "a"], is_into: true, told: INSERTS });
+            found.push(Write::into_theirs(sql, &["*", "a"], INSERTS));
         }
         let may = arena.actor.columns(relation, "UPDATE");
         if let Some(sql) =
             moving(arena, relation, Side::B).filter(|_| with.iter().all(|(name, _)| may.contains(&name.as_str())))
         {
             let sets: String = with.iter().map(|(name, value)| format!(", {} = {value}", ident(name))).collect();
-            found.push(Write {
-                admin: Vec::new(),
-                sql: sql + &sets,
-                commands: &["*", "w"],
-                is_into: true,
-                told: MOVES,
-            });
+            found.push(Write::into_theirs(sql + &sets, &["*", "w"], MOVES));
         }
     }
     found
