@@ -13,9 +13,11 @@ use crate::verify::World;
 const TYPES: &str = "select coalesce(json_object_agg(name, fact), '{}') from (\
      select distinct on (1) pg_catalog.format_type(t.oid, null) as name, json_build_object(\
        'base', case when t.typtype = 'd' then pg_catalog.format_type(t.typbasetype, t.typtypmod) end, \
+       'is_composite', t.typtype = 'c', \
        'labels', coalesce((select json_agg(e.enumlabel order by e.enumsortorder) from pg_catalog.pg_enum e where e.enumtypid = t.oid), '[]'), \
        'checks', coalesce((select json_agg(pg_catalog.pg_get_constraintdef(c.oid)) from pg_catalog.pg_constraint c where c.contypid = t.oid), '[]')) as fact \
-     from pg_catalog.pg_type t where t.typtype in ('d', 'e')) known";
+     from pg_catalog.pg_type t left join pg_catalog.pg_class c on c.oid = t.typrelid \
+     where t.typtype in ('d', 'e') or (t.typtype = 'c' and c.relkind = 'c')) known";
 
 const PARTITIONS: &str = "select coalesce(json_object_agg(c.oid, json_build_object('bound', pg_catalog.pg_get_expr(c.relpartbound, c.oid), \
      'key', case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) end)), '{}') \
@@ -34,9 +36,10 @@ pub(super) struct Facts {
     pub(super) login: Login,
 }
 
-/// A domain or an enumeration.
+/// A domain, an enumeration, or a type with fields.
 #[derive(Debug, Deserialize)]
 pub(super) struct TypeFact {
+    pub(super) is_composite: bool,
     pub(super) base: Option<String>,
     pub(super) labels: Vec<String>,
     pub(super) checks: Vec<String>,

@@ -306,11 +306,7 @@ fn of_type(arena: &Arena<'_, '_>, plain: &str, read: &[&Relation], side: Side) -
 
 /// Whether a type has fields: a row of a table, or a type made of several.
 fn is_composite(arena: &Arena<'_, '_>, plain: &str) -> bool {
-    let is_made_of_several = plain.contains('.')
-        && !plain.ends_with("[]")
-        && !plain.starts_with("public.")
-        && arena.plan.facts.of_type(plain).is_none();
-    is_made_of_several || relation_of(arena, plain).is_some()
+    arena.plan.facts.of_type(plain).is_some_and(|fact| fact.is_composite) || relation_of(arena, plain).is_some()
 }
 
 /// The table whose rows have this type.

@@ -232,9 +232,17 @@ fn changes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> 
         let values = crate::attack::harvest::compared(&text, &column.name);
         let values: std::collections::BTreeSet<String> = values.into_iter().take(STATES).collect();
         let set = |value: &String| format!("update {table} set {} = {}", ident(&column.name), literal(value));
-        let pairs =
-            values.iter().flat_map(|from| values.iter().filter(move |to| *to != from).map(move |to| (from, to)));
-        found.extend(pairs.map(|(from, to)| (set(from), set(to))));
+        // What the trigger goes by may have to be B's first.
+        let like_theirs = namesakes(arena, relation).into_iter().take(2).map(|values| {
+            let free = values.into_iter().filter(|(name, _)| *name != column.name && may.contains(&name.as_str()));
+            free.map(|(name, value)| format!(", {} = {value}", ident(&name))).collect::<String>()
+        });
+        let more: Vec<String> = std::iter::once(String::new()).chain(like_theirs).collect();
+        for (from, to) in values.iter().flat_map(|from| values.iter().map(move |to| (from, to))) {
+            if from != to {
+                found.extend(more.iter().map(|more| (set(from) + more, set(to))));
+            }
+        }
     }
     found
 }

@@ -1,0 +1,24 @@
+-- Nobody deletes a tag that somebody has.
+-- object: public.article_tags
+-- leak: no
+-- context: guc
+-- toml: global_tables = ["tags"]
+-- expect: 23503
+
+create table tags (tag text primary key);
+grant select, insert on tags to @app@;
+create table article_tags (
+  tenant_id uuid not null,
+  id uuid not null default gen_random_uuid(),
+  tag text not null references tags on delete cascade,
+  primary key (tenant_id, id)
+);
+alter table article_tags enable row level security;
+alter table article_tags force row level security;
+create policy article_tags_tenant on article_tags
+  using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
+grant select, insert, update, delete on article_tags to @app@;
+
+-- proof
+set app.tenant_id = '@A@';
+insert into article_tags (tenant_id, tag) values ('@A@', 'none');
