@@ -55,6 +55,10 @@ impl Cell<'_> {
     }
 }
 
+/// What columns are called that say when a row came to its end.
+const OVER: &[&str] =
+    &["deleted", "archived", "revoked", "disabled", "cancel", "removed", "suspended", "ended", "closed"];
+
 /// Values that the column may take, the most telling first.
 pub(super) fn candidates(cell: Cell<'_>, facts: &Facts, checks: &[&str]) -> Vec<Value> {
     let type_name = cell.column.type_name.as_str();
@@ -72,7 +76,10 @@ pub(super) fn candidates(cell: Cell<'_>, facts: &Facts, checks: &[&str]) -> Vec<
         None => {}
     }
     if !cell.column.is_not_null {
-        values.push(Value::Null);
+        // Most rows are not over yet.
+        let name = cell.column.name.to_ascii_lowercase();
+        let is_over = OVER.iter().any(|word| name.contains(word)) && !cell.is_key;
+        values.insert(if is_over { 0 } else { values.len() }, Value::Null);
     }
     if values.is_empty() {
         values.push(Value::Default);

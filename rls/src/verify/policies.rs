@@ -253,7 +253,8 @@ impl<'a> Table<'_, 'a> {
         finding.because(policy_text(self.world, self.relation, policy)).closed_by(remedy)
     }
 
-    /// Whether a tenant's row can be left without a tenant: by who writes it, or by a key that sets it to null.
+    /// Whether a tenant's row can be left without a tenant: by who writes it, by a definer's code, or by a key that sets it
+    /// to null.
     fn is_left_by_tenants(&self) -> bool {
         let Some(tenant) = self.relation.column(self.world.settings.tenant_column(&self.relation.name)) else {
             return true;
@@ -261,6 +262,7 @@ impl<'a> Table<'_, 'a> {
         let constraints = self.world.constraints_of(self.relation.oid).iter();
         let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
         self.is_written_openly
+            || self.world.is_written_by_code(self.relation)
             || keys.any(|key| [&key.on_delete, &key.on_update].iter().any(|deed| matches!(deed.as_str(), "n" | "d")))
     }
 

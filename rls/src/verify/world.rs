@@ -155,6 +155,17 @@ impl<'a> World<'a> {
         !relation.is_table() || columns.iter().any(is_uuid) || self.is_key(relation, columns)
     }
 
+    /// Whether a definer's function may put rows into a table, by what stands in its text.
+    pub fn is_written_by_code(&self, relation: &Relation) -> bool {
+        let writes = |body: &str| {
+            let body = body.to_ascii_lowercase();
+            body.contains(&relation.name.name.to_ascii_lowercase())
+                && ["insert", "update", "merge"].iter().any(|word| body.contains(word))
+        };
+        let functions = self.catalog.functions.iter();
+        functions.filter(|function| function.is_definer).any(|function| writes(function.body()))
+    }
+
     /// Whether PostgreSQL holds these columns to one row among those of all tenants.
     pub fn is_key(&self, relation: &Relation, columns: &[i16]) -> bool {
         let is_within = |key: &[i16]| !key.is_empty() && key.iter().all(|number| columns.contains(number));

@@ -113,10 +113,14 @@ fn is_bound(arena: &Arena<'_, '_>, relation: &Relation) -> bool {
         .is_none_or(|tenant| tenant.is_not_null)
 }
 
-/// Whether a tenant's row can be left without a tenant: by the tenant itself, or by a key that sets it to null. Rows that are
+/// Whether a tenant's row can be left without a tenant: by the tenant itself, by a definer's code, or by a key that sets it to
+/// null. Rows that are
 /// nobody's from the start are everybody's.
 async fn becomes_nobodys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> bool {
     let Some(tenant) = arena.plan.tenant_column(relation) else { return true };
+    if arena.plan.world.is_written_by_code(relation) {
+        return true;
+    }
     let constraints = arena.plan.world.constraints_of(relation.oid).iter();
     let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
     if keys.any(|key| matches!(key.on_delete.as_str(), "n" | "d") || matches!(key.on_update.as_str(), "n" | "d")) {
