@@ -341,23 +341,7 @@ impl<'w> Plan<'w> {
 
     /// What a column would refer to, were there a key: `project_id`, where there is a table of projects.
     pub(super) fn link(&self, relation: &'w Relation, column: &Column) -> Option<(&'w Relation, String)> {
-        let stem = column.name.strip_suffix("_id").or_else(|| column.name.strip_suffix("Id"))?;
-        if column.name == self.world.settings.tenant_column(&relation.name) || stem.is_empty() {
-            return None;
-        }
-        let fits = |table: &&'w Relation| {
-            let name = table.name.name.as_str();
-            table.is_table()
-                && table.extension.is_none()
-                && table.oid != relation.oid
-                && table.name.schema == relation.name.schema
-                && (name == stem
-                    || name == format!("{stem}s")
-                    || name == format!("{stem}es")
-                    || name.trim_end_matches("ies") == stem.trim_end_matches('y'))
-                && table.column("id").is_some_and(|id| id.type_name == column.type_name)
-        };
-        self.world.catalog.relations.iter().find(fits).map(|table| (table, "id".to_owned()))
+        self.world.linked_by_name(relation, column).map(|table| (table, "id".to_owned()))
     }
 
     /// The table and all that its rows refer to, for the smallest script.
@@ -379,12 +363,16 @@ impl<'w> Plan<'w> {
                     || table.columns.iter().any(|column| self.people.contains(&(table.oid, column.name.clone()))))
         };
         let by_person = relation.has_rls && relation.columns.iter().any(|column| self.is_person(relation, column));
-        let linked =
-            |column: &Column| relation.has_rls && self.link(relation, column).is_some_and(|(table, _)| owned(table));
+        let reaches = |table: &Relation| {
+            self.closure([table.oid]).into_iter().filter_map(|table| self.world.relation(table)).any(owned)
+        };
+        // By the names of its columns; where nothing guards a table, by ids alone, which are of no other.
+        let linked = |column: &Column| {
+            let is_told = relation.has_rls || column.plain_type() == "uuid";
+            is_told && self.link(relation, column).is_some_and(|(table, _)| reaches(table))
+        };
         !self.world.settings.is_global(&relation.name)
-            && (by_person
-                || relation.columns.iter().any(linked)
-                || self.closure([relation.oid]).into_iter().filter_map(|table| self.world.relation(table)).any(owned))
+            && (by_person || reaches(relation) || relation.columns.iter().any(linked))
     }
 
     /// The table at the top of a partition or an inheriting table.

@@ -103,7 +103,7 @@ impl Case<'_, '_> {
                 |value: &Value| matches!(value, Value::Const(text) if facts.normal.nobody.contains(&text.as_str()));
             let is_mine =
                 |value: &Value| facts.is_tenant(value) || is_nobodys(value) || self.is_of(value, anchored, &tenant);
-            if facts.equals(&tenant, is_mine) {
+            if facts.equals(&tenant, is_mine) || self.is_stored_under(anchored) {
                 return true;
             }
             if self.goal != Goal::See {

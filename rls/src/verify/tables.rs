@@ -55,6 +55,13 @@ fn disabled(world: &World<'_>, relation: &Relation) -> Option<Finding> {
         (severity, format!("{table} lists all tenants and has no row level security"))
     } else if world.belongs_by_key(relation) {
         (Severity::Critical, format!("{table} belongs to tenants by its foreign key and has no row level security"))
+    } else if let Some(other) = names_tenants_rows(world, relation) {
+        (
+            Severity::High,
+            format!(
+                "{table} says by its columns' names which rows of {other} it belongs to, and has no row level security"
+            ),
+        )
     } else {
         let text = format!(
             "{table} has no tenant column, no key to a tenant's table and no row level security: {who} may {verbs_text} all of it. If it is everybody's, name it in global_tables."
@@ -66,6 +73,13 @@ fn disabled(world: &World<'_>, relation: &Relation) -> Option<Finding> {
     let text = format!("{why}: {who} may {verbs_text} all of them.{dormant}");
     let finding = Finding::verified(Class::RlsDisabled, table.to_string(), text).weighing(severity);
     Some(finding.because(format!("{table}: relrowsecurity = false")).closed_by(enabling(world, relation)))
+}
+
+/// The tenants' table that a table without keys refers to by the names of its columns, where these are ids of no other.
+fn names_tenants_rows<'a>(world: &World<'a>, relation: &Relation) -> Option<&'a Name> {
+    let ids = relation.columns.iter().filter(|column| column.plain_type() == "uuid");
+    let mut linked = ids.filter_map(|column| world.linked_by_name(relation, column));
+    linked.find(|other| world.is_tenant_table(other)).map(|other| &other.name)
 }
 
 /// Switches row level security on, with a policy where there is none and one can be written.

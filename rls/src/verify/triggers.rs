@@ -17,6 +17,7 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
     let library = Library::of(world);
     for trigger in world.catalog.triggers.iter().filter(|trigger| trigger.is_enabled) {
         let Some(table) = world.relation(trigger.relation).filter(|table| table.extension.is_none()) else { continue };
+        findings.extend(telling_keys(&library, trigger, table));
         let Some(function) = world.function(trigger.function).filter(|function| function.extension.is_none()) else {
             continue;
         };
@@ -92,6 +93,27 @@ fn carrying(library: &Library<'_, '_>, found: &Found, it: &Told<'_>) -> Option<F
     );
     let advice = format!("Give {} a tenant column and policies, or take the app's rights to it.", open.name);
     Some(it.finding(Class::TriggerLeaks, explanation).closed_by(Remedy::advice(advice)))
+}
+
+/// The trigger of the extension tcn, which notifies of the keys of what is changed.
+fn telling_keys(library: &Library<'_, '_>, trigger: &Trigger, table: &Relation) -> Option<Finding> {
+    let world = library.world;
+    let function = world.function(trigger.function)?;
+    let tells = function.extension.is_some() && function.name.name == "triggered_change_notification";
+    let fires = EVENTS.iter().any(|(bit, privilege)| {
+        trigger.timing & bit != 0 && world.app_roles.iter().any(|app| world.may(&app.reachable, table, privilege))
+    });
+    if !tells || !fires || !library.is_of_tenants(table) {
+        return None;
+    }
+    let explanation = format!(
+        "The trigger {} of {} notifies of the primary key of each row that is changed: every session that may connect hears every \
+         channel, whichever tenant it is for.",
+        trigger.name, table.name
+    );
+    let finding = Finding::verified(Class::NotifyLeaks, table.name.to_string(), explanation).about(&trigger.name);
+    let advice = "Notify that something changed, and let whoever listens read what under its policies.";
+    Some(finding.because(trigger.definition.clone()).closed_by(Remedy::advice(advice)))
 }
 
 fn notifying(what: &str, it: &Told<'_>) -> Finding {

@@ -155,6 +155,33 @@ impl<'a> World<'a> {
         !relation.is_table() || columns.iter().any(is_uuid) || self.is_key(relation, columns)
     }
 
+    /// What a column would refer to, were there a key: `project_id`, where there is a table of projects; in `crm_deal_labels`,
+    /// `deal_id` where there is one called `crm_deal`.
+    pub fn linked_by_name(&self, relation: &Relation, column: &catalog::Column) -> Option<&'a Relation> {
+        let stem = column.name.strip_suffix("_id").or_else(|| column.name.strip_suffix("Id"))?;
+        if column.name == self.settings.tenant_column(&relation.name) || stem.is_empty() {
+            return None;
+        }
+        let (prefix, _) = relation.name.name.split_once('_').unwrap_or_default();
+        let fits = |table: &&'a Relation| {
+            let name = table.name.name.as_str();
+            let own = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).filter(|_| !prefix.is_empty());
+            let is_called = |name: &str| {
+                name == stem
+                    || name == format!("{stem}s")
+                    || name == format!("{stem}es")
+                    || name.trim_end_matches("ies") == stem.trim_end_matches('y')
+            };
+            table.is_table()
+                && table.extension.is_none()
+                && table.oid != relation.oid
+                && table.name.schema == relation.name.schema
+                && (is_called(name) || own.is_some_and(is_called))
+                && table.column("id").is_some_and(|id| id.type_name == column.type_name)
+        };
+        self.catalog.relations.iter().find(fits)
+    }
+
     /// Whether a definer's function may put rows into a table, by what stands in its text.
     pub fn is_written_by_code(&self, relation: &Relation) -> bool {
         let writes = |body: &str| {

@@ -140,7 +140,9 @@ async fn statistics_through<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     });
     let of_view = views.map(|view| (view.name.to_string(), view.name.quoted()));
     let of_function = functions.map(|function| {
-        let arguments: Vec<String> = function.argument_types.iter().map(|kind| of_samples(kind)).collect();
+        let names = function.argument_names.iter().map(String::as_str).chain(std::iter::repeat(""));
+        let arguments: Vec<String> =
+            function.argument_types.iter().zip(names).map(|(kind, name)| of_samples(kind, name)).collect();
         (function.signature(), format!("{}({})", function.name.quoted(), arguments.join(", ")))
     });
     for (object, source) in of_view.chain(of_function).collect::<Vec<_>>() {
@@ -155,9 +157,12 @@ async fn statistics_through<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     }
 }
 
-/// The sampled table, as an argument of a type.
-fn of_samples(type_name: &str) -> String {
+/// The sampled table, or its column, as an argument.
+fn of_samples(type_name: &str, name: &str) -> String {
+    let is_column = ["col", "attr", "field"].iter().any(|word| name.contains(word));
     match type_name {
+        "text" | "name" | "character varying" if is_column => literal("note"),
+        "text" | "name" | "character varying" if name.contains("schema") => literal("public"),
         "regclass" | "oid" => format!("{}::pg_catalog.regclass", literal(SAMPLES)),
         "text" | "name" | "character varying" => literal(SAMPLES_NAME),
         _ => "null".to_owned(),
@@ -294,17 +299,19 @@ async fn contexts_that_stay<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
 
 async fn stays<'w>(arena: &mut Arena<'w, '_>, function: &'w Function, name: &str, found: &mut Found) {
     let guise = arena.guise.clone();
+    let others = read_by(arena, function);
     for arguments in calls(arena, function).into_iter().take(12) {
         let inner = call(function, &arguments);
         let statement =
             if inner.starts_with("call") { inner.clone() } else { format!("perform * from ({inner}) answer") };
-        let own = [
+        let mut own: Vec<String> = others.clone();
+        own.extend([
             format!("select pg_catalog.set_config({}, 'before', true)", literal(name)),
             format!(
                 "create function pg_temp.within() returns void language plpgsql set {} = 'within' as $within$ begin {statement}; end $within$",
                 name.split('.').map(ident).collect::<Vec<_>>().join(".")
             ),
-        ];
+        ]);
         let sql = "select pg_temp.within()";
         let look = format!("select pg_catalog.current_setting({}, true)", literal(name));
         let (outcome, seen) = arena.after(&own, &guise, &[], sql, Some(&look)).await;
@@ -323,6 +330,16 @@ async fn stays<'w>(arena: &mut Arena<'w, '_>, function: &'w Function, name: &str
         found.add(Finding::shown(Class::ContextOutlives, signature(function), why, script));
         return;
     }
+}
+
+/// The settings that a function reads and nobody has set, with what it asks of them.
+fn read_by(arena: &Arena<'_, '_>, function: &Function) -> Vec<String> {
+    let tenant = arena.pair().b.tenant.clone();
+    let known = |name: &String| arena.guise.settings.iter().any(|(known, _)| known == name);
+    let unset = harvest::settings(&function.source).into_iter().filter(|name| name.contains('.') && !known(name));
+    let asked = crate::attack::documents::asked([function.source.as_str()], |_| Some(tenant.clone()));
+    let value = asked.first().map_or_else(|| tenant.clone(), serde_json::Value::to_string);
+    unset.map(|name| crate::attack::identity::setting(&name, &value)).collect()
 }
 
 fn is_as_before(guise: &crate::attack::identity::Guise, name: &str, value: &str) -> bool {

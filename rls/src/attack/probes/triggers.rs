@@ -109,7 +109,9 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
     }
     found.extend(insert_of(arena, relation, Side::A, &theirs).await);
     for others in namesakes(arena, relation) {
-        found.extend(insert_of(arena, relation, Side::A, &others).await);
+        let sql = insert_of(arena, relation, Side::A, &others).await;
+        found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
+        found.extend(sql);
     }
     let may = arena.actor.columns(relation, "UPDATE");
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
@@ -341,7 +343,7 @@ async fn notifies<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: 
         world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
     let telling = enabled.filter_map(|trigger| Some((trigger, world.function(trigger.function)?))).filter(|(_, it)| {
         let source = it.source.to_ascii_lowercase();
-        source.contains("pg_notify") || source.contains("notify ")
+        source.contains("pg_notify") || source.contains("notify ") || source.contains("change_notification")
     });
     let as_b = arena.guise_of_b();
     for (trigger, function) in telling.collect::<Vec<_>>() {

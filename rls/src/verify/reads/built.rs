@@ -117,6 +117,45 @@ impl Way {
     }
 }
 
+/// The name of which a condition says that it is one of these words (`listed`), or none of them.
+fn words_of(condition: &Value, listed: bool) -> Option<(String, Built)> {
+    const IN: i64 = 7;
+    let (kind, content) = node(condition)?;
+    if kind != "AExpr" || super::terms::number(content, "kind") != IN {
+        return None;
+    }
+    if (last_name(content, "name") == "=") != listed {
+        return None;
+    }
+    let ("ColumnRef", column) = node(content.get("lexpr")?)? else { return None };
+    let (_, words) = node(content.get("rexpr")?)?;
+    let words: Option<Vec<Built>> =
+        list(words, "items").iter().map(|word| constant(word).map(|text| Built::of(text.replace(VALUE, "")))).collect();
+    let words = words.filter(|words| !words.is_empty())?;
+    Some((strings(column).join("."), Built::either(words)))
+}
+
+impl State {
+    /// What a condition leaves of a variable: one of a few words that stand there, whoever wrote it.
+    pub(super) fn narrow(&mut self, condition: &Value, listed: bool) {
+        let and_or = node(condition).filter(|(kind, _)| *kind == "BoolExpr");
+        if let Some((_, content)) = and_or {
+            let op = super::terms::number(content, "boolop");
+            if op == if listed { 1 } else { 2 } {
+                list(content, "args").iter().for_each(|arg| self.narrow(arg, listed));
+            } else if op == 3
+                && let Some(inner) = list(content, "args").first()
+            {
+                self.narrow(inner, !listed);
+            }
+            return;
+        }
+        if let Some((name, words)) = words_of(condition, listed) {
+            self.texts.insert(name, words);
+        }
+    }
+}
+
 impl Reading<'_, '_, '_> {
     /// What is known of a text.
     pub(super) fn fold(&mut self, value: &Value, state: &State) -> Built {

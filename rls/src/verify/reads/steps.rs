@@ -230,9 +230,13 @@ impl Reading<'_, '_, '_> {
             if let Some(tree) = &tree {
                 self.walk(tree, &body.frame, &own.equal);
                 self.conjuncts(tree, &body.frame, &mut own.equal);
+                own.narrow(tree, true);
             }
             match (self.steps(steps, body, &mut own), tree) {
-                (true, Some(tree)) => self.contrary(&tree, &body.frame, state),
+                (true, Some(tree)) => {
+                    self.contrary(&tree, &body.frame, state);
+                    state.narrow(&tree, false);
+                }
                 (true, None) => {}
                 (false, _) => going_on.push(own),
             }
