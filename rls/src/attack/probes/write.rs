@@ -318,9 +318,10 @@ pub(in crate::attack) fn insert_with(
 }
 
 /// Whether a write went through, judged by B's rows, or by a refusal that comes after the policies.
-fn went_through(write: &Write<'_>, before: &Outcome, outcome: &Outcome, after: &Outcome) -> bool {
+fn went_through(write: &Write<'_>, says_whose: bool, before: &Outcome, outcome: &Outcome, after: &Outcome) -> bool {
     let changed = outcome.is_done() && !after.rows.is_empty() && before.rows != after.rows;
-    let refused_later = write.is_into && matches!(outcome.code(), "23505" | "23P01") && write.sql.starts_with("insert");
+    let refused_later =
+        write.is_into && says_whose && matches!(outcome.code(), "23505" | "23P01") && write.sql.starts_with("insert");
     changed || refused_later
 }
 
@@ -341,11 +342,14 @@ async fn attempt<'w>(
     // A child of a parent of B is B's by that alone.
     let childs =
         arena.plan.tenant_column(relation).is_none() && write.is_into && outcome.is_done() && outcome.affected > 0;
-    if !went_through(write, &before, &outcome, &after) && !childs {
+    // A tenant that is generated is not B because A says so.
+    let says_whose = arena.plan.tenant_column(relation).is_none_or(|tenant| tenant.generated.is_empty());
+    if !went_through(write, says_whose, &before, &outcome, &after) && !childs {
         return false;
     }
     let leaks = |outcome: &Outcome, after: &Outcome| {
-        went_through(write, &before, outcome, after) || (childs && outcome.is_done() && outcome.affected > 0)
+        went_through(write, says_whose, &before, outcome, after)
+            || (childs && outcome.is_done() && outcome.affected > 0)
     };
     let policies =
         arena.culprits(relation, write.commands, &write.admin, guise, &write.sql, look.as_deref(), leaks).await;

@@ -86,6 +86,17 @@ impl Built {
         self.ways.truncate(WAYS_MOST);
     }
 
+    /// Whether all that may come out is known, and nobody's but the function's.
+    fn is_plain(&self) -> bool {
+        !self.is_tainted && !self.is_cut && self.ways.iter().all(|way| way.values.is_empty() && !way.text.is_empty())
+    }
+
+    /// The same as names.
+    fn quoted(&self) -> Self {
+        let ways = self.ways.iter().map(|way| Way { text: ident(&way.text), values: Vec::new() });
+        Self { ways: ways.collect(), ..self.clone() }
+    }
+
     fn is_empty(&self) -> bool {
         self.ways.iter().all(|way| way.text.is_empty())
     }
@@ -196,7 +207,7 @@ impl Reading<'_, '_, '_> {
         let args = list(call, "args");
         match (last_name(call, "funcname").as_str(), args) {
             ("quote_literal" | "quote_nullable", [value]) => Built::value(value),
-            ("quote_ident", [value]) => self.fold_name(value),
+            ("quote_ident", [value]) => self.fold_name(value, state),
             ("format", [pattern, rest @ ..]) => match constant(pattern) {
                 Some(pattern) => self.fold_format(pattern, rest, state),
                 None => self.opaque(pattern),
@@ -220,11 +231,15 @@ impl Reading<'_, '_, '_> {
     }
 
     /// A quoted name: whose table it is, the caller says where it gives the name, and not where it chooses among names.
-    fn fold_name(&self, value: &Value) -> Built {
+    fn fold_name(&self, value: &Value, state: &State) -> Built {
         match (constant(value), node(value)) {
             (Some(name), _) => Built::of(ident(name)),
+            (None, Some(("ColumnRef", column))) => match state.texts.get(&strings(column).join(".")) {
+                Some(known) if known.is_plain() => known.quoted(),
+                _ => self.opaque(value),
+            },
             (None, Some(("CaseExpr", case))) => {
-                Built::either(choices(case).into_iter().map(|choice| self.fold_name(choice)))
+                Built::either(choices(case).into_iter().map(|choice| self.fold_name(choice, state)))
             }
             _ => self.opaque(value),
         }
@@ -249,9 +264,9 @@ impl Reading<'_, '_, '_> {
             let piece = match kind {
                 'L' => Built::value(arg),
                 'I' if built.ways.iter().all(|way| orders(&way.text)) => {
-                    Built { is_tainted: false, ..self.fold_name(arg) }
+                    Built { is_tainted: false, ..self.fold_name(arg, state) }
                 }
-                'I' => self.fold_name(arg),
+                'I' => self.fold_name(arg, state),
                 _ => self.fold(arg, state),
             };
             built.push(&piece);
