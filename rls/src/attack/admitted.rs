@@ -1,12 +1,14 @@
 //! Tenants that the checks of their columns let in: where a tenant is a code of three letters, `acme7` is none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::facts::Facts;
 use super::identity::{Names, base, tenants};
 use super::{harvest, pattern};
+use crate::connect::connect;
 use crate::name::{ident, literal};
 use crate::verify::World;
 
@@ -47,11 +49,22 @@ const NAMES: &[&str] = &[
 const NUMBERS: &[&str] =
     &["1", "12", "2", "3", "7", "11", "101", "102", "1001", "1002", "10001", "10002", "100001", "100002"];
 
+/// What is waited for an answer: a check's code may catch its own time-out, and go on.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The connection that is asked on, until it does not answer.
+struct Asked {
+    client: Client,
+    is_lost: bool,
+}
+
 /// What a column of tenants must fulfil, as an expression over a value.
 type Rules = BTreeSet<(String, String, String)>;
 
 /// Pairs by the type under the tenants' columns, where checks refuse any of the usual ones.
-pub(super) async fn admitted(facts: &Facts, client: &Client, world: &World<'_>) -> HashMap<String, Vec<Names>> {
+///
+/// They are asked on a connection of their own: a check may call code that never comes back.
+pub(super) async fn admitted(facts: &Facts, url: &str, world: &World<'_>) -> HashMap<String, Vec<Names>> {
     let mut rules: BTreeMap<String, Rules> = BTreeMap::new();
     for relation in world.exposed().filter(|relation| relation.is_table()) {
         let Some(column) = relation.column(world.settings.tenant_column(&relation.name)) else { continue };
@@ -67,9 +80,16 @@ pub(super) async fn admitted(facts: &Facts, client: &Client, world: &World<'_>) 
             .filter_map(|check| Some((VALUE.to_owned(), plain.clone(), expression(check)?.replace("VALUE", VALUE))));
         rules.entry(plain.clone()).or_default().extend(own.chain(of_domain));
     }
+    rules.retain(|_, rules| !rules.is_empty());
     let mut found = HashMap::new();
-    for (plain, rules) in rules.into_iter().filter(|(_, rules)| !rules.is_empty()) {
-        let pairs = pairs(client, &plain, &rules).await;
+    if rules.is_empty() {
+        return found;
+    }
+    // Without it, the usual names are tried as they are.
+    let Ok(client) = connect(url).await else { return found };
+    let mut asked = Asked { client, is_lost: false };
+    for (plain, rules) in rules {
+        let pairs = pairs(&mut asked, &plain, &rules).await;
         if !pairs.is_empty() {
             found.insert(plain, pairs);
         }
@@ -81,15 +101,19 @@ pub(super) async fn admitted(facts: &Facts, client: &Client, world: &World<'_>) 
 const VALUE: &str = "tenantry_value";
 
 fn expression(definition: &str) -> Option<String> {
-    let inner = definition.strip_prefix("CHECK ")?;
-    Some(inner.strip_suffix(" NOT VALID").unwrap_or(inner).to_owned())
+    let mut inner = definition.strip_prefix("CHECK ")?;
+    while let Some(rest) = [" NOT VALID", " NO INHERIT", " NOT ENFORCED"].iter().find_map(|end| inner.strip_suffix(end))
+    {
+        inner = rest;
+    }
+    Some(inner.to_owned())
 }
 
-async fn pairs(client: &Client, plain: &str, rules: &Rules) -> Vec<Names> {
+async fn pairs(asked: &mut Asked, plain: &str, rules: &Rules) -> Vec<Names> {
     let usual = tenants(plain);
     let (mut kept, mut known) = (Vec::new(), BTreeMap::new());
     for (a, b, confusion) in usual {
-        if is_let_in(client, &a, rules, &mut known).await && is_let_in(client, &b, rules, &mut known).await {
+        if is_let_in(asked, &a, rules, &mut known).await && is_let_in(asked, &b, rules, &mut known).await {
             kept.push((a, b, confusion));
         }
     }
@@ -98,7 +122,7 @@ async fn pairs(client: &Client, plain: &str, rules: &Rules) -> Vec<Names> {
     }
     let mut plainest = Vec::new();
     for name in others(plain, rules) {
-        if plainest.len() < 2 && is_let_in(client, &name, rules, &mut known).await {
+        if plainest.len() < 2 && is_let_in(asked, &name, rules, &mut known).await {
             plainest.push(name);
         }
     }
@@ -125,7 +149,7 @@ fn others(plain: &str, rules: &Rules) -> Vec<String> {
     all.into_iter().filter(|name| seen.insert(name.clone())).take(60).collect()
 }
 
-async fn is_let_in(client: &Client, name: &str, rules: &Rules, known: &mut BTreeMap<String, bool>) -> bool {
+async fn is_let_in(asked: &mut Asked, name: &str, rules: &Rules, known: &mut BTreeMap<String, bool>) -> bool {
     if let Some(known) = known.get(name) {
         return *known;
     }
@@ -137,9 +161,18 @@ async fn is_let_in(client: &Client, name: &str, rules: &Rules, known: &mut BTree
          select pg_catalog.bool_and(coalesce(is_fulfilled, true)) from ({}) all_of_them",
         rules.collect::<Vec<_>>().join(" union all ")
     );
-    // What a check refuses by an error is refused; where the end fails the connection is gone, as the next statement says.
-    let answer = client.simple_query(&sql).await.unwrap_or_default();
-    let _ = client.simple_query("rollback").await;
+    if asked.is_lost {
+        return false;
+    }
+    // What a check refuses by an error is refused.
+    let Ok(answer) = tokio::time::timeout(PATIENCE, asked.client.simple_query(&sql)).await else {
+        asked.is_lost = true;
+        let token = asked.client.cancel_token();
+        let _ = tokio::time::timeout(PATIENCE, token.cancel_query(tokio_postgres::NoTls)).await;
+        return false;
+    };
+    let answer = answer.unwrap_or_default();
+    let _ = tokio::time::timeout(PATIENCE, asked.client.simple_query("rollback")).await;
     let is_let_in =
         answer.iter().any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(0) == Some("t")));
     known.insert(name.to_owned(), is_let_in);

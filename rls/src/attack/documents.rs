@@ -41,13 +41,19 @@ pub(super) fn asked<'t>(
     found
 }
 
+/// A longer text is not looked through.
+const LONGEST: usize = 100_000;
+
 /// Keys in a text, with what is asked of each.
 fn spoken(text: &str) -> Vec<(String, Option<Value>)> {
     let mut found = Vec::new();
+    if text.len() > LONGEST {
+        return found;
+    }
     for (at, operator) in ["->> '", "-> '", "? '", "->>'", "->'", "?'"].iter().flat_map(|op| text.match_indices(op)) {
         let Some((key, rest)) = closed(&text[at + operator.len()..]) else { continue };
-        let is_type = text[..at].trim_end().rsplit('(').take(3).any(|part| part.trim_end().ends_with("typeof"))
-            || text[..at].rfind("typeof(").is_some_and(|start| at - start < 60 && !text[start..at].contains(" = "));
+        let before = &text[text.floor_char_boundary(at.saturating_sub(60))..at];
+        let is_type = before.rfind("typeof(").is_some_and(|start| !before[start..].contains(" = "));
         let value = if operator.starts_with('?') { None } else { asked_of(rest, is_type) };
         found.push((key, value));
     }
@@ -89,7 +95,7 @@ fn asked_of(rest: &str, is_type: bool) -> Option<Value> {
         });
     }
     let digits: String = asked.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse::<i64>().ok().map(|number| Value::from(number + i64::from(!rest.starts_with('='))))
+    digits.parse::<i64>().ok().map(|number| Value::from(number.saturating_add(i64::from(!rest.starts_with('=')))))
 }
 
 #[cfg(test)]

@@ -73,8 +73,8 @@ impl Facts {
     }
 
     /// Looks for tenants that the checks of a world let in: a short code, a number below a thousand.
-    pub(super) async fn look_for_tenants(&mut self, client: &Client, world: &World<'_>) {
-        self.tenants = admitted(self, client, world).await;
+    pub(super) async fn look_for_tenants(&mut self, url: &str, world: &World<'_>) {
+        self.tenants = admitted(self, url, world).await;
     }
 
     /// Pairs of tenants of a type, the plainest first.

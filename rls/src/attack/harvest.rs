@@ -143,7 +143,8 @@ pub(super) fn lengths(text: &str) -> BTreeSet<usize> {
         let Some(asked) = ["<=", ">=", "=", "<", ">"].iter().find_map(|op| after.strip_prefix(op)) else { continue };
         let digits: String = asked.trim_start().chars().take_while(char::is_ascii_digit).collect();
         let length: Option<usize> = digits.parse().ok();
-        found.extend(length.into_iter().flat_map(|length| [length, length.saturating_sub(1), length + 1]));
+        found
+            .extend(length.into_iter().flat_map(|length| [length, length.saturating_sub(1), length.saturating_add(1)]));
     }
     found.retain(|length| (1..=64).contains(length));
     found

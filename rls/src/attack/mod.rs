@@ -28,6 +28,7 @@ mod probes;
 mod run;
 mod script;
 mod seed;
+mod seeded;
 mod session;
 mod sight;
 mod values;
@@ -110,7 +111,7 @@ fn code_of_others(catalog: &Catalog) -> Option<String> {
 pub async fn attack(client: &mut Client, world: &World<'_>, options: &Options) -> Result<Attack, Fault> {
     let mut facts = facts::Facts::read(client).await?;
     admit(client, world.catalog, &facts, options).await?;
-    facts.look_for_tenants(client, world).await;
+    facts.look_for_tenants(&options.url, world).await;
     let mut attack = run::run(world, &facts, options).await?;
     attack.notes.splice(0..0, [NOT_UNDONE.to_owned(), OUT_OF_REACH.to_owned()]);
     attack.notes.extend(code_of_others(world.catalog));

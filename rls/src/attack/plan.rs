@@ -250,6 +250,12 @@ impl<'w> Plan<'w> {
         self.unique.get(&relation.oid).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a trigger of it waits for the end of a transaction.
+    pub(super) fn waits_for_the_end(&self, relation: &Relation) -> bool {
+        let mut triggers = self.world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid);
+        triggers.any(|trigger| trigger.is_enabled && trigger.definition.contains("INITIALLY DEFERRED"))
+    }
+
     /// Whether each row that is referred to has one row alone that refers.
     pub(super) fn is_one_to_one(&self, relation: &Relation, key: &ForeignKey) -> bool {
         let tenant = self.world.settings.tenant_column(&relation.name);

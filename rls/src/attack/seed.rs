@@ -9,7 +9,7 @@ use super::plan::{ForeignKey, Overrides, Plan};
 use super::session::Session;
 use super::values::{Cell, Value, candidates};
 use crate::catalog::{Column, Relation};
-use crate::name::{ident, literal};
+use crate::name::ident;
 
 /// So often a row is tried with other values.
 const TRIES: usize = 40;
@@ -32,7 +32,7 @@ pub(super) struct Seeded {
 }
 
 /// Columns, and what they are given as SQL.
-type Given = Vec<(String, String)>;
+pub(super) type Given = Vec<(String, String)>;
 type Memo = (u32, Side, Vec<(String, String)>);
 
 /// Puts rows into tables.
@@ -41,11 +41,13 @@ pub(super) struct Seeder<'w> {
     pub(super) plan: &'w Plan<'w>,
     pub(super) pair: Pair,
     pub(super) rows: Vec<Seeded>,
+    /// Tables that are looked up, and have rows in every state.
+    varied: BTreeSet<u32>,
     /// Why a table has no row.
     pub(super) refused: BTreeMap<u32, String>,
     memo: HashMap<Memo, Option<usize>>,
     counts: HashMap<(u32, Side), usize>,
-    spares: HashMap<(u32, Side), Option<Given>>,
+    pub(super) spares: HashMap<(u32, Side), Option<Given>>,
     side: Option<Side>,
     /// Whether the rows are put there without any context, for sessions in which none was ever set.
     pub(super) is_silent: bool,
@@ -59,6 +61,7 @@ impl<'w> Seeder<'w> {
             plan,
             pair,
             rows: Vec::new(),
+            varied: BTreeSet::new(),
             refused: BTreeMap::new(),
             memo: HashMap::new(),
             counts: HashMap::new(),
@@ -76,7 +79,8 @@ impl<'w> Seeder<'w> {
             self.row(session, looked_up, Side::B, Overrides::new(), 0).await;
             self.row(session, looked_up, Side::A, Overrides::new(), 0).await;
             // What lets a row through may be the state of another.
-            for row in self.plan.combined(looked_up, &self.pair.a.tenant) {
+            let is_first = self.varied.insert(looked_up.oid);
+            for row in self.plan.combined(looked_up, &self.pair.a.tenant).into_iter().filter(|_| is_first) {
                 self.another(session, looked_up, Side::B, row).await;
             }
         }
@@ -167,6 +171,7 @@ impl<'w> Seeder<'w> {
         given
     }
 
+    /// One row more, which the end of the transaction would let in, too.
     async fn another(
         &mut self,
         session: &mut Session,
@@ -174,7 +179,20 @@ impl<'w> Seeder<'w> {
         side: Side,
         row: Overrides,
     ) -> Option<usize> {
-        Box::pin(self.make(session, relation, side, row, 0)).await
+        if !self.plan.waits_for_the_end(relation) {
+            return Box::pin(self.make(session, relation, side, row, 0)).await;
+        }
+        let (memo, count) = (self.memo.clone(), self.rows.len());
+        session.run("savepoint another").await;
+        let made = Box::pin(self.make(session, relation, side, row, 0)).await;
+        if session.guarded("set constraints all immediate").await.is_done() {
+            session.run("release savepoint another").await;
+            return made;
+        }
+        session.run("rollback to savepoint another; release savepoint another").await;
+        self.rows.truncate(count);
+        (self.memo, self.side) = (memo, None);
+        None
     }
 
     async fn make(
@@ -230,7 +248,8 @@ impl<'w> Seeder<'w> {
         let mut fixed = self.owned(relation, side, forced, number);
         let keys: Vec<ForeignKey> = self.plan.foreign_keys(relation.oid).to_vec();
         for key in &keys {
-            let is_new = number > 1 && self.plan.is_one_to_one(relation, key);
+            // Of the row that is asked for alone: its parents have what there is.
+            let is_new = number > 1 && depth == 0 && self.plan.is_one_to_one(relation, key);
             self.follow(session, relation, side, key, &mut fixed, depth, is_new).await;
         }
         for column in relation.columns.iter().filter(|column| !fixed.contains_key(&column.name)).collect::<Vec<_>>() {
@@ -381,6 +400,10 @@ impl<'w> Seeder<'w> {
                 break;
             }
             last = refusal;
+        }
+        // One row more that its code refuses would stand in the way of all others.
+        if number > 1 && self.plan.waits_for_the_end(draft.relation) {
+            return None;
         }
         self.insert_anyway(session, draft, side, last).await
     }
@@ -553,35 +576,4 @@ impl<'w> Seeder<'w> {
 pub(super) fn is_surrogate(column: &Column) -> bool {
     let generated = column.default.as_deref().is_some_and(|text| text.contains("nextval(") || text.contains("uuid"));
     !column.identity.is_empty() || generated || column.type_name == "uuid"
-}
-
-impl Seeder<'_> {
-    /// What is known to be a possible row, without asking.
-    pub(super) fn spares(&self, table: u32, side: Side) -> Option<Vec<(String, String)>> {
-        let known = self.spares.get(&(table, side)).cloned().flatten();
-        known.or_else(|| self.first(table, side).map(|row| row.given.clone())).filter(|given| !given.is_empty())
-    }
-
-    /// The rows of one side in a table.
-    pub(super) fn rows_of(&self, table: u32, side: Side) -> impl Iterator<Item = &Seeded> {
-        self.rows.iter().filter(move |row| row.table == table && row.side == side && !row.is_nobodys)
-    }
-
-    /// The first row of one side in a table.
-    pub(super) fn first(&self, table: u32, side: Side) -> Option<&Seeded> {
-        self.rows_of(table, side).next()
-    }
-
-    /// The last row of one side in a table, whose natural keys are nobody else's.
-    pub(super) fn last(&self, table: u32, side: Side) -> Option<&Seeded> {
-        self.rows_of(table, side).last()
-    }
-
-    /// A condition that only this row fulfils.
-    pub(super) fn only(&self, row: &Seeded) -> Option<String> {
-        let relation = self.plan.world.relation(row.table)?;
-        let key = self.plan.keys(relation).iter().find(|key| key.is_primary || key.is_plain && !key.is_exclusion)?;
-        let part = |name: &String| Some(format!("{} = {}", ident(name), literal(row.values.get(name)?.as_deref()?)));
-        key.columns.iter().map(part).collect::<Option<Vec<_>>>().map(|parts| parts.join(" and "))
-    }
 }

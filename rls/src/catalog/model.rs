@@ -346,6 +346,9 @@ pub struct Trigger {
     pub timing: i16,
     /// `pg_get_triggerdef`.
     pub definition: String,
+    /// What it calls the rows that its statement changed.
+    #[serde(default)]
+    pub transitions: Vec<String>,
 }
 
 /// A rewrite rule.

@@ -151,7 +151,8 @@ const INDEXES: &str = concat!(
 );
 
 const TRIGGERS: &str = "select json_agg(json_build_object('relation', tgrelid::int8, 'name', tgname, \
-     'function', tgfoid::int8, 'is_enabled', tgenabled <> 'D', 'timing', tgtype, 'definition', pg_get_triggerdef(oid)) \
+     'function', tgfoid::int8, 'is_enabled', tgenabled <> 'D', 'timing', tgtype, 'definition', pg_get_triggerdef(oid), \
+     'transitions', to_json(array_remove(array[tgoldtable::text, tgnewtable::text], null))) \
      order by tgrelid, tgname) from pg_catalog.pg_trigger where not tgisinternal";
 
 const RULES: &str = concat!(

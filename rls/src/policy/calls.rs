@@ -32,7 +32,7 @@ impl Lowering<'_, '_> {
             Some(function) => {
                 let is_planned = function.volatility == "i" && args.iter().all(|(_, value)| value.is_constant());
                 let value = self.look_through(function, args, frame.user);
-                if is_planned && value.asks(self.is_within_plpgsql(frame)) {
+                if is_planned && value.asks(self.meanings, self.is_within_plpgsql(frame)) {
                     self.frozen.insert(function.oid);
                 }
                 value

@@ -103,7 +103,10 @@ impl Case<'_, '_> {
                 |value: &Value| matches!(value, Value::Const(text) if facts.normal.nobody.contains(&text.as_str()));
             let is_mine =
                 |value: &Value| facts.is_tenant(value) || is_nobodys(value) || self.is_of(value, anchored, &tenant);
-            if facts.equals(&tenant, is_mine) || self.is_stored_under(anchored) {
+            // Under the tenant's folder; whose the row is that is written is said by the column, where that is not made of it.
+            let is_made = facts.normal.tenant_column.is_some_and(|column| !column.generated.is_empty());
+            let by_folder = (self.goal == Goal::See || is_made) && self.is_stored_under(anchored);
+            if facts.equals(&tenant, is_mine) || by_folder {
                 return true;
             }
             if self.goal != Goal::See {
@@ -147,7 +150,7 @@ impl Case<'_, '_> {
             let is_only = column.is_some_and(|column| self.facts.normal.world.is_key(self.relation, &[column.number]));
             let decides = said.is_some_and(|said| said == name) && !self.counts_within_the_tenant(&name)
                 || membership.is_some_and(|membership| membership.user == name)
-                || is_only
+                || (is_only && !self.counts_within_the_tenant(&name))
                 || !meanings.names_tenant();
             decides && self.facts.equals(&Value::Column(Column { scope: 0, name }), is_user)
         })

@@ -1,6 +1,6 @@
 //! What the prover reasons about: values, conditions in three-valued logic, and queries, all names resolved.
 
-use super::context::{CLAIMS, OLD_CLAIM};
+use super::context::{CLAIMS, Meanings, OLD_CLAIM};
 
 /// A set of truth values: true, false, unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -267,12 +267,13 @@ impl Value {
         }
     }
 
-    /// Whether it depends on what the session says of itself, or with `or_role` on the role that it has. A statement under
-    /// policies is planned anew for another role.
-    pub(super) fn asks(&self, or_role: bool) -> bool {
+    /// Whether it depends on the context, or with `or_role` on the role. A statement under policies is planned anew for
+    /// another role.
+    pub(super) fn asks(&self, meanings: &Meanings, or_role: bool) -> bool {
         let mut asks = false;
         self.visit(&mut |value| match value {
-            Self::Tenant | Self::User | Self::Setting { .. } => asks = true,
+            Self::Tenant | Self::User => asks = true,
+            Self::Setting { name, .. } => asks |= meanings.holds_context(name) || meanings.is_declared(name),
             Self::Me => asks |= or_role,
             _ => {}
         });

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use pg_query::NodeEnum;
 
+use super::exclusions::exclusions;
 use super::{AppRole, World, names};
 use crate::catalog::{Column, Constraint, Index, Relation};
 use crate::class::Class;
@@ -116,18 +117,29 @@ impl<'w, 'a> Table<'w, 'a> {
 
     /// A table of everybody that an app role may delete from, where that deletes or changes rows of tenants.
     fn shared_parent(&self, key: &Constraint, parent: &'a Relation) -> Option<Finding> {
-        let is_shared = self.world.settings.is_global(&parent.name) && !parent.has_rls;
-        let (privilege, deed) = match (key.on_delete.as_str(), key.on_update.as_str()) {
-            ("c", _) => ("DELETE", "deletes"),
-            ("n" | "d", _) => ("DELETE", "changes"),
-            (_, "c" | "n" | "d") => ("UPDATE", "changes"),
-            _ => return None,
-        };
-        let may = |app: &&AppRole<'_>| self.world.may(&app.reachable, parent, privilege);
-        let who: Vec<&AppRole<'_>> = self.world.app_roles.iter().filter(may).collect();
-        if !is_shared || who.is_empty() {
+        if !self.world.settings.is_global(&parent.name) || parent.has_rls {
             return None;
         }
+        let may = |app: &AppRole<'_>, privilege: &str| {
+            let of_key = |number: &i16| {
+                let column = parent.column_at(*number);
+                column.is_some_and(|column| crate::catalog::granted(&column.acl, &app.reachable, privilege))
+            };
+            self.world.has_usage(&parent.name.schema, &app.reachable)
+                && (parent.grants(&app.reachable, privilege)
+                    || (privilege == "UPDATE" && key.referenced_columns.iter().any(of_key)))
+        };
+        let deeds = [
+            ("DELETE", key.on_delete.as_str(), if key.on_delete == "c" { "deletes" } else { "changes" }),
+            ("UPDATE", key.on_update.as_str(), "changes"),
+        ];
+        let reaching = deeds.into_iter().filter(|(_, action, _)| matches!(*action, "c" | "n" | "d"));
+        let (privilege, deed, who) = reaching
+            .map(|(privilege, _, deed)| {
+                let who: Vec<&AppRole<'_>> = self.world.app_roles.iter().filter(|app| may(app, privilege)).collect();
+                (privilege, deed, who)
+            })
+            .find(|(.., who)| !who.is_empty())?;
         let explanation = format!(
             "{} is everybody's, and {} may {privilege} it: that {deed} rows of {} of every tenant, past all policies.",
             parent.name,
@@ -538,35 +550,9 @@ fn with_first_key(definition: &str, name: &str, tenant: &str) -> Option<String> 
     parser::written(tree)
 }
 
-/// The elements of an exclusion constraint: what is compared, and by which operator.
-fn exclusions(definition: &str) -> Option<Vec<(String, String)>> {
-    let tree = serde_json::to_value(parser::sql(&format!("alter table x add {definition}"))?).ok()?;
-    let constraint = super::tree::find(&tree, "Constraint")?;
-    let elements = constraint.get("exclusions")?.as_array()?.iter().filter_map(|pair| {
-        let element = super::tree::find(pair, "IndexElem")?;
-        let operator = super::tree::strings(pair).pop()?;
-        let named = element.get("name").and_then(|name| name.as_str()).filter(|name| !name.is_empty());
-        let name = named.map(str::to_owned).or_else(|| cast_column(element.get("expr")?))?;
-        Some((name, operator))
-    });
-    Some(elements.collect())
-}
-
-/// The column of an expression that does nothing but cast it: two values are the same before and after.
-fn cast_column(expression: &serde_json::Value) -> Option<String> {
-    let mut at = expression;
-    while let Some(("TypeCast", cast)) = super::tree::node(at) {
-        at = cast.get("arg")?;
-    }
-    match super::tree::node(at)? {
-        ("ColumnRef", column) => super::tree::strings(column).pop(),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{exclusions, shortened, tokens, with_first_key};
+    use super::{shortened, tokens, with_first_key};
 
     #[test]
     fn an_index_is_made_again_with_the_tenant_first() {
@@ -575,15 +561,6 @@ mod tests {
         let again = with_first_key(definition, "users_email_tenant", "tenant id").unwrap();
         assert!(again.starts_with("CREATE UNIQUE INDEX CONCURRENTLY users_email_tenant"), "{again}");
         assert!(again.contains("(\"tenant id\", lower(email))") && again.contains("WHERE"), "{again}");
-    }
-
-    #[test]
-    fn an_exclusion_says_what_it_compares() {
-        let found = exclusions("EXCLUDE USING gist (tenant_id WITH =, room WITH =, during WITH &&)").unwrap();
-        assert_eq!(found[0], ("tenant_id".to_owned(), "=".to_owned()));
-        assert_eq!(found[2].1, "&&");
-        let cast = exclusions("EXCLUDE USING gist (((club)::bigint) WITH =, slot WITH &&)").unwrap();
-        assert_eq!(cast[0], ("club".to_owned(), "=".to_owned()));
     }
 
     #[test]

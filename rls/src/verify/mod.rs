@@ -3,6 +3,7 @@
 mod around;
 mod constraints;
 mod contexts;
+mod exclusions;
 mod functions;
 mod grants;
 mod leaks;

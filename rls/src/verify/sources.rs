@@ -82,11 +82,16 @@ fn frozen_elsewhere<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Tr
     };
     let mut found = Vec::new();
     for function in world.catalog.functions.iter().filter(is_asked_once) {
-        let call = format!("{}()", function.name.name);
-        let views = world.exposed().filter(|view| view.definition.as_ref().is_some_and(|text| text.contains(&call)));
+        let calls = |text: &str| {
+            let is_name = |c: char| c.is_alphanumeric() || c == '_';
+            [format!("{}()", function.name.name), format!("{}()", ident(&function.name.name))]
+                .iter()
+                .any(|call| text.match_indices(call.as_str()).any(|(at, _)| !text[..at].ends_with(is_name)))
+        };
+        let views = world.exposed().filter(|view| view.definition.as_deref().is_some_and(calls));
         let functions = world.catalog.functions.iter().filter(|other| {
             let body = other.sql_body.as_deref().unwrap_or(&other.source);
-            other.oid != function.oid && other.extension.is_none() && body.contains(&call)
+            other.oid != function.oid && other.extension.is_none() && calls(body)
         });
         let callers = views.map(|view| view.name.to_string()).chain(functions.map(Function::signature));
         found.extend(callers.take(1).map(|caller| frozen(function, &format!("{caller} calls it"))));

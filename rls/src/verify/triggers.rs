@@ -51,7 +51,7 @@ fn one(
     if firing.is_empty() {
         return;
     }
-    let found = library.of_function(function, Some((table, &trigger.definition)));
+    let found = library.of_function(function, Some((table, &trigger.transitions)));
     let it = Told { trigger, table, function, by: names(&firing) };
     findings.extend(carrying(library, &found, &it));
     findings.extend(found.notifies.first().filter(|_| library.is_of_tenants(table)).map(|what| notifying(what, &it)));

@@ -1,5 +1,7 @@
 //! Views, materialised views, foreign tables and rewrite rules in front of tenants' tables.
 
+use std::collections::HashSet;
+
 use super::leaks::{comparison, excerpt, told};
 use super::reach::revokes;
 use super::reads::{Found, Library};
@@ -122,8 +124,11 @@ fn unchecked(library: &Library<'_, '_>, view: &Relation, found: &Found) -> Optio
     let mut privileges = vec!["INSERT", "UPDATE"];
     privileges.retain(|privilege| !is_taken_over(world, view, privilege));
     let writers = users(world, view, &privileges);
-    let checks = is_checked(world, view);
-    if writers.is_empty() || checks || !past_policies(library, found) || !is_updatable(view) {
+    if writers.is_empty()
+        || !past_policies(library, found)
+        || is_checked(world, view, &mut HashSet::new())
+        || !is_updatable(view)
+    {
         return None;
     }
     let explanation = format!(
@@ -146,23 +151,33 @@ fn unchecked(library: &Library<'_, '_>, view: &Relation, found: &Found) -> Optio
 /// Whether a trigger or rule does the writing instead, which is judged by what it does.
 fn is_taken_over(world: &World<'_>, view: &Relation, privilege: &str) -> bool {
     const INSTEAD: i16 = 64;
-    let (bit, event) = if privilege == "INSERT" { (4, " ON INSERT ") } else { (16, " ON UPDATE ") };
-    let triggers = world.catalog.triggers.iter().filter(|trigger| trigger.relation == view.oid && trigger.is_enabled);
-    let mut rules = world.catalog.rules.iter().filter(|rule| rule.relation == view.oid && rule.is_enabled);
-    triggers.into_iter().any(|trigger| trigger.timing & INSTEAD != 0 && trigger.timing & bit != 0)
-        || rules.any(|rule| rule.definition.replace('\n', " ").contains(event) && rule.definition.contains("INSTEAD"))
+    let (bit, event) = if privilege == "INSERT" { (4, 4) } else { (16, 3) };
+    let mut triggers = world.catalog.triggers.iter().filter(|it| it.relation == view.oid && it.is_enabled);
+    let mut rules = world.catalog.rules.iter().filter(|it| it.relation == view.oid && it.is_enabled);
+    triggers.any(|trigger| trigger.timing & INSTEAD != 0 && trigger.timing & bit != 0)
+        || rules.any(|rule| {
+            let tree = tree::parse(&rule.definition);
+            tree.as_ref().and_then(|tree| tree::find(tree, "RuleStmt")).is_some_and(|statement| {
+                let is_whole = statement.get("where_clause").is_none_or(serde_json::Value::is_null);
+                let of_event = statement.get("event").and_then(serde_json::Value::as_i64) == Some(event);
+                of_event && is_whole && is_instead(statement)
+            })
+        })
 }
 
 /// Whether what is written has to be shown afterwards. LOCAL asks this view's condition alone, and those of views below
 /// that ask it themselves.
-fn is_checked(world: &World<'_>, view: &Relation) -> bool {
+fn is_checked(world: &World<'_>, view: &Relation, seen: &mut HashSet<u32>) -> bool {
+    if !seen.insert(view.oid) {
+        return false;
+    }
     let option = view.options.iter().find_map(|option| option.strip_prefix("check_option="));
     match option {
         Some("local") => {
             let below = world.catalog.dependencies.iter().filter(|dependency| dependency.view == view.oid);
             let views = below.filter_map(|dependency| world.relation(dependency.relation));
             let mut views = views.filter(|below| below.kind == RelationKind::View && below.oid != view.oid);
-            views.all(|below| is_checked(world, below))
+            views.all(|below| is_checked(world, below, seen))
         }
         Some(_) => true,
         None => false,

@@ -186,8 +186,11 @@ impl<'a> World<'a> {
     pub fn is_written_by_code(&self, relation: &Relation) -> bool {
         let writes = |body: &str| {
             let body = body.to_ascii_lowercase();
-            body.contains(&relation.name.name.to_ascii_lowercase())
-                && ["insert", "update", "merge"].iter().any(|word| body.contains(word))
+            let views = self.catalog.dependencies.iter().filter(|dependency| dependency.relation == relation.oid);
+            let mut names = views.filter_map(|dependency| self.relation(dependency.view)).chain([relation]);
+            body.contains("execute")
+                || (["insert", "update", "merge"].iter().any(|word| body.contains(word))
+                    && names.any(|table| body.contains(&table.name.name.to_ascii_lowercase())))
         };
         let functions = self.catalog.functions.iter();
         functions.filter(|function| function.is_definer).any(|function| writes(function.body()))

@@ -34,8 +34,6 @@ const HARMFUL: &[&str] = &[
     "net.http",
 ];
 
-/// How PostgreSQL calls a cursor that nobody named.
-const UNNAMED: &str = "<unnamed portal 1>";
 /// More rows say nothing more.
 const ROWS: usize = 200;
 
@@ -101,15 +99,18 @@ pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> Stri
 
 /// The call; of a function that opens a cursor, what the cursor gives.
 fn asked(arena: &Arena<'_, '_>, function: &Function, arguments: &[String]) -> Question {
-    let call = call(function, arguments);
-    let takes = function.argument_types.iter().any(|type_name| type_name == "refcursor");
-    if !takes && function.returns != "refcursor" {
-        return Question::new(&arena.guise, call);
+    if function.argument_types.iter().any(|type_name| type_name == "refcursor") {
+        let mut question = Question::new(&arena.guise, format!("fetch {ROWS} from {}", ident(CURSOR)));
+        question.own.push(call(function, arguments));
+        return question;
     }
-    let cursor = if takes { CURSOR } else { UNNAMED };
-    let mut question = Question::new(&arena.guise, format!("fetch {ROWS} from {}", ident(cursor)));
-    question.own.push(call);
-    question
+    if function.returns == "refcursor" {
+        // Whatever it is called.
+        let inner = format!("{}({})", function.name.quoted(), arguments.join(", "));
+        let sql = format!("select pg_catalog.cursor_to_xml({inner}, {ROWS}, true, false, '')");
+        return Question::new(&arena.guise, sql);
+    }
+    Question::new(&arena.guise, call(function, arguments))
 }
 
 /// Whether a function could change rows.

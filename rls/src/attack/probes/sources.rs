@@ -20,13 +20,14 @@ const WORDS: usize = 8;
 /// Writes into every table that policies look up, and reads all others again.
 pub(in crate::attack) async fn sources<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     let guises = guises(arena).await;
+    let unset = unset(arena);
     for source in looked_up(arena) {
         for write in writes(arena, source).await {
             let alone = arena.as_a(&write).await;
             if !alone.is_done() || alone.affected == 0 {
                 continue;
             }
-            let said = told_by(arena, &write);
+            let said = told_by(arena, &unset, &write);
             let all: Vec<Guise> = guises.iter().cloned().chain(said).collect();
             if shows(arena, source, &all, &write, found).await {
                 break;
@@ -48,19 +49,23 @@ async fn guises(arena: &mut Arena<'_, '_>) -> Vec<Guise> {
     guises
 }
 
-/// A with what it wrote in the settings that nobody sets: a session's id, a token.
-fn told_by(arena: &Arena<'_, '_>, write: &str) -> Vec<Guise> {
+/// Settings that policies and the functions that they call read, and that nobody sets.
+fn unset(arena: &Arena<'_, '_>) -> Vec<String> {
     let world = arena.plan.world;
     let policies = world.catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
     let bodies =
         helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
     let text: String = policies.chain(bodies).collect::<Vec<_>>().join("\n");
     let known = |name: &String| arena.guise.settings.iter().any(|(known, _)| known == name);
-    let unset: Vec<String> = harvest::settings(&text)
+    harvest::settings(&text)
         .into_iter()
         .filter(|name| name.contains('.') && !name.starts_with("request.") && !known(name))
         .take(SETTINGS)
-        .collect();
+        .collect()
+}
+
+/// A with what it wrote in those settings: a session's id, a token.
+fn told_by(arena: &Arena<'_, '_>, unset: &[String], write: &str) -> Vec<Guise> {
     let values: Vec<String> =
         harvest::literals(write).into_iter().filter(|value| value.len() > 3).take(WORDS).collect();
     let with =

@@ -29,9 +29,12 @@ pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &m
             relation.is_table() && (trigger(arena, relation).is_some() || rule(arena, relation).is_some())
         })
         .collect();
+    // Where B's rows themselves are not as they should be at the end, nothing is asked for before it.
+    let settles = arena.session.guarded(AT_ONCE).await.is_done();
+    let first: &[String] = if settles { &[AT_ONCE.to_owned()] } else { &[] };
     for relation in tables {
-        writes(arena, relation, found).await;
-        values(arena, relation, found).await;
+        writes(arena, relation, first, found).await;
+        values(arena, relation, first, found).await;
         notifies(arena, relation, found).await;
         leaves(arena, relation, found).await;
     }
@@ -62,12 +65,12 @@ fn elsewhere<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Vec<&'w Relation
     arena.seeded().into_iter().filter(|other| other.oid != relation.oid).collect()
 }
 
-async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[String], found: &mut Found) {
     let (beside, all) = (arena.digests(&elsewhere(arena, relation)), arena.digests(&arena.seeded()));
     let one = statements(arena, relation).await.into_iter().map(|sql| (Vec::new(), sql));
     let two = changes(arena, relation).into_iter().map(|(first, then)| (vec![first], then));
     for (mut own, sql) in one.chain(two).collect::<Vec<_>>() {
-        own.insert(0, AT_ONCE.to_owned());
+        own.splice(0..0, first.iter().cloned());
         // A row more of A's changes none of B's, also in its own table.
         let look = if sql.starts_with("insert") { all.clone() } else { beside.clone() };
         let before = arena.session.guarded(&look).await;
@@ -228,16 +231,17 @@ fn changes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> 
         .collect();
     let may = arena.actor.columns(relation, "UPDATE");
     let table = relation.name.quoted();
+    let theirs: Vec<Vec<(String, String)>> = namesakes(arena, relation).into_iter().take(2).collect();
     let mut found = Vec::new();
-    for column in relation.columns.iter().filter(|column| may.contains(&column.name.as_str()) && column.name != tenant)
-    {
+    let free = relation.columns.iter().filter(|column| may.contains(&column.name.as_str()) && column.name != tenant);
+    for column in free.take(COLUMNS) {
         let values = crate::attack::harvest::compared(&text, &column.name);
         let values: std::collections::BTreeSet<String> = values.into_iter().take(STATES).collect();
         let set = |value: &String| format!("update {table} set {} = {}", ident(&column.name), literal(value));
         // What the trigger goes by may have to be B's first.
-        let like_theirs = namesakes(arena, relation).into_iter().take(2).map(|values| {
-            let free = values.into_iter().filter(|(name, _)| *name != column.name && may.contains(&name.as_str()));
-            free.map(|(name, value)| format!(", {} = {value}", ident(&name))).collect::<String>()
+        let like_theirs = theirs.iter().map(|values| {
+            let free = values.iter().filter(|(name, _)| *name != column.name && may.contains(&name.as_str()));
+            free.map(|(name, value)| format!(", {} = {value}", ident(name))).collect::<String>()
         });
         let more: Vec<String> = std::iter::once(String::new()).chain(like_theirs).collect();
         for (from, to) in values.iter().flat_map(|from| values.iter().map(move |to| (from, to))) {
@@ -254,8 +258,13 @@ fn theirs_of_last(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, St
     theirs(arena, relation, arena.seeder.last(relation.oid, Side::B)).unwrap_or_default()
 }
 
+/// A row with one value in place of its own.
+fn with_value(row: &[(String, String)], value: &(String, String)) -> Vec<(String, String)> {
+    row.iter().filter(|(name, _)| *name != value.0).chain([value]).cloned().collect()
+}
+
 /// Whether a trigger tells that B has a value.
-async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[String], found: &mut Found) {
     let Some(trigger) = trigger(arena, relation) else { return };
     if found.has(Class::TriggerLeaks, &relation.name.to_string()) {
         return;
@@ -269,13 +278,19 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &m
         questions.push(Question::new(&arena.guise, sql));
     }
     // In each state that its conditions speak of.
+    let known: Vec<(String, String)> =
+        theirs(arena, relation, rows[0]).unwrap_or_default().into_iter().take(2).collect();
     for row in arena.plan.combined(relation, &arena.pair().a.tenant.clone()) {
         let row: Vec<(String, String)> = row.iter().map(|(name, value)| (name.clone(), value.sql())).collect();
-        let Some(sql) = insert_with(arena, relation, &given, &row) else { continue };
-        questions.push(Question::new(&arena.guise, sql));
+        // By itself, and with what B's rows go by.
+        let with = std::iter::once(row.clone()).chain(known.iter().map(|value| with_value(&row, value)));
+        for row in with {
+            let Some(sql) = insert_with(arena, relation, &given, &row) else { continue };
+            questions.push(Question::new(&arena.guise, sql));
+        }
     }
     for question in &mut questions {
-        question.own.push(AT_ONCE.to_owned());
+        question.own.extend(first.iter().cloned());
     }
     let with = ask(arena, &questions).await;
     let without = ask_without_b(arena, &questions).await;

@@ -1,10 +1,12 @@
 //! Statements that a function puts together: what of them is known, and what its caller writes.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::tree::{list, node, strings};
 use super::Reading;
-use super::steps::State;
+use super::steps::{ERROR, State, query_of};
 use super::terms::{constant, last_name};
 use crate::name::ident;
 
@@ -128,14 +130,11 @@ impl Way {
     }
 }
 
-/// The name of which a condition says that it is one of these words (`listed`), or none of them.
-fn words_of(condition: &Value, listed: bool) -> Option<(String, Built)> {
+/// The name of which a condition says that it is none of these words.
+fn words_of(condition: &Value) -> Option<(String, Built)> {
     const IN: i64 = 7;
-    let (kind, content) = node(condition)?;
-    if kind != "AExpr" || super::terms::number(content, "kind") != IN {
-        return None;
-    }
-    if (last_name(content, "name") == "=") != listed {
+    let ("AExpr", content) = node(condition)? else { return None };
+    if super::terms::number(content, "kind") != IN || last_name(content, "name") == "=" {
         return None;
     }
     let ("ColumnRef", column) = node(content.get("lexpr")?)? else { return None };
@@ -146,24 +145,75 @@ fn words_of(condition: &Value, listed: bool) -> Option<(String, Built)> {
     Some((strings(column).join("."), Built::either(words)))
 }
 
-impl State {
-    /// What a condition leaves of a variable: one of a few words that stand there, whoever wrote it.
-    pub(super) fn narrow(&mut self, condition: &Value, listed: bool) {
-        let and_or = node(condition).filter(|(kind, _)| *kind == "BoolExpr");
-        if let Some((_, content)) = and_or {
-            let op = super::terms::number(content, "boolop");
-            if op == if listed { 1 } else { 2 } {
-                list(content, "args").iter().for_each(|arg| self.narrow(arg, listed));
-            } else if op == 3
-                && let Some(inner) = list(content, "args").first()
-            {
-                self.narrow(inner, !listed);
+/// The same of any part of an OR.
+fn any_words_of(condition: &Value, found: &mut Vec<(String, Built)>) {
+    const OR: i64 = 2;
+    match node(condition) {
+        Some(("BoolExpr", content)) if super::terms::number(content, "boolop") == OR => {
+            list(content, "args").iter().for_each(|arg| any_words_of(arg, found));
+        }
+        _ => found.extend(words_of(condition)),
+    }
+}
+
+/// Whether a key stands anywhere in a tree.
+fn has(tree: &Value, keys: &[&str]) -> bool {
+    match tree {
+        Value::Array(items) => items.iter().any(|item| has(item, keys)),
+        Value::Object(fields) => fields.iter().any(|(key, value)| keys.contains(&key.as_str()) || has(value, keys)),
+        _ => false,
+    }
+}
+
+/// The variables that anything in a tree writes to.
+fn written(tree: &Value, variables: &[String], found: &mut HashSet<String>) {
+    match tree {
+        Value::Array(items) => items.iter().for_each(|item| written(item, variables, found)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let number = value.as_u64().and_then(|at| usize::try_from(at).ok());
+                // Where it is named, the name counts.
+                if matches!(key.as_str(), "varno" | "target" | "curvar") && !fields.contains_key("name") {
+                    found.extend(number.and_then(|at| variables.get(at).cloned()));
+                }
+                if matches!(key.as_str(), "name" | "refname") {
+                    found.extend(value.as_str().map(str::to_owned));
+                }
+                written(value, variables, found);
             }
-            return;
         }
-        if let Some((name, words)) = words_of(condition, listed) {
-            self.texts.insert(name, words);
+        _ => {}
+    }
+}
+
+impl Reading<'_, '_, '_> {
+    /// Arguments that can be one of a few words alone: the function ends before anything else where they are not, and
+    /// nothing in it writes to them.
+    pub(super) fn listed(&mut self, function: &Value, variables: &[String]) -> Vec<(String, Built)> {
+        const RUNS: &[&str] = &["PLpgSQL_stmt_dynexecute", "PLpgSQL_stmt_dynfors", "dynquery"];
+        let body = function.get("action").and_then(|action| action.get("PLpgSQL_stmt_block"));
+        let Some(body) = body.filter(|body| !has(body, &["exceptions", "exc_list"])) else { return Vec::new() };
+        let mut taken = HashSet::new();
+        written(body, variables, &mut taken);
+        let mut found = Vec::new();
+        // The parser may put a block around the block that is written.
+        let mut inner = body;
+        while let Some(block) = list(inner, "body").first().and_then(|first| first.get("PLpgSQL_stmt_block")) {
+            inner = block;
         }
+        for step in list(inner, "body").iter().take_while(|step| !has(step, RUNS)) {
+            let Some(check) = step.get("PLpgSQL_stmt_if") else { continue };
+            let ends = list(check, "then_body").first().is_some_and(|first| {
+                let raise = first.get("PLpgSQL_stmt_raise");
+                raise.is_some_and(|raise| raise.get("elog_level").and_then(Value::as_i64).unwrap_or(ERROR) >= ERROR)
+            });
+            let tree = check.get("cond").and_then(query_of).and_then(|text| self.expression(text));
+            if let Some(tree) = tree.filter(|_| ends) {
+                any_words_of(&tree, &mut found);
+            }
+        }
+        found.retain(|(name, _)| !taken.contains(name));
+        found
     }
 }
 

@@ -190,7 +190,7 @@ impl<'w, 'a> Library<'w, 'a> {
         let mut reading = Reading::new(self);
         let mut frame = Frame { path: self.path(&[]), reader: Some(relation.owner), ..Frame::default() };
         let mut equal = Vec::new();
-        reading.rows_of_trigger(relation, "", &mut frame, &mut equal);
+        reading.rows_of_trigger(relation, &[], &mut frame, &mut equal);
         if !is_checked {
             equal.clear();
         }
@@ -265,21 +265,6 @@ impl<'w, 'a> Library<'w, 'a> {
     }
 }
 
-/// What a trigger calls the rows that its statement changed: `REFERENCING NEW TABLE AS fresh`.
-fn transitions(definition: &str) -> Vec<String> {
-    let parts = definition.split(" TABLE AS ").skip(1);
-    parts
-        .filter_map(|rest| {
-            let rest = rest.trim_start();
-            match rest.strip_prefix('"') {
-                Some(quoted) => quoted.split('"').next(),
-                None => rest.split_whitespace().next(),
-            }
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
 /// One statement or routine being read.
 struct Reading<'l, 'w, 'a> {
     library: &'l Library<'w, 'a>,
@@ -326,8 +311,8 @@ impl<'l, 'w, 'a> Reading<'l, 'w, 'a> {
 
     /// The rows of a trigger or a rule: of the table, and its tenant's where the table is held by policies. What is written
     /// to a view no policy has looked at before the trigger does.
-    fn rows_of_trigger(&mut self, table: &Relation, definition: &str, frame: &mut Frame, equal: &mut Vec<Equal>) {
-        self.transitions.extend(transitions(definition).into_iter().map(|name| (name, table.oid)));
+    fn rows_of_trigger(&mut self, table: &Relation, changed: &[String], frame: &mut Frame, equal: &mut Vec<Equal>) {
+        self.transitions.extend(changed.iter().map(|name| (name.clone(), table.oid)));
         let tenant = self.library.tenant_column(table).map(str::to_owned);
         for name in ["new", "old"] {
             let row = self.source(Source::Relation(table.oid));

@@ -11,13 +11,18 @@ use super::{Equal, Found, Frame, Library, MAX_DEPTH, Reading, Term};
 use crate::catalog::{Function, Relation};
 
 impl Library<'_, '_> {
-    /// What a function touches when an app role calls it; of a trigger, on this table, as it is defined.
-    pub(in crate::verify) fn of_function(&self, function: &Function, trigger_of: Option<(&Relation, &str)>) -> Found {
+    /// What a function touches when an app role calls it; of a trigger, on this table, with what it calls the rows
+    /// that were changed.
+    pub(in crate::verify) fn of_function(
+        &self,
+        function: &Function,
+        trigger_of: Option<(&Relation, &[String])>,
+    ) -> Found {
         let mut reading = Reading::new(self);
         let mut frame = Frame::default();
         let mut equal = Vec::new();
-        if let Some((table, definition)) = trigger_of {
-            reading.rows_of_trigger(table, definition, &mut frame, &mut equal);
+        if let Some((table, changed)) = trigger_of {
+            reading.rows_of_trigger(table, changed, &mut frame, &mut equal);
         }
         let texts = function.argument_types.iter().enumerate().filter(|(_, written)| can_hold_sql(written));
         for (at, _) in texts {
@@ -85,6 +90,8 @@ impl Reading<'_, '_, '_> {
         }
         self.inside.push(function.oid);
         let outside = Rc::clone(&self.text);
+        // What is called knows nothing of the trigger's rows.
+        let transitions = given.map(|_| std::mem::take(&mut self.transitions));
         let frame = Rc::new(self.frame_of(function, given, from));
         let ran = match function.language.as_str() {
             "sql" => self.run_sql(function, &frame, equal),
@@ -96,6 +103,7 @@ impl Reading<'_, '_, '_> {
             _ => self.unread(function),
         };
         self.text = outside;
+        self.transitions = transitions.unwrap_or_else(|| std::mem::take(&mut self.transitions));
         self.inside.pop();
         ran
     }

@@ -13,7 +13,7 @@ use super::terms::{last_name, number};
 use super::{Equal, Frame, Given, Reading, Term};
 
 /// From here on `raise` ends the function.
-const ERROR: i64 = 21;
+pub(super) const ERROR: i64 = 21;
 const DISTINCT: i64 = 4;
 const OP: i64 = 1;
 const AND: i64 = 1;
@@ -112,6 +112,7 @@ impl Reading<'_, '_, '_> {
             let variables = list(function, "datums").iter().map(variable_name).collect();
             let mut body = Body { frame: Rc::clone(frame), variables, returned: Vec::new() };
             let mut state = State { equal: equal.to_vec(), ..State::default() };
+            state.texts.extend(self.listed(function, &body.variables));
             for datum in list(function, "datums") {
                 self.declared(datum, &mut body, &mut state);
             }
@@ -230,13 +231,9 @@ impl Reading<'_, '_, '_> {
             if let Some(tree) = &tree {
                 self.walk(tree, &body.frame, &own.equal);
                 self.conjuncts(tree, &body.frame, &mut own.equal);
-                own.narrow(tree, true);
             }
             match (self.steps(steps, body, &mut own), tree) {
-                (true, Some(tree)) => {
-                    self.contrary(&tree, &body.frame, state);
-                    state.narrow(&tree, false);
-                }
+                (true, Some(tree)) => self.contrary(&tree, &body.frame, state),
                 (true, None) => {}
                 (false, _) => going_on.push(own),
             }
@@ -502,7 +499,7 @@ impl Reading<'_, '_, '_> {
     }
 
     /// An expression's tree.
-    fn expression(&mut self, written: &str) -> Option<Value> {
+    pub(super) fn expression(&mut self, written: &str) -> Option<Value> {
         let sql = if written.trim_start().get(..6).is_some_and(|it| it.eq_ignore_ascii_case("select")) {
             written.to_owned()
         } else {
@@ -569,7 +566,7 @@ fn variable_name(datum: &Value) -> String {
 }
 
 /// The text of an expression or a statement.
-fn query_of(value: &Value) -> Option<&str> {
+pub(super) fn query_of(value: &Value) -> Option<&str> {
     value.get("PLpgSQL_expr")?.get("query")?.as_str()
 }
 
