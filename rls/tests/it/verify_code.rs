@@ -215,6 +215,8 @@ async fn statements_that_functions_choose() {
     let hole: &[&str] = &["function-dynamic-sql app.f(text, integer)"];
     let writes: &[&str] = &["function-definer app.f(text, integer)"];
     let (all, own) = ("delete from app.notes", "delete from app.notes where tenant_id = app.tenant()");
+    let asks = "if q not in ('id', 'body') or q is null then raise exception 'no'; end if;";
+    let runs = "return query execute 'select * from app.notes where tenant_id = app.tenant() order by ' || q;";
     let ordered = "return query execute format('select * from app.notes where tenant_id = app.tenant() order by";
     expect(&[
         (&f(&format!("execute case q when 'a' then '{all}' else '{own}' end;")), writes),
@@ -233,6 +235,12 @@ async fn statements_that_functions_choose() {
         (&f("execute format('select 1 order by 1; truncate %I', q);"), hole),
         (&f("execute format('select 1 order by 1; table %I', q);"), hole),
         (&f("execute 'select ' || n || ' from from';"), &["unprovable app.f(text, integer)"]),
+        (&f(&format!("{asks} {runs}")), &[]),
+        (&f(&format!("{runs} {asks}")), hole),
+        (&f(&format!("if n > 0 then {asks} end if; {runs}")), hole),
+        (&f(&format!("if q in ('id', 'body') then raise notice 'usual'; end if; {runs}")), hole),
+        (&f(&format!("begin {asks} exception when others then null; end; {runs}")), hole),
+        (&f(&format!("{asks} select current_setting('app.order') into q; {runs}")), hole),
     ])
     .await;
 }

@@ -176,6 +176,11 @@ fn written(tree: &Value, variables: &[String], found: &mut HashSet<String>) {
                 if matches!(key.as_str(), "varno" | "target" | "curvar") && !fields.contains_key("name") {
                     found.extend(number.and_then(|at| variables.get(at).cloned()));
                 }
+                // The first variable's number is left out.
+                let is_write = matches!(key.as_str(), "PLpgSQL_stmt_assign" | "PLpgSQL_stmt_foreach_a");
+                if is_write && value.get("varno").is_none() {
+                    found.extend(variables.first().cloned());
+                }
                 if matches!(key.as_str(), "name" | "refname") {
                     found.extend(value.as_str().map(str::to_owned));
                 }
