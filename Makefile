@@ -6,7 +6,7 @@
 # make soak-planted  the same with faults planted in Tenantry, each of which it has to find
 # make revocations revokes 10,000 keys on three nodes, and draws how long that took: some minutes
 # make rls-corpus  judges `tenantry rls` by its corpus of planted holes: docs/rls-corpus.md, some minutes
-# make rls-random  5,000 random schemas, on which `tenantry rls verify` and `attack` have to agree: half an hour
+# make rls-random  5,000 random schemas, on which `tenantry rls verify` and `attack` have to agree: twenty minutes
 # make bench       prints what decisions, scoped reads, hashes and sign-ins cost on this machine, and measures the gateway
 #                  beside nginx and HAProxy, and as it grows: docs/benchmarks/
 #
