@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::facts::Facts;
@@ -52,7 +53,7 @@ const NUMBERS: &[&str] =
 /// What is waited for an answer: a check's code may catch its own time-out, and go on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The connection that is asked on, until it does not answer.
+/// The connection that is asked on, until it does not answer in time.
 struct Asked {
     client: Client,
     is_lost: bool,
@@ -171,6 +172,8 @@ async fn is_let_in(asked: &mut Asked, name: &str, rules: &Rules, known: &mut BTr
         let _ = tokio::time::timeout(PATIENCE, token.cancel_query(tokio_postgres::NoTls)).await;
         return false;
     };
+    // A check that spends its whole time on one name would spend it on every other.
+    asked.is_lost = answer.as_ref().is_err_and(|error| error.code() == Some(&SqlState::QUERY_CANCELED));
     let answer = answer.unwrap_or_default();
     let _ = tokio::time::timeout(PATIENCE, asked.client.simple_query("rollback")).await;
     let is_let_in =

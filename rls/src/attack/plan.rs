@@ -338,7 +338,7 @@ impl<'w> Plan<'w> {
             .fold(String::new(), |all, one| all + one + "\n");
         for _ in 0..3 {
             let called = harvest::words(&text).into_iter().flat_map(|word| functions.get(word).into_iter().flatten());
-            let bodies = called.map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+            let bodies = called.map(|function| function.body().to_owned());
             let bodies: Vec<String> = bodies.filter(|body| !text.contains(body.as_str())).collect();
             bodies.iter().for_each(|body| text.push_str(body));
         }

@@ -148,9 +148,9 @@ impl Case<'_, '_> {
             // A person's only row is nobody else's, whatever tenant it speaks of.
             let column = self.relation.column(&name);
             let is_only = column.is_some_and(|column| self.facts.normal.world.is_key(self.relation, &[column.number]));
-            let decides = said.is_some_and(|said| said == name) && !self.counts_within_the_tenant(&name)
+            let is_said = said.is_some_and(|said| said == name);
+            let decides = ((is_said || is_only) && !self.counts_within_the_tenant(&name))
                 || membership.is_some_and(|membership| membership.user == name)
-                || (is_only && !self.counts_within_the_tenant(&name))
                 || !meanings.names_tenant();
             decides && self.facts.equals(&Value::Column(Column { scope: 0, name }), is_user)
         })

@@ -259,11 +259,7 @@ impl<'a> Table<'_, 'a> {
         let Some(tenant) = self.relation.column(self.world.settings.tenant_column(&self.relation.name)) else {
             return true;
         };
-        let constraints = self.world.constraints_of(self.relation.oid).iter();
-        let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
-        self.is_written_openly
-            || self.world.is_written_by_code(self.relation)
-            || keys.any(|key| [&key.on_delete, &key.on_update].iter().any(|deed| matches!(deed.as_str(), "n" | "d")))
+        self.is_written_openly || self.world.is_left_without_a_tenant(self.relation, tenant)
     }
 
     /// The same policy, and the tenant's equality besides.

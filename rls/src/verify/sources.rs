@@ -90,7 +90,7 @@ fn frozen_elsewhere<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Tr
         };
         let views = world.exposed().filter(|view| view.definition.as_deref().is_some_and(calls));
         let functions = world.catalog.functions.iter().filter(|other| {
-            let body = other.sql_body.as_deref().unwrap_or(&other.source);
+            let body = other.body();
             other.oid != function.oid && other.extension.is_none() && calls(body)
         });
         let callers = views.map(|view| view.name.to_string()).chain(functions.map(Function::signature));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{self, Catalog, Constraint, Function, Policy, Relation, Role, Schema, granted};
+use crate::catalog::{self, Catalog, Column, Constraint, Function, Policy, Relation, Role, Schema, granted};
 use crate::config::{Context, Settings};
 use crate::fault::Fault;
 use crate::name::Name;
@@ -157,7 +157,7 @@ impl<'a> World<'a> {
 
     /// What a column would refer to, were there a key: `project_id`, where there is a table of projects; in `crm_deal_labels`,
     /// `deal_id` where there is one called `crm_deal`.
-    pub fn linked_by_name(&self, relation: &Relation, column: &catalog::Column) -> Option<&'a Relation> {
+    pub fn linked_by_name(&self, relation: &Relation, column: &Column) -> Option<&'a Relation> {
         let stem = column.name.strip_suffix("_id").or_else(|| column.name.strip_suffix("Id"))?;
         if column.name == self.settings.tenant_column(&relation.name) || stem.is_empty() {
             return None;
@@ -183,7 +183,7 @@ impl<'a> World<'a> {
     }
 
     /// Whether a definer's function may put rows into a table, by what stands in its text.
-    pub fn is_written_by_code(&self, relation: &Relation) -> bool {
+    fn is_written_by_code(&self, relation: &Relation) -> bool {
         let writes = |body: &str| {
             let body = body.to_ascii_lowercase();
             let views = self.catalog.dependencies.iter().filter(|dependency| dependency.relation == relation.oid);
@@ -194,6 +194,16 @@ impl<'a> World<'a> {
         };
         let functions = self.catalog.functions.iter();
         functions.filter(|function| function.is_definer).any(|function| writes(function.body()))
+    }
+
+    /// Whether a row can lose its tenant without its writer's doing: by a definer's code, or by a key that sets it to null.
+    pub fn is_left_without_a_tenant(&self, relation: &Relation, tenant: &Column) -> bool {
+        let mut keys = self
+            .constraints_of(relation.oid)
+            .iter()
+            .filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
+        self.is_written_by_code(relation)
+            || keys.any(|key| [&key.on_delete, &key.on_update].iter().any(|deed| matches!(deed.as_str(), "n" | "d")))
     }
 
     /// Whether PostgreSQL holds these columns to one row among those of all tenants.

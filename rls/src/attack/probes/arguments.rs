@@ -34,7 +34,7 @@ pub(in crate::attack) const BREAKERS: &[&str] = &[
 /// The lists of arguments to call a function with, each as SQL.
 pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Vec<Vec<String>> {
     let read = mentioned(arena, function);
-    let body = function.sql_body.as_deref().unwrap_or(&function.source);
+    let body = function.body();
     let runs = harvest::mentions(&function.source.to_ascii_lowercase(), "execute");
     let columns: Vec<Vec<String>> = function
         .argument_types
@@ -115,7 +115,7 @@ fn combined(columns: &[Vec<String>]) -> Vec<Vec<String>> {
 
 /// The tables of tenants that a body speaks of; all of them where it names none.
 pub(in crate::attack) fn mentioned<'w>(arena: &Arena<'w, '_>, function: &Function) -> Vec<&'w Relation> {
-    let body = function.sql_body.as_deref().unwrap_or(&function.source);
+    let body = function.body();
     let tables = arena
         .plan
         .world

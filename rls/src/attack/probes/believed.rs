@@ -52,11 +52,10 @@ async fn magic<'w>(arena: &mut Arena<'w, '_>, text: &str, found: &mut Found) {
 }
 
 /// All that policies and the functions that they call are made of.
-fn spoken(arena: &Arena<'_, '_>) -> String {
+pub(super) fn spoken(arena: &Arena<'_, '_>) -> String {
     let catalog = arena.plan.world.catalog;
     let policies = catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
-    let functions =
-        helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
+    let functions = helpers(arena).into_iter().map(|function| function.body().to_owned());
     policies.chain(functions).collect::<Vec<_>>().join("\n")
 }
 

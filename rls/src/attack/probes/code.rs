@@ -115,7 +115,7 @@ fn asked(arena: &Arena<'_, '_>, function: &Function, arguments: &[String]) -> Qu
 
 /// Whether a function could change rows.
 fn writes(function: &Function) -> bool {
-    let body = function.sql_body.as_deref().unwrap_or(&function.source).to_ascii_lowercase();
+    let body = function.body().to_ascii_lowercase();
     function.volatility == "v"
         && ["insert", "update", "delete", "truncate", "execute", "merge"].iter().any(|word| body.contains(word))
 }
@@ -280,8 +280,7 @@ pub(in crate::attack) fn helpers<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function>
             })
         };
         let (more, others) = rest.into_iter().partition::<Vec<_>, _>(called);
-        texts =
-            more.iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone())).collect();
+        texts = more.iter().map(|function| function.body().to_owned()).collect();
         (found, rest) = (found.into_iter().chain(more).collect(), others);
     }
     found

@@ -121,7 +121,7 @@ fn immutable<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function> {
     let says = |function: &&Function| {
         function.volatility == "i"
             && function.extension.is_none()
-            && matches!(function.kind.as_str(), "f")
+            && function.kind == "f"
             && matches!(function.language.as_str(), "sql" | "plpgsql")
     };
     arena.plan.world.catalog.functions.iter().filter(says).take(FUNCTIONS).collect()

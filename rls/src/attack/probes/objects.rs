@@ -133,11 +133,9 @@ async fn statistics_through<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
             && view.definition.as_deref().is_some_and(reads_samples)
             && world.may(&arena.actor.inherited, view, "SELECT")
     });
-    let functions = callable(arena).into_iter().filter(|function| {
-        function.kind == "f"
-            && function.is_definer
-            && reads_samples(function.sql_body.as_deref().unwrap_or(&function.source))
-    });
+    let functions = callable(arena)
+        .into_iter()
+        .filter(|function| function.kind == "f" && function.is_definer && reads_samples(function.body()));
     let of_view = views.map(|view| (view.name.to_string(), view.name.quoted()));
     let of_function = functions.map(|function| {
         let names = function.argument_names.iter().map(String::as_str).chain(std::iter::repeat(""));

@@ -86,8 +86,7 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
     if reading.theirs > 0 {
         leaking(arena, relation, &guise, &sql, Failing::Open, found).await;
     }
-    let is_leak = !is_bound(arena, relation) && becomes_nobodys(arena, relation).await;
-    if reading.nobodys > 0 && is_leak {
+    if reading.nobodys > 0 && becomes_nobodys(arena, relation).await {
         leaking(arena, relation, &guise, &sql, Failing::Nobodys, found).await;
     }
     let nobody = arena.nobody();
@@ -97,33 +96,17 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
         if unset.theirs > 0 {
             leaking(arena, relation, &nobody, &sql, Failing::Unset, found).await;
         }
-        if unset.nobodys > 0 && reading.nobodys == 0 && is_leak {
+        if unset.nobodys > 0 && reading.nobodys == 0 && becomes_nobodys(arena, relation).await {
             leaking(arena, relation, &nobody, &sql, Failing::Nobodys, found).await;
         }
     }
 }
 
-/// Whether every row has a tenant.
-fn is_bound(arena: &Arena<'_, '_>, relation: &Relation) -> bool {
-    arena
-        .plan
-        .world
-        .relation(relation.oid)
-        .and_then(|relation| arena.plan.tenant_column(relation))
-        .is_none_or(|tenant| tenant.is_not_null)
-}
-
 /// Whether a tenant's row can be left without a tenant: by the tenant itself, by a definer's code, or by a key that sets it to
-/// null. Rows that are
-/// nobody's from the start are everybody's.
+/// null. Rows that are nobody's from the start are everybody's, and where every row must name its tenant, none becomes so.
 async fn becomes_nobodys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> bool {
-    let Some(tenant) = arena.plan.tenant_column(relation) else { return true };
-    if arena.plan.world.is_written_by_code(relation) {
-        return true;
-    }
-    let constraints = arena.plan.world.constraints_of(relation.oid).iter();
-    let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&tenant.number));
-    if keys.any(|key| matches!(key.on_delete.as_str(), "n" | "d") || matches!(key.on_update.as_str(), "n" | "d")) {
+    let Some(tenant) = arena.plan.tenant_column(relation).filter(|tenant| !tenant.is_not_null) else { return false };
+    if arena.plan.world.is_left_without_a_tenant(relation, tenant) {
         return true;
     }
     let with = [(tenant.name.clone(), "null".to_owned())];

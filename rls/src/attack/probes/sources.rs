@@ -4,6 +4,7 @@ use crate::attack::arena::Arena;
 use crate::attack::harvest;
 use crate::attack::identity::{Guise, Identity, Side, context};
 use crate::attack::judge::Found;
+use crate::attack::probes::believed::spoken;
 use crate::attack::probes::code::helpers;
 use crate::attack::probes::read::leaking_tables;
 use crate::attack::probes::write::{insert_of, moving};
@@ -51,13 +52,8 @@ async fn guises(arena: &mut Arena<'_, '_>) -> Vec<Guise> {
 
 /// Settings that policies and the functions that they call read, and that nobody sets.
 fn unset(arena: &Arena<'_, '_>) -> Vec<String> {
-    let world = arena.plan.world;
-    let policies = world.catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
-    let bodies =
-        helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
-    let text: String = policies.chain(bodies).collect::<Vec<_>>().join("\n");
     let known = |name: &String| arena.guise.settings.iter().any(|(known, _)| known == name);
-    harvest::settings(&text)
+    harvest::settings(&spoken(arena))
         .into_iter()
         .filter(|name| name.contains('.') && !name.starts_with("request.") && !known(name))
         .take(SETTINGS)
@@ -76,10 +72,7 @@ fn told_by(arena: &Arena<'_, '_>, unset: &[String], write: &str) -> Vec<Guise> {
 /// The tables whose names stand in policies of other tables, or in functions that policies call, and that A may write.
 fn looked_up<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Relation> {
     let world = arena.plan.world;
-    let bodies: Vec<String> = helpers(arena)
-        .iter()
-        .map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()))
-        .collect();
+    let bodies: Vec<String> = helpers(arena).iter().map(|function| function.body().to_owned()).collect();
     let spoken = |relation: &Relation| {
         let policies = world.catalog.policies.iter().filter(|policy| policy.relation != relation.oid);
         let texts = policies.flat_map(|policy| policy.using.iter().chain(&policy.check));
@@ -139,11 +132,7 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Stri
 
 /// `update … set is_admin = true`, `set role = 'admin'`.
 fn promotions(arena: &Arena<'_, '_>, source: &Relation, may: &[&str], mine: &[String]) -> Vec<String> {
-    let world = arena.plan.world;
-    let texts = world.catalog.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check).cloned());
-    let bodies =
-        helpers(arena).into_iter().map(|function| function.sql_body.clone().unwrap_or_else(|| function.source.clone()));
-    let spoken: String = texts.chain(bodies).collect::<Vec<_>>().join("\n");
+    let spoken = spoken(arena);
     let mut found = Vec::new();
     for column in source
         .columns
