@@ -83,18 +83,23 @@ pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut F
 }
 
 pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> String {
-    let name = function.name.quoted();
+    let invoked = invoked(function, arguments);
+    match (function.kind.as_str(), function.returns.as_str()) {
+        ("p", _) => format!("call {invoked}"),
+        (_, "record" | "void" | "SETOF record") => format!("select {invoked}"),
+        _ => format!("select * from {invoked} limit {ROWS}"),
+    }
+}
+
+/// The function's name and its arguments, as they stand in an expression.
+fn invoked(function: &Function, arguments: &[String]) -> String {
     // An array for a variadic argument is one only where that is said.
     let is_variadic = function.identity_arguments.contains("VARIADIC ");
     let list = match arguments.split_last().filter(|_| is_variadic) {
         Some((last, first)) => first.iter().cloned().chain([format!("variadic {last}")]).collect::<Vec<_>>().join(", "),
         None => arguments.join(", "),
     };
-    match (function.kind.as_str(), function.returns.as_str()) {
-        ("p", _) => format!("call {name}({list})"),
-        (_, "record" | "void" | "SETOF record") => format!("select {name}({list})"),
-        _ => format!("select * from {name}({list}) limit {ROWS}"),
-    }
+    format!("{}({list})", function.name.quoted())
 }
 
 /// The call; of a function that opens a cursor, what the cursor gives.
@@ -106,8 +111,8 @@ fn asked(arena: &Arena<'_, '_>, function: &Function, arguments: &[String]) -> Qu
     }
     if function.returns == "refcursor" {
         // Whatever it is called.
-        let inner = format!("{}({})", function.name.quoted(), arguments.join(", "));
-        let sql = format!("select pg_catalog.cursor_to_xml({inner}, {ROWS}, true, false, '')");
+        let opened = invoked(function, arguments);
+        let sql = format!("select pg_catalog.cursor_to_xml({opened}, {ROWS}, true, false, '')");
         return Question::new(&arena.guise, sql);
     }
     Question::new(&arena.guise, call(function, arguments))
