@@ -51,7 +51,8 @@ pub struct TenantTx<M: Plane> {
     connection: Option<Object>,
     context: Context,
     acting: Acting,
-    changes: Vec<Change>,
+    /// By the ids under which the table tells of them.
+    changes: Vec<(uuid::Uuid, Change)>,
     /// The transaction's number, once it has announced a change.
     number: Option<String>,
     /// Something that caches believe was taken away.
@@ -92,13 +93,13 @@ impl<M: Plane> TenantTx<M> {
     }
 
     /// A change that was announced in this transaction, to be applied after it.
-    pub(crate) fn push_change(&mut self, change: Change, number: String) {
+    pub(crate) fn push_change(&mut self, change: (uuid::Uuid, Change), number: String) {
         self.changes.push(change);
         self.number = Some(number);
     }
 
     /// What was announced so far, and the transaction's number, by which other nodes know it.
-    pub(crate) fn announced(&self) -> (Vec<Change>, Option<String>) {
+    pub(crate) fn announced(&self) -> (Vec<(uuid::Uuid, Change)>, Option<String>) {
         (self.changes.clone(), self.number.clone())
     }
 
@@ -177,7 +178,7 @@ impl<M: Plane> TenantTx<M> {
     /// Also where something was taken away, or announced that caches depend on: that ends with
     /// [`commit_and_fence`](TenantTx::commit_and_fence), and is rolled back here.
     pub async fn commit(mut self) -> Result<(), DbFault> {
-        if self.has_taken || self.changes.iter().any(|change| change.kind.voids()) {
+        if self.has_taken || self.changes.iter().any(|(_, change)| change.kind.voids()) {
             return self.refuse_to_end("what takes something away ends with commit_and_fence").await;
         }
         self.end("commit").await

@@ -62,7 +62,7 @@ impl<M: Plane + In<Everywhere>> TenantTx<M> {
     pub async fn announce(&mut self, ground: &Ground, change: Change) -> Result<(), DbFault> {
         let id = tenantry_core::ids::uuid7(&ground.clock, &ground.entropy);
         let row = self.query_one(&ANNOUNCE, &[&id, &change.kind.as_str(), &change.subject, &ground.now()]).await?;
-        self.push_change(change, row.get(0));
+        self.push_change((id, change), row.get(0));
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl<M: Plane + In<Everywhere>> TenantTx<M> {
         let (changes, number) = self.announced();
         self.commit_announced().await?;
         let committed = ground.clock.uptime();
-        changes.iter().for_each(|change| ground.feed.apply(change));
+        changes.iter().for_each(|(id, change)| ground.feed.apply_own(*id, change));
         match number {
             Some(number) => Ok(wait(ground, &number, committed).await),
             None => Ok(Reach { applied: 1, lapsed: 0, may_accept_until: None }),
@@ -102,7 +102,7 @@ pub async fn end_as_owner(tx: Transaction<'_>, ground: &Ground, change: Change) 
     let row = tx.query_one(ANNOUNCE.text(), &[&id, &change.kind.as_str(), &change.subject, &ground.now()]).await?;
     tx.commit().await?;
     let committed = ground.clock.uptime();
-    ground.feed.apply(&change);
+    ground.feed.apply_own(id, &change);
     Ok(wait(ground, row.get(0), committed).await)
 }
 

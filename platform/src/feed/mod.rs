@@ -3,6 +3,7 @@
 //! What must always hold (KEY-3, ID-11, AC-12):
 //!
 //! - A change is announced in the transaction that makes it, so it is never lost and never early.
+//! - A change voids what began before it once: whoever is let in after it is not shut out when the table tells of it.
 //! - A node believes its caches for a [`LEASE`] from when it sent a renewal that brought everything committed before
 //!   it. It is asked before a request is forwarded ([`Feed::trusts`]).
 //! - [`TenantTx::commit_and_fence`](crate::db::TenantTx::commit_and_fence) answers when every node has applied the
@@ -24,6 +25,7 @@ mod node;
 mod others;
 mod took;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -49,6 +51,8 @@ pub const GRACE_MOST: Duration = Duration::from_secs(600);
 const MOST: i32 = 10_000;
 /// Revocations remembered one by one; beyond it everything cached so far is void at once.
 const REMEMBERED_MOST: usize = 100_000;
+/// Changes of this process remembered until the table tells of them; beyond it they are applied once more.
+const OWN_MOST: usize = 1_000;
 /// How often a start looks whether the first lease is there.
 const READY_STEP: Duration = Duration::from_millis(5);
 
@@ -135,8 +139,9 @@ pub struct Feed(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    /// Held by whoever changes what follows: of two changes at once, the later generation is written last.
-    changing: parking_lot::Mutex<()>,
+    /// Held by whoever changes what follows: of two changes at once, the later generation is written last. Holds this
+    /// process's changes that are applied, and that the table has not told of yet.
+    changing: parking_lot::Mutex<HashSet<Uuid>>,
     generation: AtomicU64,
     /// Entries that began before this generation are void.
     floor: AtomicU64,
@@ -196,16 +201,40 @@ impl Feed {
     /// Makes every cached entry that depends on the change void. When this returns, none is believed, and whoever listens
     /// has heard of it.
     pub fn apply(&self, change: &Change) {
-        if change.kind.voids() {
-            self.void(change);
-        }
-        for listener in self.0.listeners.read().iter() {
-            listener(change);
-        }
+        let changing = self.0.changing.lock();
+        self.void(change);
+        drop(changing);
+        self.tell(change);
     }
 
+    /// The same for a change of this process, which the table will tell of as `id`.
+    fn apply_own(&self, id: Uuid, change: &Change) {
+        let mut own = self.0.changing.lock();
+        self.void(change);
+        if own.len() >= OWN_MOST {
+            own.clear();
+        }
+        own.insert(id);
+        drop(own);
+        self.tell(change);
+    }
+
+    /// The same for a change that the table tells of. One of this process may be applied already.
+    fn apply_told(&self, id: Uuid, change: &Change) {
+        let mut own = self.0.changing.lock();
+        if own.remove(&id) {
+            return;
+        }
+        self.void(change);
+        drop(own);
+        self.tell(change);
+    }
+
+    /// Only while `changing` is held.
     fn void(&self, change: &Change) {
-        let _changing = self.0.changing.lock();
+        if !change.kind.voids() {
+            return;
+        }
         let at = self.0.generation.fetch_add(1, Ordering::AcqRel) + 1;
         if self.0.revoked.len() >= REMEMBERED_MOST {
             self.0.floor.store(at, Ordering::Release);
@@ -214,6 +243,12 @@ impl Feed {
         self.0.revoked.insert(change.subject, at);
         if change.kind != ChangeKind::Session {
             self.0.negative_floor.store(at, Ordering::Release);
+        }
+    }
+
+    fn tell(&self, change: &Change) {
+        for listener in self.0.listeners.read().iter() {
+            listener(change);
         }
     }
 

@@ -96,8 +96,7 @@ pub(super) struct Node<'g> {
 }
 
 impl Feed {
-    /// Follows the table until `stopped`. A change of this process arrives twice; the second time only refills what
-    /// was refilled already.
+    /// Follows the table until `stopped`. A change of this process, which applied it when it committed, arrives too.
     pub async fn follow(&self, ground: &Ground, terms: &Terms, mut stopped: watch::Receiver<bool>) {
         let mut node = Node::new(self, ground, terms);
         tokio::select! {
@@ -338,7 +337,8 @@ impl Position {
     fn apply(&mut self, feed: &Feed, horizon: u64, rows: &[Row]) -> usize {
         let found: Vec<Told> = rows.iter().filter_map(read_told).collect();
         let fresh: Vec<&Told> = found.iter().filter(|told| !self.applied.contains(&told.id)).collect();
-        fresh.iter().filter_map(|told| told.change).for_each(|change| feed.apply(&change));
+        let known = fresh.iter().filter_map(|told| Some((told.id, told.change?)));
+        known.for_each(|(id, change)| feed.apply_told(id, &change));
         if found.len() >= MOST as usize {
             feed.void_all();
         }

@@ -92,6 +92,28 @@ async fn a_change_is_told_at_once_and_once_while_another_transaction_stays_open(
     assert_eq!(next(&mut heard).await, last, "what appears behind others is not lost");
 }
 
+/// Whoever is let in after a change goes on: a long export, a socket. [KEY-3 AC-12]
+#[tokio::test]
+async fn a_change_of_this_process_shuts_nobody_out_who_was_let_in_after_it() {
+    let db = TestDb::new().await;
+    let node = Node::start(&db).await;
+    let quick = db.login("tenantry_control").await;
+    let (tell, mut heard) = unbounded_channel();
+    node.ground.feed.listen(move |change| {
+        // The test is over when nobody hears it.
+        let _ = tell.send(change.subject);
+    });
+    for number in 1..=20 {
+        let [own, others] = [number, 1_000 + number].map(Uuid::from_u128);
+        take_away(&node.ground, own).await;
+        let began = node.ground.feed.generation();
+        announce(&db.ground, &quick, others).await;
+        while next(&mut heard).await != others {}
+        assert!(node.ground.feed.holds(began, &[own]), "the table tells of it, and it was applied before");
+        assert!(!node.ground.feed.holds(began, &[others]), "what others take away is applied");
+    }
+}
+
 #[tokio::test]
 async fn a_revocation_answers_when_every_node_has_applied_it() {
     let db = TestDb::new().await;
