@@ -8,6 +8,9 @@ use serde::Deserialize;
 use crate::fault::Fault;
 use crate::name::Name;
 
+/// The setting that holds the claims of a request.
+pub(crate) const CLAIMS: &str = "request.jwt.claims";
+
 /// What `rls.toml` says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,7 +154,9 @@ impl Settings {
     /// # Errors
     /// What is wrong, with its line.
     pub fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        let mut settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        settings.context.gather_claims()?;
+        Ok(settings)
     }
 
     /// What is said about one table.
@@ -177,6 +182,19 @@ impl Context {
         match self {
             Self::Guc { vars, .. } | Self::Role { vars, .. } | Self::JwtClaims { vars, .. } => vars,
         }
+    }
+
+    /// Claims may be written as the setting that holds them, too.
+    fn gather_claims(&mut self) -> Result<(), String> {
+        let Self::JwtClaims { claims, vars, .. } = self else { return Ok(()) };
+        let Some(name) = vars.keys().find(|name| name.eq_ignore_ascii_case(CLAIMS)).cloned() else { return Ok(()) };
+        let text = vars.remove(&name).unwrap_or_default();
+        if !claims.is_empty() {
+            return Err(format!("[context] says the claims twice: keep either claims or {name} in vars."));
+        }
+        *claims = serde_json::from_str(&text)
+            .map_err(|reason| format!("{name} in vars of [context] has to be a JSON object of claims: {reason}"))?;
+        Ok(())
     }
 
     pub(crate) const fn membership_mut(&mut self) -> &mut Option<Membership> {
@@ -242,6 +260,24 @@ mod tests {
             taken.covers("unique-oracle:public.users") && taken.covers("unique-oracle:public.users:users_email_key")
         );
         assert!(!taken.covers("unique-oracle:public.users_old:users_old_email_key"));
+    }
+
+    #[test]
+    fn claims_are_said_as_a_table_or_as_the_setting_that_holds_them_and_once() {
+        let of = |context: &str| {
+            let (before, _) = FILE.split_once("[context]").unwrap();
+            Settings::parse(&format!("{before}[context]\nkind = \"jwt_claims\"\n{context}"))
+        };
+        let table = of("claims = { sub = \"$user\", app = { tenant = \"$tenant\" } }").unwrap();
+        let setting =
+            of(r#"vars = { "request.jwt.claims" = '{"sub": "$user", "app": {"tenant": "$tenant"}}' }"#).unwrap();
+        assert_eq!(table.context, setting.context);
+        for refused in [r#"vars = { "request.jwt.claims" = "$tenant" }"#, r#"claims = { a = "b" }
+            vars = { "request.jwt.claims" = "{}" }"#]
+        {
+            let fault = of(refused).unwrap_err();
+            assert!(fault.contains("claims"), "{fault}");
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub(super) struct Key {
     pub(super) name: String,
     /// Its columns; those in expressions too.
     pub(super) columns: Vec<String>,
+    /// Columns by which a row is in it or not, besides whose it is: of a partial one.
+    pub(super) beside: Vec<String>,
     pub(super) is_primary: bool,
     pub(super) is_exclusion: bool,
     /// Whether one of its parts is an expression, or only some rows are in it.
@@ -276,13 +278,18 @@ impl<'w> Plan<'w> {
             let plain = index.columns.iter().filter_map(|number| relation.column_at(*number));
             let mut columns: Vec<String> = plain.map(|column| column.name.clone()).collect();
             let expressions = index.keys.iter().zip(&index.columns).filter(|(_, number)| **number == 0);
-            for (text, _) in expressions {
+            let inside = |text: &String| {
                 let inside = relation.columns.iter().filter(|column| harvest::mentions(text, &column.name));
-                columns.extend(inside.map(|column| column.name.clone()));
-            }
+                inside.map(|column| column.name.clone()).collect::<Vec<_>>()
+            };
+            columns.extend(expressions.flat_map(|(text, _)| inside(text)));
+            let mut beside = index.predicate.iter().flat_map(inside).collect::<Vec<_>>();
+            let tenant = self.world.settings.tenant_column(&relation.name);
+            beside.retain(|name| name != tenant && !columns.contains(name));
             found.entry(relation.oid).or_default().push(Key {
                 name: index.name.clone(),
                 columns,
+                beside,
                 is_primary: primary.contains(&index.oid),
                 is_exclusion: index.is_exclusion,
                 is_plain: !index.columns.contains(&0) && index.predicate.is_none(),

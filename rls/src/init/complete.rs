@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::context::{self, Kind, Said};
-use super::evidence::{self, CLAIMS};
+use super::evidence;
 use super::roles::Roles;
 use super::tables;
 use super::tenant::{self, Tenant};
 use crate::catalog::Catalog;
-use crate::config::{Context, Settings};
+use crate::config::{CLAIMS, Context, Settings};
 use crate::name::Name;
 use crate::report::printable;
 use crate::stack::with_room;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::evidence::{CLAIMS, Comparison, Evidence, Source};
+use super::evidence::{Comparison, Evidence, Source};
 use super::roles::Roles;
 use super::tables::Override;
 use super::tenant::{self, Tenant};
 use crate::catalog::{Catalog, Relation};
-use crate::config::Membership;
+use crate::config::{CLAIMS, Membership};
 
 const TENANT: &str = "$tenant";
 const USER: &str = "$user";

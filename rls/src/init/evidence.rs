@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::catalog::{Catalog, Function, Relation};
+use crate::config::CLAIMS;
 use crate::parser;
 
 /// Functions that call functions are followed that far.
 const DEEPEST: usize = 5;
-/// The setting that Supabase and PostgREST put claims into.
-pub(super) const CLAIMS: &str = "request.jwt.claims";
 
 /// Where a value comes from that a policy compares with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

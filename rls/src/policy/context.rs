@@ -3,10 +3,8 @@
 use serde_json::Value as Json;
 
 use super::expr::Value;
-use crate::config::Context;
+use crate::config::{CLAIMS, Context};
 
-/// The setting that holds the claims of a request.
-pub(super) const CLAIMS: &str = "request.jwt.claims";
 /// What held one claim each, before PostgREST 9.
 pub(super) const OLD_CLAIM: &str = "request.jwt.claim";
 

@@ -1,6 +1,7 @@
 //! What the prover reasons about: values, conditions in three-valued logic, and queries, all names resolved.
 
-use super::context::{CLAIMS, Meanings, OLD_CLAIM};
+use super::context::{Meanings, OLD_CLAIM};
+use crate::config::CLAIMS;
 
 /// A set of truth values: true, false, unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cases::{Atom, Term};
-use super::context::CLAIMS;
 use super::expr::{Column, Keeps, Op, Truths, Value};
 use super::normal::Normal;
 use crate::catalog::Relation;
+use crate::config::CLAIMS;
 use crate::verify::Guise;
 
 /// What the role of a request's claims ordinarily is, whatever the database calls the role.

@@ -236,7 +236,8 @@ impl<'a> Table<'_, 'a> {
                 hit.why
             )
         };
-        let is_of_nobody = hit.class == Class::PolicyNullTenant && !self.is_left_by_tenants();
+        let is_of_nobody =
+            hit.class == Class::PolicyNullTenant && !self.is_left_by_tenants() && !self.changes_what_all_read(hit);
         let (severity, text) = if is_of_nobody {
             (Severity::Info, format!("{text} No app role may make such rows, nor does a key."))
         } else {
@@ -260,6 +261,13 @@ impl<'a> Table<'_, 'a> {
             return true;
         };
         self.is_written_openly || self.world.is_left_without_a_tenant(self.relation, tenant)
+    }
+
+    /// Whether a tenant changes rows of nobody, which all tenants read: an owner put them there for everybody.
+    fn changes_what_all_read(&self, hit: &Hit) -> bool {
+        let of_nobody = |hit: &&Hit| hit.class == Class::PolicyNullTenant;
+        let does = |hit: &Hit, words: &[&str]| words.iter().any(|word| hit.commands.contains(word));
+        does(hit, &["update", "delete"]) && self.hits.values().filter(of_nobody).any(|hit| does(hit, &["read"]))
     }
 
     /// The same policy, and the tenant's equality besides.

@@ -114,7 +114,7 @@ fn values(arena: &Arena<'_, '_>, name: &str, words: &[String]) -> Vec<String> {
 
 /// Claims in which what people write about themselves says that they are B's, or whatever the policies ask for.
 fn claims(arena: &Arena<'_, '_>, words: &[String]) -> Vec<Guise> {
-    let whole = arena.guise.settings.iter().find(|(name, _)| name == "request.jwt.claims");
+    let whole = arena.guise.settings.iter().find(|(name, _)| name == crate::config::CLAIMS);
     let Some(claims) =
         whole.and_then(|(_, text)| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).ok())
     else {

@@ -6,11 +6,14 @@ use crate::attack::judge::Found;
 use crate::attack::outcome::Outcome;
 use crate::attack::plan::{ForeignKey, Key};
 use crate::attack::probes::write::{insert_of, insert_with};
-use crate::attack::seed::is_surrogate;
+use crate::attack::seed::{Seeded, is_surrogate};
 use crate::catalog::{Column, Relation};
 use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
+
+/// Rows of B's that are tried at a key which holds some rows only.
+const ROWS_MOST: usize = 8;
 
 /// Tries every key of a table.
 pub(in crate::attack) async fn keys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
@@ -76,27 +79,44 @@ fn tells(arena: &Arena<'_, '_>, relation: &Relation, key: &Key) -> bool {
     !of_tenant && (key.is_exclusion || guessable && chosen)
 }
 
-/// B's values of the key's columns, as SQL.
-fn of_b(arena: &Arena<'_, '_>, relation: &Relation, columns: &[String]) -> Option<Vec<(String, String)>> {
-    let values = arena.values(relation.oid, Side::B)?;
-    columns.iter().map(|name| Some((name.clone(), literal(values.get(name)?.as_deref()?)))).collect()
+/// What B's rows have in the key's columns, and what lets them be in it, as SQL. Of a key that holds all rows, one is
+/// enough.
+fn of_b(arena: &Arena<'_, '_>, relation: &Relation, key: &Key) -> Vec<Vec<(String, String)>> {
+    let of_row = |row: &Seeded| {
+        let value = |name: &String| row.values.get(name).and_then(Option::as_deref).map(literal);
+        let columns = key.columns.iter().map(|name| Some((name.clone(), value(name)?)));
+        let beside = key.beside.iter().map(|name| Some((name.clone(), value(name).unwrap_or_else(|| "null".to_owned()))));
+        columns.chain(beside).collect::<Option<Vec<_>>>()
+    };
+    let most = if key.beside.is_empty() { 1 } else { ROWS_MOST };
+    arena.seeder.rows_of(relation.oid, Side::B).filter_map(of_row).take(most).collect()
 }
 
 async fn duplicate<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &Key, found: &mut Found) {
-    let Some(theirs) = of_b(arena, relation, &key.columns) else { return };
-    let with_theirs = match insert_of(arena, relation, Side::A, &theirs).await {
+    for theirs in of_b(arena, relation, key) {
+        if let Some(finding) = taken(arena, relation, key, &theirs).await {
+            return found.add(finding);
+        }
+    }
+}
+
+/// What it tells A that one of B's rows has this already.
+async fn taken<'w>(
+    arena: &mut Arena<'w, '_>,
+    relation: &'w Relation,
+    key: &Key,
+    theirs: &[(String, String)],
+) -> Option<Finding> {
+    let with_theirs = match insert_of(arena, relation, Side::A, theirs).await {
         Some(sql) => sql,
-        None => match set_one(arena, relation, &theirs) {
-            Some(sql) => sql,
-            None => return,
-        },
+        None => set_one(arena, relation, theirs)?,
     };
-    let control = control(arena, relation, &with_theirs, &theirs).await;
+    let control = control(arena, relation, &with_theirs, theirs).await;
     let outcome = arena.as_a(&with_theirs).await;
     let named = outcome.refusal.as_ref().and_then(|refusal| refusal.constraint.clone());
     let same = named.as_deref() == Some(key.name.as_str()) || is_part(arena, named.as_deref(), key);
     if !matches!(outcome.code(), "23505" | "23P01") || !same || control.code() == outcome.code() {
-        return;
+        return None;
     }
     let (class, what) =
         if key.is_exclusion { (Class::ExclusionOracle, "excludes") } else { (Class::UniqueOracle, "is one for") };
@@ -106,7 +126,7 @@ async fn duplicate<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, key: &
         outcome.told()
     );
     let script = arena.script([relation.oid], &arena.guise, &[with_theirs], &outcome.told());
-    found.add(Finding::shown(class, relation.name.to_string(), why, script).about(key.name.clone()));
+    Some(Finding::shown(class, relation.name.to_string(), why, script).about(key.name.clone()))
 }
 
 /// A partition's index has a name of its own.

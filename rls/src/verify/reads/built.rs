@@ -366,9 +366,9 @@ fn orders(text: &str) -> bool {
 }
 
 /// What a CASE may come to.
-fn choices(case: &Value) -> Vec<&Value> {
+pub(super) fn choices(case: &Value) -> Vec<&Value> {
     let arms = list(case, "args").iter().filter_map(|arm| node(arm)?.1.get("result"));
-    arms.chain(case.get("defresult")).collect()
+    arms.chain(case.get("defresult").filter(|it| !it.is_null())).collect()
 }
 
 /// `2$` of `%2$L`, and widths, which say nothing.

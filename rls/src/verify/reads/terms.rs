@@ -6,9 +6,10 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::super::tree::{list, node, strings};
+use super::built::choices;
 use super::{Equal, Frame, MAX_DEPTH, Reading, Source, Term};
 use crate::catalog::Function;
-use crate::config::Context;
+use crate::config::{CLAIMS, Context};
 use crate::name::Name;
 
 // The numbers of the parser's enumerations.
@@ -63,6 +64,7 @@ impl<'a> Reading<'_, '_, 'a> {
             "AExpr" if number(content, "kind") == NULLIF => self.inner_terms(content, "lexpr", frame, equal),
             "AExpr" => self.claim_term(value, frame),
             "CoalesceExpr" => self.first_of(list(content, "args"), frame, equal),
+            "CaseExpr" => self.first_of(choices(content), frame, equal),
             "SqlvalueFunction" => self.role_term(number(content, "op"), frame),
             "FuncCall" => self.call_terms(value, content, frame, equal),
             "SubLink" if matches!(number(content, "sub_link_type"), SCALAR | ARRAY) => {
@@ -81,18 +83,38 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    /// A `coalesce` whose every part says the same, or is a literal.
-    fn first_of(&mut self, args: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
-        let kept: Vec<&Value> = args.iter().filter(|arg| !is_constant(arg)).collect();
-        let found: Vec<Vec<Term>> = kept.iter().map(|arg| self.terms(arg, frame, equal)).collect();
-        let Some(first) = found.first() else { return Vec::new() };
-        if found.iter().all(|terms| terms == first) { first.clone() } else { Vec::new() }
+    /// A `coalesce` or `case` whose every part says the same, or is a literal.
+    fn first_of<'v>(
+        &mut self,
+        parts: impl IntoIterator<Item = &'v Value>,
+        frame: &Rc<Frame>,
+        equal: &mut Vec<Equal>,
+    ) -> Vec<Term> {
+        self.all_alike(parts.into_iter().filter(|part| !is_constant(part)), frame, equal)
     }
 
-    fn all_alike(&mut self, values: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
-        let found: Vec<Vec<Term>> = values.iter().map(|value| self.terms(value, frame, equal)).collect();
+    fn all_alike<'v>(
+        &mut self,
+        values: impl IntoIterator<Item = &'v Value>,
+        frame: &Rc<Frame>,
+        equal: &mut Vec<Equal>,
+    ) -> Vec<Term> {
+        let found: Vec<Vec<Term>> = values.into_iter().map(|value| self.terms(value, frame, equal)).collect();
         let Some(first) = found.first() else { return Vec::new() };
-        if found.iter().all(|terms| terms == first) { first.clone() } else { Vec::new() }
+        if found.iter().all(|terms| terms == first) {
+            return first.clone();
+        }
+        let classes = self.classes(equal);
+        let are_all = |of: &HashSet<Term>| {
+            found.iter().all(|terms| !terms.is_empty() && terms.iter().all(|term| of.contains(term)))
+        };
+        if are_all(&classes.tenant) {
+            vec![Term::Tenant]
+        } else if are_all(&classes.user) {
+            vec![Term::User]
+        } else {
+            Vec::new()
+        }
     }
 
     /// Who is logged in, where a role is a tenant; inside a definer function `current_user` is its owner.
@@ -285,9 +307,6 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 }
-
-/// The setting that holds the claims of a request.
-const CLAIMS: &str = "request.jwt.claims";
 
 /// `request.jwt.claim.sub` is `request.jwt.claims` at `sub`.
 fn settled(setting: &str, path: &[String]) -> (String, Vec<String>) {
