@@ -378,6 +378,8 @@ pub struct Function {
     pub argument_types: Vec<String>,
     /// The names of its input arguments; empty where there is none.
     pub argument_names: Vec<String>,
+    /// How many of the last ones may be left out.
+    pub defaults: usize,
     /// What it returns, in words.
     pub returns: String,
     /// Whether it returns more than one row.

@@ -171,6 +171,7 @@ const FUNCTIONS: &str = concat!(
      'argument_names', coalesce((select json_agg(coalesce(a.name, '') order by o) from \
        unnest(coalesce(p.proargnames, '{}'::text[])) with ordinality a(name, o) \
        where coalesce(p.proargmodes[o], 'i') in ('i', 'b', 'v')), '[]'), \
+     'defaults', p.pronargdefaults, \
      'returns', coalesce(pg_get_function_result(p.oid), ''), 'returns_set', p.proretset, 'owner', p.proowner::int8, \
      'is_definer', p.prosecdef, 'is_leakproof', p.proleakproof, 'volatility', p.provolatile, 'language', l.lanname, \
      'kind', p.prokind, 'settings', coalesce(p.proconfig, '{}'), 'source', p.prosrc, \

@@ -6,7 +6,7 @@ use crate::attack::arena::Arena;
 use crate::attack::harvest;
 use crate::attack::identity::{Side, base};
 use crate::catalog::{Column, Function, Relation};
-use crate::name::literal;
+use crate::name::{ident, literal};
 
 /// Calls of one function.
 const CALLS: usize = 90;
@@ -47,6 +47,7 @@ pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Ve
         .collect();
     let mut seen = BTreeSet::new();
     let mut found = of_whole_rows(arena, function, &read, &columns);
+    found.extend(with_defaults(function, &columns));
     found.extend(combined(&columns));
     found.retain(|call| seen.insert(call.clone()));
     found.truncate(CALLS);
@@ -82,6 +83,19 @@ fn of_whole_rows(
         }
     }
     found
+}
+
+/// One argument of those that may be left out, by its name, and none of the others, as they would be called.
+fn with_defaults(function: &Function, columns: &[Vec<String>]) -> Vec<Vec<String>> {
+    let needed = columns.len().saturating_sub(function.defaults);
+    let first: Vec<String> = columns[..needed].iter().map(|values| values[0].clone()).collect();
+    let named = function.argument_names.iter().zip(columns).skip(needed).filter(|(name, _)| !name.is_empty());
+    let one = |(name, values): (&String, &Vec<String>)| {
+        let values = values.iter().map(|value| format!("{} => {value}", ident(name))).collect::<Vec<_>>();
+        values.into_iter().map(|value| first.iter().cloned().chain([value]).collect())
+    };
+    // A single argument is by itself anyway.
+    if columns.len() < 2 { Vec::new() } else { named.flat_map(one).take(CALLS / 2).collect() }
 }
 
 /// A value of a type. Without a length, `character` is one letter.
@@ -403,5 +417,21 @@ fn documents(arena: &Arena<'_, '_>, body: &str, read: &[&Relation]) -> Vec<Strin
     let whole = serde_json::Value::Object(object).to_string();
     let asked = asked.iter().map(serde_json::Value::to_string);
     let plain = [hostile.to_string(), "{}".to_owned(), "[]".to_owned()];
-    std::iter::once(whole).chain(asked).chain(plain).collect()
+    std::iter::once(whole).chain(asked).chain(plain).chain(breaking(body, read)).collect()
+}
+
+/// Documents whose keys or values would go on as SQL where a body puts them into its own.
+fn breaking(body: &str, read: &[&Relation]) -> Vec<String> {
+    if !body.to_ascii_lowercase().contains("execute") {
+        return Vec::new();
+    }
+    let texts = read.iter().flat_map(|table| table.columns.iter().filter(|column| column.plain_type() == "text"));
+    let of_column = |column: &Column| {
+        let name = ident(&column.name);
+        let keys = [format!("{name} is null or true or {name}"), format!("{name} is null or true --")];
+        let by_key = keys.map(|key| serde_json::json!({ key: "x" }).to_string());
+        let by_value = serde_json::json!({ column.name.as_str(): BREAKERS[0] }).to_string();
+        by_key.into_iter().chain([by_value])
+    };
+    texts.take(OF_ROWS / 2).flat_map(of_column).collect()
 }

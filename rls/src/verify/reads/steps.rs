@@ -401,7 +401,11 @@ impl Reading<'_, '_, '_> {
             let variable = Term::Arg(field.clone());
             let known = self.known(terms, &given.equal);
             pair(std::slice::from_ref(&variable), &known, &mut state.equal);
-            self.tainted.insert(field.clone());
+        }
+        self.tainted.extend(fields.iter().cloned());
+        if given.columns.is_empty() {
+            // What a function gives, whose columns nothing tells.
+            self.tainted.extend(named);
         }
         state.last = (given.equal, fields);
     }
