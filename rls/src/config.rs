@@ -272,9 +272,11 @@ mod tests {
         let setting =
             of(r#"vars = { "request.jwt.claims" = '{"sub": "$user", "app": {"tenant": "$tenant"}}' }"#).unwrap();
         assert_eq!(table.context, setting.context);
-        for refused in [r#"vars = { "request.jwt.claims" = "$tenant" }"#, r#"claims = { a = "b" }
-            vars = { "request.jwt.claims" = "{}" }"#]
-        {
+        for refused in [
+            r#"vars = { "request.jwt.claims" = "$tenant" }"#,
+            r#"claims = { a = "b" }
+            vars = { "request.jwt.claims" = "{}" }"#,
+        ] {
             let fault = of(refused).unwrap_err();
             assert!(fault.contains("claims"), "{fault}");
         }

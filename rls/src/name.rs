@@ -48,6 +48,23 @@ pub fn literal(value: &str) -> String {
     if doubled.contains('\\') { format!(" E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }
 
+/// Whether a name stands in a text as a word.
+pub fn mentions(text: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    if !name.chars().all(part) {
+        // Such a name stands in quotes, which are doubled inside.
+        return text.contains(name) || text.contains(&name.replace('"', "\"\""));
+    }
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + name.len()..].chars().next();
+        !before.is_some_and(part) && !after.is_some_and(part)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{ident, literal};

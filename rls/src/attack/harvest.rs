@@ -1,5 +1,6 @@
 //! What expressions and bodies speak of: texts that rows should hold, settings that a session could choose.
 
+pub(super) use crate::name::mentions;
 use std::collections::BTreeSet;
 
 /// The string literals of an expression, a body or a definition.
@@ -66,23 +67,6 @@ pub(super) fn settings(text: &str) -> BTreeSet<String> {
 /// The words of a text, each once.
 pub(super) fn words(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
-}
-
-/// Whether a name stands in a text as a word.
-pub(super) fn mentions(text: &str, name: &str) -> bool {
-    if name.is_empty() {
-        return false;
-    }
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    if !name.chars().all(part) {
-        // Such a name stands in quotes, which are doubled inside.
-        return text.contains(name) || text.contains(&name.replace('"', "\"\""));
-    }
-    text.match_indices(name).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + name.len()..].chars().next();
-        !before.is_some_and(part) && !after.is_some_and(part)
-    })
 }
 
 /// What a column is compared with where that stands there: `status = 'open'`, `tenant_id = 1`.

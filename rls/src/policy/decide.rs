@@ -1,11 +1,13 @@
 //! One term after the other: does it tie the row to whoever asks, and if not, what lets the row through?
 
+use std::collections::BTreeSet;
+
 use super::cases::{Atom, Term};
 use super::context::Trust;
 use super::expr::{Column, Keeps, Op, Truths, Value};
 use super::facts::{Anchor, Facts, each_value};
 use super::normal::Normal;
-use super::{Goal, Reason, Sources, Verdict};
+use super::{Goal, Reason, Sources, Verdict, gather};
 use crate::catalog::Relation;
 use crate::verify::Guise;
 
@@ -35,11 +37,7 @@ pub(super) fn all<'n>(
         let case = Case { facts: Facts::of(normal, term, Some(guise)), relation, goal };
         match case.outcome(sees) {
             Outcome::Never => {}
-            Outcome::Implied(more) => {
-                for (oid, columns) in more {
-                    sources.entry(oid).or_default().extend(columns);
-                }
-            }
+            Outcome::Implied(more) => gather(&mut sources, more),
             Outcome::Open(reason, why) => {
                 if open.as_ref().is_none_or(|(worst, _)| reason < *worst) {
                     open = Some((reason, why));
@@ -78,16 +76,43 @@ impl Case<'_, '_> {
         Outcome::Open(reason, why)
     }
 
-    /// Tables that say who belongs where: those that are tied to a person, or by other tables.
+    /// Tables that say who belongs where: those that are tied to a person, or by other tables, and those whose row names
+    /// another tenant than its own.
     fn sources(&self, anchored: &std::collections::BTreeMap<usize, Anchor>) -> Sources {
         let mut sources = Sources::new();
         for (scope, anchor) in anchored {
             let Some(relation) = self.facts.normal.relation(*scope) else { continue };
+            let given = self.given(*scope, relation);
+            if *anchor == Anchor::Tenant && given.is_empty() {
+                continue;
+            }
+            let source = sources.entry(relation.oid).or_default();
+            source.given.extend(given);
             if *anchor != Anchor::Tenant {
-                sources.entry(relation.oid).or_default().extend(self.facts.columns_of(*scope));
+                source.columns.extend(self.facts.columns_of(*scope));
             }
         }
         sources
+    }
+
+    /// The columns by which a row of a look-up names the tenant, where nothing else ties the row that is judged.
+    fn given(&self, scope: usize, relation: &Relation) -> BTreeSet<String> {
+        let Some(tenant) = self.tenant() else { return BTreeSet::new() };
+        let world = self.facts.normal.world;
+        let own = world.settings.tenant_column(&relation.name);
+        if relation.column(own).is_none() || self.facts.equals(&tenant, |value| self.facts.is_tenant(value)) {
+            return BTreeSet::new();
+        }
+        let membership = world.settings.context.membership();
+        let of_members = membership.filter(|membership| relation.name.is_meant_by(&membership.table));
+        let names = self.facts.columns_of(scope).into_iter();
+        names
+            .filter(|name| name != own && of_members.is_none_or(|membership| membership.tenant != *name))
+            .filter(|name| {
+                let column = Value::Column(Column { scope, name: name.clone() });
+                self.facts.equals(&tenant, |value| *value == column)
+            })
+            .collect()
     }
 
     fn tenant(&self) -> Option<Value> {

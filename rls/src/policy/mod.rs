@@ -60,8 +60,25 @@ pub enum Verdict {
     Unknown(String),
 }
 
-/// What a proof rests on: tables that say who belongs where, each with the columns that are read.
-pub type Sources = BTreeMap<u32, BTreeSet<String>>;
+/// What a proof rests on: tables that say who belongs where.
+pub type Sources = BTreeMap<u32, Source>;
+
+/// What is read of one of those.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The columns of rows that are a person's, or that other rows tie.
+    pub columns: BTreeSet<String>,
+    /// The columns, other than the one that says whose such a row is, that name the tenant whose rows it opens.
+    pub given: BTreeSet<String>,
+}
+
+fn gather(sources: &mut Sources, more: Sources) {
+    for (oid, source) in more {
+        let known = sources.entry(oid).or_default();
+        known.columns.extend(source.columns);
+        known.given.extend(source.given);
+    }
+}
 
 /// Why a condition lets others' rows through; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -239,7 +256,7 @@ impl<'p, 'a> Prover<'p, 'a> {
         for policy in permissive {
             let all: Vec<&str> = policy.using.as_deref().into_iter().chain(and.iter().copied()).collect();
             match self.judge(relation, &all, Goal::See, guise) {
-                Verdict::Implied(more) => sources.extend(more),
+                Verdict::Implied(more) => gather(&mut sources, more),
                 other => return other,
             }
         }

@@ -7,15 +7,15 @@ use super::{Guise, World, names};
 use crate::catalog::{Function, Policy, Relation, granted};
 use crate::class::Class;
 use crate::finding::Finding;
-use crate::name::ident;
-use crate::policy::{Goal, Prover, Sources, Verdict, tenant_equality};
+use crate::name::{ident, mentions};
+use crate::policy::{Goal, Prover, Source, Sources, Verdict, tenant_equality};
 use crate::remedy::{Remedy, Step};
 
 /// What the policies of all tables trust.
 #[derive(Debug, Default)]
 pub(super) struct Trusted {
-    /// Tables with the columns that are read, and the first policy that trusts them.
-    tables: BTreeMap<u32, (BTreeSet<String>, String)>,
+    /// Tables with what is read of them, and the first policy that trusts them.
+    tables: BTreeMap<u32, (Source, String)>,
     /// Functions, and the first policy that calls them: its name, and its table's.
     functions: BTreeMap<u32, (String, String)>,
     /// Functions that name a table without its schema.
@@ -27,10 +27,11 @@ pub(super) struct Trusted {
 impl Trusted {
     /// Adds what a proof rests on.
     pub(super) fn note(&mut self, sources: Sources, relation: &Relation, policy: &Policy) {
-        for (oid, columns) in sources {
+        for (oid, source) in sources {
             let by = || format!("{} of {}", policy.name, relation.name);
-            let entry = self.tables.entry(oid).or_insert_with(|| (BTreeSet::new(), by()));
-            entry.0.extend(columns);
+            let (known, _) = self.tables.entry(oid).or_insert_with(|| (Source::default(), by()));
+            known.columns.extend(source.columns);
+            known.given.extend(source.given);
         }
     }
 
@@ -53,9 +54,10 @@ impl Trusted {
 
 /// Adds what it finds.
 pub(super) fn judge<'a>(world: &World<'a>, prover: &Prover<'_, 'a>, trusted: &Trusted, findings: &mut Vec<Finding>) {
-    for (oid, (columns, by)) in &trusted.tables {
+    for (oid, (source, by)) in &trusted.tables {
         let Some(relation) = world.relation(*oid).filter(|relation| relation.is_table()) else { continue };
-        findings.extend(writable(world, prover, relation, columns, by));
+        let open = writable(world, prover, relation, &source.columns, by);
+        findings.extend(open.or_else(|| chosen(world, relation, &source.given, by)));
     }
     for (oid, (policy, table)) in &trusted.functions {
         let Some(function) = world.function(*oid).filter(|function| function.extension.is_none()) else { continue };
@@ -140,6 +142,58 @@ fn writable<'a>(
     );
     let remedy = closing(world, relation, &roles, &ways, columns);
     Some(Finding::verified(Class::PolicySourceWritable, table.to_string(), text).because(proof).closed_by(remedy))
+}
+
+/// A column by which a tenant's own row names another tenant, whose rows it then sees, and which the tenant may write.
+fn chosen(world: &World<'_>, relation: &Relation, given: &BTreeSet<String>, by: &str) -> Option<Finding> {
+    let name = given.iter().find(|name| !is_guarded(world, relation, name))?;
+    let column = relation.column(name)?;
+    let (mut ways, mut roles, mut proof) = (BTreeSet::new(), BTreeSet::new(), None);
+    for guise in world.guises() {
+        for (letter, right, word) in [("a", "INSERT", "insert"), ("w", "UPDATE", "update")] {
+            let may = world.has_usage(&relation.name.schema, &guise.inherited)
+                && (relation.grants(&guise.inherited, right) || granted(&column.acl, &guise.inherited, right));
+            // A tenant has its own row already.
+            let is_there = letter == "a" && world.is_tenants_root(relation);
+            let (permissive, restrictive) = held(world, relation, guise, letter);
+            let asks = |policy: &&&Policy| check_of(policy).is_some_and(|text| mentions(text, name) || text == "false");
+            let open = permissive.iter().find(|policy| !asks(policy));
+            if may
+                && !is_there
+                && !restrictive.iter().any(|policy| asks(&policy))
+                && let Some(policy) = open
+            {
+                ways.insert(word);
+                roles.insert(guise.role.name.clone());
+                proof.get_or_insert_with(|| super::policies::policy_text(world, relation, policy));
+            }
+        }
+    }
+    let proof = proof?;
+    let text = format!(
+        "The policy {by} shows the rows of whoever {name} of {} names, and {} may {} it in a row of their own: whoever does \
+         reads any tenant's rows.",
+        relation.name,
+        roles.iter().cloned().collect::<Vec<_>>().join(", "),
+        ways.iter().copied().collect::<Vec<_>>().join(" and "),
+    );
+    let advice = format!(
+        "Let a function of your own write {name}, which asks whether the tenant that it names agrees, and take the right to \
+         write it from the app."
+    );
+    let table = relation.name.to_string();
+    let finding = Finding::verified(Class::PolicySourceWritable, table, text).about(name.clone());
+    Some(finding.because(proof).closed_by(Remedy::advice(advice)))
+}
+
+/// Whether a trigger of the table sees to a column.
+fn is_guarded(world: &World<'_>, relation: &Relation, column: &str) -> bool {
+    let triggers = world.catalog.triggers.iter();
+    let mut enabled = triggers.filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
+    enabled.any(|trigger| {
+        world.function(trigger.function).is_some_and(|function| mentions(function.body(), column))
+            || mentions(&trigger.definition, column)
+    })
 }
 
 /// Whether a role may write what the policies trust: a row, or one of these columns.

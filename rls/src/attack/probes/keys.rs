@@ -85,7 +85,8 @@ fn of_b(arena: &Arena<'_, '_>, relation: &Relation, key: &Key) -> Vec<Vec<(Strin
     let of_row = |row: &Seeded| {
         let value = |name: &String| row.values.get(name).and_then(Option::as_deref).map(literal);
         let columns = key.columns.iter().map(|name| Some((name.clone(), value(name)?)));
-        let beside = key.beside.iter().map(|name| Some((name.clone(), value(name).unwrap_or_else(|| "null".to_owned()))));
+        let beside =
+            key.beside.iter().map(|name| Some((name.clone(), value(name).unwrap_or_else(|| "null".to_owned()))));
         columns.chain(beside).collect::<Option<Vec<_>>>()
     };
     let most = if key.beside.is_empty() { 1 } else { ROWS_MOST };

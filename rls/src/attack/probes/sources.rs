@@ -127,7 +127,53 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Stri
         found.push(format!("update {table} set {} = {}", ident(&column.name), literal(&a.user)));
     }
     found.extend(promotions(arena, source, &may, &mine));
+    found.extend(naming(arena, source, &me).await);
     found
+}
+
+/// A's own row, which names B where policies go by what it names: its parent, the workspace it looks at, a list of those
+/// it is linked with.
+async fn naming<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation, me: &[(String, String)]) -> Vec<String> {
+    let spoken = spoken(arena);
+    let tenant = arena.plan.world.settings.tenant_column(&source.name);
+    let may = arena.actor.columns(source, "UPDATE");
+    let columns = source.columns.iter().filter(|column| {
+        column.name != tenant && column.generated.is_empty() && harvest::mentions(&spoken, &column.name)
+    });
+    let mut found = Vec::new();
+    for column in columns.collect::<Vec<_>>() {
+        for value in names_of_b(arena, column, &spoken) {
+            if may.contains(&column.name.as_str()) {
+                found.push(format!("update {} set {} = {value}", source.name.quoted(), ident(&column.name)));
+            }
+            let with: Vec<(String, String)> = me.iter().cloned().chain([(column.name.clone(), value)]).collect();
+            found.extend(insert_of(arena, source, Side::A, &with).await);
+        }
+    }
+    found
+}
+
+/// B's tenant as a column of this type may hold it.
+fn names_of_b(arena: &Arena<'_, '_>, column: &Column, spoken: &str) -> Vec<String> {
+    let b = arena.pair().b.tenant.clone();
+    let base = arena.plan.facts.base(&column.type_name);
+    if base == arena.plan.world.settings.tenant_type || base == "text" {
+        return vec![literal(&b)];
+    }
+    if let Some(element) = base.strip_suffix("[]") {
+        let is_tenants = element == arena.plan.world.settings.tenant_type || element == "text";
+        return if is_tenants { vec![format!("array[{}]::{base}", literal(&b))] } else { Vec::new() };
+    }
+    if !matches!(base, "json" | "jsonb") {
+        return Vec::new();
+    }
+    let with = |holds: &serde_json::Value| {
+        let asked = crate::attack::documents::asked([spoken], |_| Some(b.clone()));
+        let object = asked.first().and_then(|document| document.as_object()).cloned().unwrap_or_default();
+        let named = object.into_iter().map(|(key, value)| if value == b { (key, holds.clone()) } else { (key, value) });
+        literal(&serde_json::Value::Object(named.collect()).to_string())
+    };
+    vec![with(&b.clone().into()), with(&serde_json::json!([b])), literal(&serde_json::json!([b]).to_string())]
 }
 
 /// `update … set is_admin = true`, `set role = 'admin'`.
