@@ -381,7 +381,7 @@ impl Case<'_, '_> {
     }
 
     fn path_of_file(&self) -> Option<Value> {
-        let is_file = self.relation.name.schema == "storage" && self.relation.name.name == "objects";
+        let is_file = self.facts.normal.world.holds_files(self.relation);
         is_file.then(|| Value::Column(Column { scope: 0, name: "name".to_owned() }))
     }
 

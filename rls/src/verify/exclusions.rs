@@ -1,5 +1,7 @@
 //! What an exclusion constraint compares.
 
+use serde_json::Value;
+
 use super::tree;
 use crate::parser;
 
@@ -11,20 +13,21 @@ pub(super) fn exclusions(definition: &str) -> Option<Vec<(String, String)>> {
         let element = tree::find(pair, "IndexElem")?;
         let operator = tree::strings(pair).pop()?;
         let named = element.get("name").and_then(|name| name.as_str()).filter(|name| !name.is_empty());
-        let name = named.map(str::to_owned).or_else(|| cast_column(element.get("expr")?))?;
+        let name = named.map(str::to_owned).or_else(|| same_column(element.get("expr")?))?;
         Some((name, operator))
     });
     Some(elements.collect())
 }
 
-/// The column of an expression that does nothing but cast it, to a type that keeps all of it.
-fn cast_column(expression: &serde_json::Value) -> Option<String> {
+/// The column of an expression that is the same for no two of its values: casts to types that keep all of it, the range or
+/// the array of it alone.
+fn same_column(expression: &Value) -> Option<String> {
     const WIDE: &[&str] = &["int8", "bigint", "numeric", "text", "uuid"];
     let mut at = expression;
     while let Some(("TypeCast", cast)) = tree::node(at) {
         let name = cast.get("type_name")?;
         let is_wide = tree::strings(name).last().is_some_and(|name| WIDE.contains(&name.as_str()));
-        let has_length = name.get("typmods").and_then(|typmods| typmods.as_array()).is_some_and(|all| !all.is_empty());
+        let has_length = name.get("typmods").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
         if !is_wide || has_length {
             return None;
         }
@@ -32,8 +35,23 @@ fn cast_column(expression: &serde_json::Value) -> Option<String> {
     }
     match tree::node(at)? {
         ("ColumnRef", column) => tree::strings(column).pop(),
+        ("FuncCall", call) => range_of_one(call),
+        ("AArrayExpr", array) => match tree::list(array, "elements") {
+            [one] => same_column(one),
+            _ => None,
+        },
         _ => None,
     }
+}
+
+/// `int8range(club, club, '[]')`
+fn range_of_one(call: &Value) -> Option<String> {
+    const RANGES: &[&str] = &["int4range", "int8range", "numrange"];
+    let name = tree::strings(call.get("funcname")?).pop()?;
+    let [from, to, bounds] = tree::list(call, "args") else { return None };
+    let column = same_column(from)?;
+    let is_closed = bounds.to_string().contains(r#""sval":"[]""#);
+    (RANGES.contains(&name.as_str()) && is_closed && same_column(to)? == column).then_some(column)
 }
 
 #[cfg(test)]
@@ -47,5 +65,11 @@ mod tests {
         assert_eq!(found[2].1, "&&");
         let cast = exclusions("EXCLUDE USING gist (((club)::bigint) WITH =, slot WITH &&)").unwrap();
         assert_eq!(cast[0], ("club".to_owned(), "=".to_owned()));
+        let range = exclusions(
+            "EXCLUDE USING gist (int8range((club)::bigint, (club)::bigint, '[]'::text) WITH =, slot WITH &&)",
+        );
+        assert_eq!(range.unwrap()[0], ("club".to_owned(), "=".to_owned()));
+        let open = exclusions("EXCLUDE USING gist (int8range(club, club + 10, '[]'::text) WITH =, slot WITH &&)");
+        assert_ne!(open.unwrap()[0].0, "club");
     }
 }

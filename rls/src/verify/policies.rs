@@ -41,13 +41,9 @@ fn judged_tables<'a>(world: &World<'a>) -> Vec<&'a Relation> {
     let exposed: Vec<&Relation> = world.exposed().collect();
     let mut tables: Vec<&Relation> = exposed.iter().filter(has_policies).copied().collect();
     tables.retain(|relation| !settings.is_global(&relation.name));
-    let files = world.catalog.relations.iter().filter(|relation| is_files(relation) && relation.has_rls);
+    let files = world.catalog.relations.iter().filter(|relation| world.holds_files(relation) && relation.has_rls);
     tables.extend(files.filter(|relation| !settings.schemas.contains(&relation.name.schema)));
     tables
-}
-
-fn is_files(relation: &Relation) -> bool {
-    relation.name.schema == "storage" && relation.name.name == "objects"
 }
 
 /// The condition of a policy for new rows.
@@ -181,7 +177,7 @@ impl<'a> Table<'_, 'a> {
         let belongs = self.world.is_tenant_table(self.relation)
             || self.world.is_tenants_root(self.relation)
             || self.world.belongs_by_key(self.relation)
-            || is_files(self.relation);
+            || self.world.holds_files(self.relation);
         (class, if belongs { class.severity() } else { Severity::Info })
     }
 
@@ -195,7 +191,7 @@ impl<'a> Table<'_, 'a> {
             Reason::FailsOpen => Class::PolicyFailsOpen,
             Reason::WrongContext => Class::PolicyWrongContext,
             Reason::NullTenant => Class::PolicyNullTenant,
-            _ if is_files(self.relation) => Class::StoragePath,
+            _ if self.world.holds_files(self.relation) => Class::StoragePath,
             Reason::Lossy => Class::PolicyLossy,
             _ if goal != Goal::See => Class::PolicyCheckOpen,
             Reason::Tautology => Class::PolicyTautology,

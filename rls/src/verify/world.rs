@@ -113,6 +113,13 @@ impl<'a> World<'a> {
         relation.column(self.settings.tenant_column(&relation.name)).is_some()
     }
 
+    /// Whether it holds files, whose names say whose they are: Supabase's table, and those made after it.
+    pub fn holds_files(&self, relation: &Relation) -> bool {
+        let is_alike = relation.column("name").is_some() && relation.column("bucket_id").is_some();
+        let is_supabases = relation.name.schema == "storage" && relation.name.name == "objects";
+        relation.is_table() && (is_supabases || is_alike && !self.has_tenant(relation))
+    }
+
     /// A relation by its oid.
     pub fn relation(&self, oid: u32) -> Option<&'a Relation> {
         self.index.relations.get(&oid).copied()

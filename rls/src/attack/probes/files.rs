@@ -16,12 +16,7 @@ use crate::name::{ident, literal};
 /// Reads and writes files of B whose names have A somewhere in them.
 pub(in crate::attack) async fn files<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     let world = arena.plan.world;
-    let by_path = |relation: &&'w Relation| {
-        relation.is_table()
-            && arena.plan.tenant_column(relation).is_none()
-            && relation.column("name").is_some()
-            && relation.column("bucket_id").is_some()
-    };
+    let by_path = |relation: &&'w Relation| world.holds_files(relation) && arena.plan.tenant_column(relation).is_none();
     for relation in world
         .catalog
         .relations
@@ -93,6 +88,7 @@ async fn by_name<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &
     let read = format!("select {} from {table} limit 500", ident("name"));
     let outcome = arena.as_a(&read).await;
     tell(arena, relation, &["*", "r"], &read, &outcome, found).await;
+    takes(arena, relation, found).await;
     let planted = names(arena, relation).into_iter().map(|name| name.replace("canary_b_0_0_0", "planted"));
     let tries: Vec<(&String, String)> =
         planted.flat_map(|name| buckets.iter().map(move |bucket| (bucket, name.clone()))).collect();
@@ -111,6 +107,40 @@ async fn by_name<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &
             );
             let why = "A file can be put into another tenant's folder.";
             found.add(Finding::shown(Class::StoragePath, relation.name.to_string(), why, script));
+        }
+    }
+}
+
+/// Takes B's files into A's folder, or deletes them, by statements that read no column: then no policy for reading is asked.
+async fn takes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let table = relation.name.quoted();
+    let may_update = arena.actor.columns(relation, "UPDATE").contains(&"name");
+    let mine: Vec<String> = words(arena, relation).into_iter().map(|(mine, _)| mine).collect();
+    let moved = mine.iter().filter(|_| may_update).map(|mine| {
+        let folder = literal(&format!("{mine}/"));
+        (format!("update {table} set name = {folder} || pg_catalog.gen_random_uuid()::text"), "w", "take")
+    });
+    let may_delete = relation.grants(&arena.actor.inherited, "DELETE");
+    let deleted = may_delete.then(|| (format!("delete from {table}"), "d", "delete"));
+    let look = format!("select pg_catalog.count(*) from {table} t where t.name like '%canary_b%'");
+    let before = arena.session.guarded(&look).await;
+    for (sql, command, deed) in moved.chain(deleted).collect::<Vec<_>>() {
+        let guise = arena.guise.clone();
+        let goes = |outcome: &Outcome, after: &Outcome| {
+            outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows
+        };
+        let (outcome, after) = arena.after(&[], &guise, &[], &sql, Some(&look)).await;
+        if !goes(&outcome, &after) {
+            continue;
+        }
+        let policies = arena.culprits(relation, &["*", command], &[], &guise, &sql, Some(&look), goes).await;
+        let seen = format!("Tenant A may {deed} files of tenant B's.");
+        let lines = [sql, "reset session authorization".to_owned(), "reset role".to_owned(), look.clone()];
+        let script = arena.script([relation.oid], &guise, &lines, &seen);
+        for policy in policies {
+            let why = format!("The policy {} lets tenant A {deed} files of another tenant's.", policy.name);
+            let finding = Finding::shown(Class::StoragePath, relation.name.to_string(), why, script.clone());
+            found.add(finding.about(policy.name.clone()));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::attack::arena::Arena;
 use crate::attack::identity::{Guise, NAMED, Side};
 use crate::attack::judge::{Failing, Found};
 use crate::attack::outcome::Outcome;
-use crate::attack::probes::write::insert_of;
+use crate::attack::probes::write::{harmless_column, insert_of};
 use crate::catalog::Relation;
 use crate::class::Class;
 use crate::finding::Finding;
@@ -88,6 +88,8 @@ pub(in crate::attack) async fn read<'w>(arena: &mut Arena<'w, '_>, relation: &'w
     }
     if reading.nobodys > 0 && becomes_nobodys(arena, relation).await {
         leaking(arena, relation, &guise, &sql, Failing::Nobodys, found).await;
+    } else if reading.nobodys > 0 {
+        changes_nobodys(arena, relation, found).await;
     }
     let nobody = arena.nobody();
     if nobody != guise {
@@ -114,15 +116,47 @@ async fn becomes_nobodys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) 
     if arena.actor.columns(relation, "UPDATE").contains(&tenant.name.as_str()) {
         statements.push(format!("update {} set {} = null", relation.name.quoted(), ident(&tenant.name)));
     }
+    // A trigger may see to it that it is somebody's after all.
+    let table = relation.name.quoted();
+    let look = format!("select pg_catalog.count(*) from {table} t where t.{} is null", ident(&tenant.name));
+    let before = arena.session.guarded(&look).await;
     for guise in [arena.guise_of_b(), arena.nobody()] {
         for sql in &statements {
-            let outcome = arena.as_guise(&guise, sql).await;
-            if outcome.is_done() && outcome.affected > 0 {
+            let (outcome, after) = arena.after(&[], &guise, &[], sql, Some(&look)).await;
+            if outcome.is_done() && after.rows != before.rows {
                 return true;
             }
         }
     }
     false
+}
+
+/// What is nobody's from the start is everybody's to read, and no tenant's to change.
+async fn changes_nobodys<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, found: &mut Found) {
+    let Some(tenant) = arena.plan.tenant_column(relation) else { return };
+    let (table, of_nobody) = (relation.name.quoted(), format!("{} is null", ident(&tenant.name)));
+    let change = harmless_column(arena, relation)
+        .map(|column| (format!("update {table} set {0} = {0} where {of_nobody}", ident(&column)), "w", "change"));
+    let may_delete = relation.grants(&arena.actor.inherited, "DELETE");
+    let delete = may_delete.then(|| (format!("delete from {table} where {of_nobody}"), "d", "delete"));
+    for (sql, command, deed) in change.into_iter().chain(delete) {
+        let does = |outcome: &Outcome, _: &Outcome| outcome.is_done() && outcome.affected > 0;
+        let guise = arena.guise.clone();
+        if !does(&arena.as_guise(&guise, &sql).await, &Outcome::default()) {
+            continue;
+        }
+        let policies = arena.culprits(relation, &["*", command], &[], &guise, &sql, None, does).await;
+        let seen = format!("Tenant A may {deed} rows that every tenant reads.");
+        let script = arena.script([relation.oid], &guise, &[sql], &seen);
+        for policy in policies {
+            let why = format!(
+                "The policy {} lets every tenant {deed} the rows without a tenant, which all read.",
+                policy.name
+            );
+            let finding = Finding::shown(Class::PolicyNullTenant, relation.name.to_string(), why, script.clone());
+            found.add(finding.about(policy.name.clone()));
+        }
+    }
 }
 
 /// Reads in a session in which no context was ever set.

@@ -68,7 +68,8 @@ fn elsewhere<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Vec<&'w Relation
 async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[String], found: &mut Found) {
     let (beside, all) = (arena.digests(&elsewhere(arena, relation)), arena.digests(&arena.seeded()));
     let one = statements(arena, relation).await.into_iter().map(|sql| (Vec::new(), sql));
-    let two = changes(arena, relation).into_iter().map(|(first, then)| (vec![first], then));
+    let two = changes(arena, relation).into_iter().chain(undone(arena, relation).await);
+    let two = two.map(|(first, then)| (vec![first], then));
     for (mut own, sql) in one.chain(two).collect::<Vec<_>>() {
         own.splice(0..0, first.iter().cloned());
         // A row more of A's changes none of B's, also in its own table.
@@ -117,6 +118,12 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
         found.extend(sql);
     }
     let may = arena.actor.columns(relation, "UPDATE");
+    for value in referring(arena, relation) {
+        found.extend(insert_of(arena, relation, Side::A, std::slice::from_ref(&value)).await);
+        if may.contains(&value.0.as_str()) {
+            found.push(format!("update {table} set {} = {}", ident(&value.0), value.1));
+        }
+    }
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     for column in relation
         .columns
@@ -145,6 +152,36 @@ fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> O
         .filter_map(|column| Some((column.name.clone(), literal(values.get(&column.name)?.as_deref()?))))
         .collect();
     (!found.is_empty()).then_some(found)
+}
+
+/// Ids of what B's row belongs to, which no key holds to its tenant.
+fn referring(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let keys = arena.plan.keys(relation);
+    // Ids that are one tenant's by themselves; those that are counted tenant by tenant may be B's as well.
+    let is_whole = |columns: &[String]| !columns.iter().any(|name| name == tenant);
+    let is_key =
+        |name: &String| keys.iter().any(|key| key.is_primary && is_whole(&key.columns) && key.columns.contains(name));
+    let is_id = |column: &Column| column.name.ends_with("_id") || column.plain_type() == "uuid";
+    let of_b = |column: &Column| {
+        let value = arena.values(relation.oid, Side::B)?.get(&column.name)?.as_deref()?;
+        Some((column.name.clone(), literal(value)))
+    };
+    let columns = relation.columns.iter().filter(|column| {
+        column.name != tenant && column.generated.is_empty() && is_id(column) && !is_key(&column.name)
+    });
+    columns.filter_map(of_b).take(COLUMNS).collect()
+}
+
+/// A row that refers to what is B's, and what undoes it: a trigger may go by what is gone.
+async fn undone<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let may_delete = relation.grants(&arena.actor.inherited, "DELETE");
+    for value in referring(arena, relation).into_iter().filter(|_| may_delete) {
+        let first = insert_of(arena, relation, Side::A, std::slice::from_ref(&value)).await;
+        found.extend(first.map(|first| (first, format!("delete from {}", relation.name.quoted()))));
+    }
+    found
 }
 
 /// What B has elsewhere in columns of the same name, which a trigger or rule may go by: table by table, those first
@@ -452,13 +489,18 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
     statements.extend(insert_through(arena, view, &tables));
     statements.extend(insert_again(arena, view, &tables));
     keys_of_view(arena, view, &tables, found).await;
-    for sql in statements {
-        let (outcome, after) = arena.as_a_then(&sql, &look).await;
+    let namesake = namesake(arena, &tables).await;
+    let alone = statements.iter().map(|sql| vec![sql.clone()]);
+    let beside = namesake.iter().flat_map(|first| statements.iter().map(move |sql| vec![first.clone(), sql.clone()]));
+    for lines in alone.chain(beside).collect::<Vec<_>>() {
+        let Some((sql, own)) = lines.split_last() else { continue };
+        let guise = arena.guise.clone();
+        let (outcome, after) = arena.after(&[], &guise, own, sql, Some(&look)).await;
         if !outcome.is_done() || after.rows.is_empty() || after.rows == before.rows {
             continue;
         }
         let seen = "tenant B's rows are no longer what they were";
-        let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &[sql], seen);
+        let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &lines, seen);
         let (class, what) = match (rule(arena, view), trigger(arena, view)) {
             (Some(rule), _) => (Class::RuleBypass, format!("Its rule {rule} writes as its owner")),
             (None, Some(trigger)) => {
@@ -469,6 +511,18 @@ async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: 
         found.add(Finding::shown(class, name, format!("{what}: {seen}."), script));
         return;
     }
+}
+
+/// A row of A's with the id of one of B's, where tenants number their rows each by themselves.
+async fn namesake<'w>(arena: &mut Arena<'w, '_>, tables: &[&'w Relation]) -> Option<String> {
+    let table = tables.first().copied()?;
+    let ids = referring(arena, table);
+    let keys = arena.plan.keys(table);
+    let of_key: Vec<(String, String)> = ids
+        .into_iter()
+        .filter(|(name, _)| keys.iter().any(|key| key.is_primary && key.columns.contains(name)))
+        .collect();
+    if of_key.is_empty() { None } else { insert_of(arena, table, Side::A, &of_key).await }
 }
 
 /// A check option is asked after the keys: which of the two refuses a row of B's tells whether it is there.

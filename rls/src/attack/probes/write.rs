@@ -8,7 +8,7 @@ use crate::attack::probes::read::is_held;
 use crate::catalog::Relation;
 use crate::class::Class;
 use crate::finding::Finding;
-use crate::name::{ident, literal};
+use crate::name::{ident, literal, mentions};
 
 /// So many variants of a row are written.
 const VARIANTS: usize = 32;
@@ -229,7 +229,7 @@ async fn instead<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, variants
 }
 
 /// A column that may be set to what it holds.
-fn harmless_column(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
+pub(in crate::attack) fn harmless_column(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     let may = arena.actor.columns(relation, "UPDATE");
     let plain = |column: &&crate::catalog::Column| {
@@ -325,6 +325,14 @@ fn went_through(write: &Write<'_>, says_whose: bool, before: &Outcome, outcome: 
     changed || refused_later
 }
 
+/// Whether a trigger may change whose a row is before it is written.
+fn is_stamped(arena: &Arena<'_, '_>, relation: &Relation, tenant: &str) -> bool {
+    let world = arena.plan.world;
+    let triggers = world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid);
+    let mut before = triggers.filter(|trigger| trigger.is_enabled && trigger.definition.contains(" BEFORE "));
+    before.any(|trigger| world.function(trigger.function).is_some_and(|function| mentions(function.body(), tenant)))
+}
+
 async fn attempt<'w>(
     arena: &mut Arena<'w, '_>,
     relation: &'w Relation,
@@ -342,8 +350,11 @@ async fn attempt<'w>(
     // A child of a parent of B is B's by that alone.
     let childs =
         arena.plan.tenant_column(relation).is_none() && write.is_into && outcome.is_done() && outcome.affected > 0;
-    // A tenant that is generated is not B because A says so.
-    let says_whose = arena.plan.tenant_column(relation).is_none_or(|tenant| tenant.generated.is_empty());
+    // A tenant that is generated, or that a trigger sees to, is not B because A says so.
+    let says_whose = arena
+        .plan
+        .tenant_column(relation)
+        .is_none_or(|tenant| tenant.generated.is_empty() && !is_stamped(arena, relation, &tenant.name));
     if !went_through(write, says_whose, &before, &outcome, &after) && !childs {
         return false;
     }
