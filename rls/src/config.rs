@@ -66,7 +66,7 @@ pub struct Accepted {
 }
 
 /// How a session says which tenant it is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Context {
     /// By settings: `set_config('app.tenant_id', …, true)`.

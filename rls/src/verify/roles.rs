@@ -45,22 +45,28 @@ fn above(role: &Role) -> Option<&'static str> {
     role.bypasses_rls.then_some("BYPASSRLS")
 }
 
-fn bypassing(world: &World<'_>, app: &AppRole<'_>) -> Option<Finding> {
+fn bypassing(world: &World<'_>, app: &AppRole<'_>) -> Vec<Finding> {
     let name = app.name();
     if let Some(attribute) = above(app.role) {
         let text = format!("{name} is {attribute}: no policy holds it, and it reads and writes every tenant's rows.");
         let sql = format!("alter role {} no{}", ident(name), attribute.to_ascii_lowercase());
         let finding = Finding::verified(Class::RoleBypasses, name, text).because(format!("role {name}: {attribute}"));
-        return Some(finding.closed_by(Remedy::steps([Step::of_database(sql)])));
+        return vec![finding.closed_by(Remedy::steps([Step::of_database(sql)]))];
     }
     let others: Vec<&Role> =
         world.catalog.roles.iter().filter(|role| app.reachable.contains(&role.oid) && above(role).is_some()).collect();
-    let first = others.first()?;
+    let Some(first) = others.first() else { return Vec::new() };
     let list = others.iter().map(|role| format!("{} ({})", role.name, above(role).unwrap_or_default()));
     let list = list.collect::<Vec<_>>().join(", ");
     let text = format!("{name} can become {list} by SET ROLE, and is then held by no policy.");
-    let finding = Finding::verified(Class::RoleBypasses, name, text).about(first.name.clone());
-    Some(finding.because(format!("{name} is a member of {list}")).closed_by(leaving(world, app, &others)))
+    // Whoever looks after a role that bypasses looks for its name.
+    let of_both =
+        std::iter::once((name, &first.name)).chain(others.iter().map(|role| (role.name.as_str(), &app.role.name)));
+    let finding = |(object, about): (&str, &String)| {
+        let finding = Finding::verified(Class::RoleBypasses, object, text.clone()).about(about.clone());
+        finding.because(format!("{name} is a member of {list}")).closed_by(leaving(world, app, &others))
+    };
+    of_both.map(finding).collect()
 }
 
 /// Takes away the memberships that lead there, where they are direct.

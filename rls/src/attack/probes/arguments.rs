@@ -9,9 +9,11 @@ use crate::catalog::{Column, Function, Relation};
 use crate::name::{ident, literal};
 
 /// Calls of one function.
-const CALLS: usize = 90;
+const CALLS: usize = 120;
 /// Values of one argument.
 const VALUES: usize = 30;
+/// Values of one argument where the others are left out.
+const ALONE: usize = 24;
 /// Values of rows of one table.
 const OF_ROWS: usize = 12;
 
@@ -91,11 +93,11 @@ fn with_defaults(function: &Function, columns: &[Vec<String>]) -> Vec<Vec<String
     let first: Vec<String> = columns[..needed].iter().map(|values| values[0].clone()).collect();
     let named = function.argument_names.iter().zip(columns).skip(needed).filter(|(name, _)| !name.is_empty());
     let one = |(name, values): (&String, &Vec<String>)| {
-        let values = values.iter().map(|value| format!("{} => {value}", ident(name))).collect::<Vec<_>>();
+        let values = values.iter().take(ALONE).map(|value| format!("{} => {value}", ident(name))).collect::<Vec<_>>();
         values.into_iter().map(|value| first.iter().cloned().chain([value]).collect())
     };
     // A single argument is by itself anyway.
-    if columns.len() < 2 { Vec::new() } else { named.flat_map(one).take(CALLS / 2).collect() }
+    if columns.len() < 2 { Vec::new() } else { named.flat_map(one).collect() }
 }
 
 /// A value of a type. Without a length, `character` is one letter.

@@ -250,7 +250,10 @@ async fn breaks_out<'w>(arena: &mut Arena<'w, '_>, functions: &[&'w Function], f
                 format!("({set})"),
                 format!("1, {set}"),
             ] {
-                let mut arguments = calls(arena, function).into_iter().next().unwrap_or_default();
+                let mut whole = calls(arena, function).into_iter();
+                let Some(mut arguments) = whole.find(|call| call.len() == function.argument_types.len()) else {
+                    continue;
+                };
                 arguments[at] = format!("{}::{}", literal(&shape), function.argument_types[at]);
                 let sql = call(function, &arguments);
                 let (outcome, seen) = arena.as_a_then(&sql, &look).await;

@@ -108,6 +108,10 @@ async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
                 script,
             )
         } else {
+            if above && !granted {
+                let of_role = Finding::shown(Class::RoleBypasses, role.name.clone(), why.clone(), script.clone());
+                found.add(of_role.about(name.clone()));
+            }
             Finding::shown(Class::RoleBypasses, name, why, script).about(role.name.clone())
         };
         found.add(finding);

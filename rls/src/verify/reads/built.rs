@@ -318,7 +318,7 @@ impl Reading<'_, '_, '_> {
             let Some(arg) = args.get(at) else { continue };
             let piece = match kind {
                 'L' => Built::value(arg),
-                'I' if built.ways.iter().all(|way| orders(&way.text)) => {
+                'I' if built.ways.iter().all(|way| orders(&way.text) || compares(&way.text)) => {
                     Built { is_tainted: false, ..self.fold_name(arg, state) }
                 }
                 'I' => self.fold_name(arg, state),
@@ -363,6 +363,15 @@ fn orders(text: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | ',' | '.' | '_' | '"');
     let mut words = since.split(|c: char| !c.is_alphanumeric() && c != '_');
     since.chars().all(is_plain) && !words.any(|word| ELSE.contains(&word))
+}
+
+/// Whether what comes next is a column that a condition asks about: a quoted name is none of another table's there.
+fn compares(text: &str) -> bool {
+    const OF_TABLES: [&str; 10] = ["from", "join", "on", "into", "update", "table", "only", "set", "call", "select"];
+    const OF_CONDITIONS: [&str; 5] = ["where", "and", "or", "having", "not"];
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
+    let last = words.filter(|word| [&OF_TABLES[..], &OF_CONDITIONS].concat().contains(&word.as_str())).last();
+    last.is_some_and(|last| OF_CONDITIONS.contains(&last.as_str()))
 }
 
 /// What a CASE may come to.

@@ -158,12 +158,7 @@ impl Reading<'_, '_, '_> {
                     self.assign(&name, right, body, state);
                 }
             }
-            "PLpgSQL_stmt_execsql" => {
-                if let Some(sql) = content.get("sqlstmt").and_then(query_of) {
-                    let given = self.sql(sql, body, state);
-                    self.into(content, given, state);
-                }
-            }
+            "PLpgSQL_stmt_execsql" => self.sql_into(content, "sqlstmt", body, state),
             "PLpgSQL_stmt_perform" => self.perform(content, body, state),
             "PLpgSQL_stmt_return" | "PLpgSQL_stmt_return_next" => {
                 self.returns(content, body, state);
@@ -175,22 +170,14 @@ impl Reading<'_, '_, '_> {
                 self.inner(content, body, state);
             }
             "PLpgSQL_stmt_open" if content.get("dynquery").is_some() => self.dynamic(content, "dynquery", body, state),
-            "PLpgSQL_stmt_open" => {
-                if let Some(sql) = content.get("query").and_then(query_of) {
+            "PLpgSQL_stmt_open" | "PLpgSQL_stmt_call" => {
+                if let Some(sql) = content.get("query").or_else(|| content.get("expr")).and_then(query_of) {
                     self.sql(sql, body, state);
                 }
             }
             "PLpgSQL_stmt_fors" => {
-                if let Some(sql) = content.get("query").and_then(query_of) {
-                    let given = self.sql(sql, body, state);
-                    self.into(content, given, state);
-                }
+                self.sql_into(content, "query", body, state);
                 self.inner(content, body, state);
-            }
-            "PLpgSQL_stmt_call" => {
-                if let Some(sql) = content.get("expr").and_then(query_of) {
-                    self.sql(sql, body, state);
-                }
             }
             _ => {
                 self.others(content, body, state);
@@ -387,8 +374,15 @@ impl Reading<'_, '_, '_> {
         given
     }
 
+    fn sql_into(&mut self, content: &Value, field: &str, body: &Body, state: &mut State) {
+        let Some(sql) = content.get(field).and_then(query_of) else { return };
+        let given = self.sql(sql, body, state);
+        let is_given = tree::parse(sql).is_some_and(|tree| self.mentions_tainted(&tree));
+        self.into(content, given, is_given, state);
+    }
+
     /// `into`: the variables are what the columns are.
-    fn into(&mut self, content: &Value, given: Given, state: &mut State) {
+    fn into(&mut self, content: &Value, given: Given, is_given: bool, state: &mut State) {
         let Some(target) = content.get("target").or_else(|| content.get("var")) else { return };
         let named = target.get("PLpgSQL_rec").map(|record| text(record, "refname").to_owned());
         let fields: Vec<String> = match (&named, target.get("PLpgSQL_row")) {
@@ -402,10 +396,12 @@ impl Reading<'_, '_, '_> {
             let known = self.known(terms, &given.equal);
             pair(std::slice::from_ref(&variable), &known, &mut state.equal);
         }
-        self.tainted.extend(fields.iter().cloned());
-        if given.columns.is_empty() {
-            // What a function gives, whose columns nothing tells.
-            self.tainted.extend(named);
+        let told = given.columns.len();
+        self.tainted.extend(fields.iter().take(told).cloned());
+        if is_given {
+            // A function's columns, which nothing tells, made of what the caller gives.
+            self.tainted.extend(fields.iter().skip(told).cloned());
+            self.tainted.extend(named.filter(|_| told == 0));
         }
         state.last = (given.equal, fields);
     }
@@ -467,7 +463,7 @@ impl Reading<'_, '_, '_> {
         let mut all: Vec<Given> = built.ways.iter().filter_map(|way| self.run_way(way, &using, body, state)).collect();
         // What comes of one of several is known of none.
         let given = all.pop().filter(|_| all.is_empty()).unwrap_or_default();
-        self.into(content, given, state);
+        self.into(content, given, false, state);
     }
 
     /// One of the statements; none where it is not understood.

@@ -13,7 +13,7 @@ async fn roles_that_policies_do_not_hold() {
         ("alter role $app superuser", &["role-bypasses:$app"]),
         (
             "create role $app_support bypassrls; grant $app_support to $app; grant select on docs to $app_support",
-            &["role-bypasses:$app:$app_support"],
+            &["role-bypasses:$app:$app_support", "role-bypasses:$app_support:$app"],
         ),
         ("grant pg_read_server_files to $app", &["role-reads-all:$app:pg_read_server_files"]),
         ("alter table docs owner to $app", &["role-owns-table:$app:$app", "role-owns-table:public.docs"]),
