@@ -7,6 +7,9 @@ use super::pattern;
 use crate::catalog::Column;
 use crate::name::literal;
 
+/// Where addresses of seeded rows are.
+pub(super) const MAIL_DOMAIN: &str = "example.com";
+
 /// What a column is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Value {
@@ -227,13 +230,16 @@ fn hex(text: &str) -> String {
 
 /// Texts: what the checks name first, then a canary in the shape that the column's name suggests, then other shapes.
 fn texts(cell: Cell<'_>, type_name: &str, checks: &[&str]) -> Vec<String> {
+    // A pattern is no value that fits it.
+    let is_pattern = |check: &str, value: &str| check.contains("~~") && value.contains('%');
+    let values = |check: &&str| harvest::values(check).into_iter().filter(|value| !is_pattern(check, value)).collect();
     let named: Vec<String> =
-        checks.iter().filter(|check| lists(check)).flat_map(|check| harvest::values(check)).collect();
+        checks.iter().filter(|check| lists(check)).flat_map(|check| -> Vec<_> { values(check) }).collect();
     let canary = cell.canary();
     let tail = format!("{}{}{}", cell.table, cell.side.letter(), cell.row);
     let digits = format!("{:08}", cell.serial());
     let name = cell.column.name.to_ascii_lowercase();
-    let mail = format!("{canary}@example.com");
+    let mail = format!("{canary}@{MAIL_DOMAIN}");
     let first = if name.contains("mail") { mail.clone() } else { canary.clone() };
     let shapes = [
         first,

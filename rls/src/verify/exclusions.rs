@@ -13,8 +13,11 @@ pub(super) fn exclusions(definition: &str) -> Option<Vec<(String, String)>> {
         let element = tree::find(pair, "IndexElem")?;
         let operator = tree::strings(pair).pop()?;
         let named = element.get("name").and_then(|name| name.as_str()).filter(|name| !name.is_empty());
-        let name = named.map(str::to_owned).or_else(|| same_column(element.get("expr")?))?;
-        Some((name, operator))
+        let expression = element.get("expr");
+        let name = named.map(str::to_owned).or_else(|| same_column(expression?))?;
+        // Ranges of one value each overlap where they are the same.
+        let is_range = expression.and_then(tree::node).is_some_and(|(kind, _)| kind == "FuncCall");
+        Some((name, if is_range && operator == "&&" { "=".to_owned() } else { operator }))
     });
     Some(elements.collect())
 }
@@ -69,6 +72,8 @@ mod tests {
             "EXCLUDE USING gist (int8range((club)::bigint, (club)::bigint, '[]'::text) WITH =, slot WITH &&)",
         );
         assert_eq!(range.unwrap()[0], ("club".to_owned(), "=".to_owned()));
+        let overlaps = exclusions("EXCLUDE USING gist (int4range(club, club, '[]'::text) WITH &&, slot WITH &&)");
+        assert_eq!(overlaps.unwrap()[0], ("club".to_owned(), "=".to_owned()));
         let open = exclusions("EXCLUDE USING gist (int8range(club, club + 10, '[]'::text) WITH =, slot WITH &&)");
         assert_ne!(open.unwrap()[0].0, "club");
     }

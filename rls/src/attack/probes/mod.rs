@@ -12,5 +12,6 @@ pub(super) mod read;
 pub(super) mod roles;
 pub(super) mod shadow;
 pub(super) mod sources;
+pub(super) mod through;
 pub(super) mod triggers;
 pub(super) mod write;

@@ -63,8 +63,11 @@ async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
         .map(|role| (role.oid, vec![format!("set local role {}", ident(&role.name))]))
         .collect();
     if arena.actor.role.can_create_roles {
-        let owners: std::collections::BTreeSet<u32> = world.tenant_tables().map(|table| table.owner).collect();
-        for role in owners.iter().filter_map(|owner| world.role(*owner)).filter(|role| role.oid != own) {
+        // Owners, who switch the policies off, and those whom none holds.
+        let owners = world.tenant_tables().map(|table| table.owner);
+        let above = world.catalog.roles.iter().filter(|role| role.bypasses_rls).map(|role| role.oid);
+        let targets: std::collections::BTreeSet<u32> = owners.chain(above).collect();
+        for role in targets.iter().filter_map(|target| world.role(*target)).filter(|role| role.oid != own) {
             let mut lines = vec![
                 format!("grant {} to {}", ident(&role.name), ident(&arena.actor.role.name)),
                 format!("set local role {}", ident(&role.name)),

@@ -1,14 +1,18 @@
 //! What policies look up: whether A can write there that it is B's.
 
+use std::collections::BTreeSet;
+
 use crate::attack::arena::Arena;
 use crate::attack::harvest;
 use crate::attack::identity::{Guise, Identity, Side, context};
 use crate::attack::judge::Found;
 use crate::attack::probes::believed::spoken;
 use crate::attack::probes::code::helpers;
+use crate::attack::probes::front::reads;
 use crate::attack::probes::read::leaking_tables;
-use crate::attack::probes::write::{insert_of, moving};
-use crate::catalog::{Column, Relation};
+use crate::attack::probes::write::{insert_of, insert_with, moving};
+use crate::attack::values::MAIL_DOMAIN;
+use crate::catalog::{Column, Relation, RelationKind};
 use crate::class::Class;
 use crate::finding::Finding;
 use crate::name::{ident, literal};
@@ -17,24 +21,170 @@ use crate::name::{ident, literal};
 const SETTINGS: usize = 3;
 /// Words of policies that are tried as somebody's role.
 const WORDS: usize = 8;
+/// States that a trigger waits for, which are tried.
+const STATES: usize = 4;
 
 /// Writes into every table that policies look up, and reads all others again.
 pub(in crate::attack) async fn sources<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
     let guises = guises(arena).await;
     let unset = unset(arena);
-    for source in looked_up(arena) {
-        for write in writes(arena, source).await {
-            let alone = arena.as_a(&write).await;
+    let looked_up = looked_up(arena);
+    let mails: Vec<String> = looked_up.iter().flat_map(|source| with_mail_of(arena, source)).collect();
+    for source in looked_up {
+        for way in ways(arena, source, &mails).await {
+            let Some((write, before)) = way.split_last() else { continue };
+            let guise = arena.guise.clone();
+            let (alone, _) = arena.after(&[], &guise, before, write, None).await;
             if !alone.is_done() || alone.affected == 0 {
                 continue;
             }
-            let said = told_by(arena, &unset, &write);
+            let said = told_by(arena, &unset, write);
             let all: Vec<Guise> = guises.iter().cloned().chain(said).collect();
-            if shows(arena, source, &all, &write, found).await {
+            if shows(arena, source, &all, &way, found).await {
                 break;
             }
         }
     }
+}
+
+/// What A does so that it is looked up as B's, one statement after the other.
+async fn ways<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation, mails: &[String]) -> Vec<Vec<String>> {
+    if arena.seeder.first(source.oid, Side::B).is_none() {
+        arena.seeder.fill(arena.session, source).await;
+    }
+    let world = arena.plan.world;
+    let mut found: Vec<Vec<String>> = Vec::new();
+    if ["INSERT", "UPDATE"].iter().any(|privilege| world.may(&arena.actor.inherited, source, privilege)) {
+        let writes = writes(arena, source).await;
+        // With another address the same may be let in.
+        let after = writes.iter().take(1).flat_map(|write| mails.iter().map(|mail| vec![mail.clone(), write.clone()]));
+        found.extend(after);
+        found.splice(0..0, writes.into_iter().map(|write| vec![write]));
+        found.extend(with_mail_of(arena, source).into_iter().map(|mail| vec![mail]));
+        found.extend(claiming(arena, source).await.map(|claim| vec![claim]));
+    }
+    found.extend(through_views(arena, source).into_iter().map(|write| vec![write]));
+    found.extend(by_triggers(arena, source).await);
+    found
+}
+
+/// Writes through views, which are their owners'.
+fn through_views<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<String> {
+    let world = arena.plan.world;
+    let mut found = Vec::new();
+    for view in world.exposed().filter(|view| view.kind == RelationKind::View) {
+        if !reads(arena, view).iter().any(|table| table.oid == source.oid) {
+            continue;
+        }
+        let mut given = arena.seeder.spares(source.oid, Side::B).unwrap_or_default();
+        given.retain(|(name, _)| view.column(name).is_some());
+        found.extend(insert_with(arena, view, &given, &me(arena, source)));
+        let tenant = world.settings.tenant_column(&source.name);
+        if arena.actor.columns(view, "UPDATE").contains(&tenant) {
+            let b = literal(&arena.pair().b.tenant);
+            found.push(format!("update {} set {} = {b}", view.name.quoted(), ident(tenant)));
+        }
+    }
+    found
+}
+
+/// Rows of A's whose triggers write there: a request that is granted, an invitation that is taken.
+async fn by_triggers<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (table, text) in setting_off(arena, source) {
+        let b = literal(&arena.pair().b.tenant);
+        let mut with = me(arena, table);
+        let beside = tenants_beside(arena, table).into_iter().filter(|column| !arena.plan.is_person(table, column));
+        with.extend(beside.map(|column| (column.name.clone(), b.clone())));
+        found.extend(insert_of(arena, table, Side::A, &with).await.map(|insert| vec![insert]));
+        for (column, from, to) in turns(table, &text) {
+            let first: Vec<_> = with.iter().cloned().chain([(column.clone(), literal(&from))]).collect();
+            let Some(insert) = insert_of(arena, table, Side::A, &first).await else { continue };
+            let change = format!("update {} set {} = {}", table.name.quoted(), ident(&column), literal(&to));
+            found.push(vec![insert, change]);
+        }
+    }
+    found
+}
+
+/// The tables whose triggers write there past its policies, with what those say.
+fn setting_off<'w>(arena: &Arena<'w, '_>, source: &Relation) -> Vec<(&'w Relation, String)> {
+    let world = arena.plan.world;
+    let of = |trigger: &crate::catalog::Trigger| {
+        let (function, table) = world.function(trigger.function).zip(world.relation(trigger.relation))?;
+        let writes = trigger.is_enabled && function.is_definer && table.oid != source.oid;
+        let text = format!("{}\n{}", trigger.definition, function.body());
+        (writes && harvest::mentions(function.body(), &source.name.name)).then_some((table, text))
+    };
+    world.catalog.triggers.iter().filter_map(of).collect()
+}
+
+/// From one state that a text speaks of to another.
+fn turns(table: &Relation, text: &str) -> Vec<(String, String, String)> {
+    let of_column = |column: &Column| {
+        let states: BTreeSet<String> = harvest::compared(text, &column.name).into_iter().take(STATES).collect();
+        let pairs = states.iter().flat_map(|from| states.iter().map(move |to| (from.clone(), to.clone())));
+        let turns = pairs.filter(|(from, to)| from != to);
+        turns.map(|(from, to)| (column.name.clone(), from, to)).collect::<Vec<_>>()
+    };
+    table.columns.iter().flat_map(of_column).collect()
+}
+
+/// A as the person of a row.
+fn me(arena: &Arena<'_, '_>, table: &Relation) -> Vec<(String, String)> {
+    let people = table.columns.iter().filter(|column| arena.plan.is_person(table, column));
+    people.map(|column| (column.name.clone(), literal(&arena.pair().a.user))).collect()
+}
+
+/// Columns that may name a tenant besides the one whose a row is.
+fn tenants_beside<'r>(arena: &Arena<'_, '_>, table: &'r Relation) -> Vec<&'r Column> {
+    let settings = arena.plan.world.settings;
+    let tenant = settings.tenant_column(&table.name);
+    let is_like = |column: &&Column| arena.plan.facts.base(&column.type_name) == settings.tenant_type;
+    let referred = |column: &&Column| {
+        !arena
+            .plan
+            .foreign_keys(table.oid)
+            .iter()
+            .any(|key| key.columns.len() > 1 && key.columns.contains(&column.name))
+    };
+    let others = table.columns.iter().filter(|column| column.name != tenant && column.generated.is_empty());
+    others.filter(is_like).filter(referred).filter(|column| column.name != "id" && column.default.is_none()).collect()
+}
+
+/// The domain that B's addresses are at, as A's own.
+async fn claiming<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Option<String> {
+    let domain = source.columns.iter().find(|column| column.name.contains("domain"))?;
+    let theirs = (domain.name.clone(), literal(MAIL_DOMAIN));
+    if spoken(arena).contains("'@'") { insert_of(arena, source, Side::A, &[theirs]).await } else { None }
+}
+
+/// Where the part behind the @ says who belongs where: an address of A's at each of B's domains.
+fn with_mail_of(arena: &Arena<'_, '_>, source: &Relation) -> Vec<String> {
+    let text = spoken(arena);
+    let may = arena.actor.columns(source, "UPDATE");
+    let addresses = source.columns.iter().filter(|column| {
+        column.name.contains("mail") && may.contains(&column.name.as_str()) && harvest::mentions(&text, &column.name)
+    });
+    if !text.contains("'@'") {
+        return Vec::new();
+    }
+    let tables = arena.plan.world.catalog.relations.iter();
+    let of_b = tables.filter_map(|table| Some((table, arena.values(table.oid, Side::B)?)));
+    let domains: BTreeSet<&String> = of_b
+        .flat_map(|(table, values)| {
+            let named = table.columns.iter().filter(|column| column.name.contains("domain"));
+            named.filter_map(|column| values.get(&column.name)?.as_ref())
+        })
+        .collect();
+    let set = |column: &Column| {
+        let at = |domain: &&String| {
+            let address = literal(&format!("a@{}", domain.trim_start_matches('@')));
+            format!("update {} set {} = {address}", source.name.quoted(), ident(&column.name))
+        };
+        domains.iter().map(at).collect::<Vec<_>>()
+    };
+    addresses.flat_map(set).collect()
 }
 
 /// A as it is, and A asking as B's, where that alone shows nothing.
@@ -69,7 +219,7 @@ fn told_by(arena: &Arena<'_, '_>, unset: &[String], write: &str) -> Vec<Guise> {
     unset.iter().flat_map(with).collect()
 }
 
-/// The tables whose names stand in policies of other tables, or in functions that policies call, and that A may write.
+/// The tables whose names stand in policies of other tables, or in functions that policies call.
 fn looked_up<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Relation> {
     let world = arena.plan.world;
     let bodies: Vec<String> = helpers(arena).iter().map(|function| function.body().to_owned()).collect();
@@ -82,21 +232,13 @@ fn looked_up<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Relation> {
         })
     };
     let tables = world.catalog.relations.iter().filter(|relation| relation.is_table() && relation.extension.is_none());
-    tables
-        .filter(|relation| {
-            ["INSERT", "UPDATE"].iter().any(|privilege| world.may(&arena.actor.inherited, relation, privilege))
-        })
-        .filter(|relation| spoken(relation))
-        .collect()
+    tables.filter(|relation| spoken(relation)).collect()
 }
 
 async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<String> {
-    if arena.seeder.first(source.oid, Side::B).is_none() {
-        arena.seeder.fill(arena.session, source).await;
-    }
     let a = arena.pair().a.clone();
     let people: Vec<&Column> = source.columns.iter().filter(|column| arena.plan.is_person(source, column)).collect();
-    let me: Vec<(String, String)> = people.iter().map(|column| (column.name.clone(), literal(&a.user))).collect();
+    let me = me(arena, source);
     let table = source.name.quoted();
     let mut found = Vec::new();
     found.extend(insert_of(arena, source, Side::B, &me).await);
@@ -128,6 +270,11 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, source: &'w Relation) -> Vec<Stri
     }
     found.extend(promotions(arena, source, &may, &mine));
     found.extend(naming(arena, source, &me).await);
+    // A row of B's that names A.
+    for column in tenants_beside(arena, source) {
+        let with: Vec<_> = me.iter().cloned().chain([(column.name.clone(), literal(&a.tenant))]).collect();
+        found.extend(insert_of(arena, source, Side::B, &with).await);
+    }
     found
 }
 
@@ -207,13 +354,13 @@ async fn shows<'w>(
     arena: &mut Arena<'w, '_>,
     source: &'w Relation,
     guises: &[Guise],
-    write: &str,
+    way: &[String],
     found: &mut Found,
 ) -> bool {
     for guise in guises {
         let before: Vec<u32> = leaking_tables(arena, guise, &[]).await.iter().map(|(table, ..)| table.oid).collect();
         // The write is A's as A; what is read after it, as whoever A can now say it is.
-        let mut own = vec![write.to_owned()];
+        let mut own = way.to_vec();
         own.extend(
             guise
                 .settings

@@ -4,6 +4,7 @@ use crate::attack::arena::Arena;
 use crate::attack::both::{Question, ask, ask_without_b};
 use crate::attack::identity::{Side, base};
 use crate::attack::judge::Found;
+use crate::attack::probes::through::through_view;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
 use crate::catalog::{Column, Function, Relation, RelationKind, Trigger};
@@ -12,7 +13,7 @@ use crate::finding::Finding;
 use crate::name::{ident, literal};
 
 /// Columns whose values are tried as B's.
-const COLUMNS: usize = 8;
+pub(super) const COLUMNS: usize = 8;
 /// States of one column that are tried.
 const STATES: usize = 4;
 /// Constraint triggers may wait for the end, which never comes.
@@ -44,7 +45,7 @@ pub(in crate::attack) async fn triggers<'w>(arena: &mut Arena<'w, '_>, found: &m
     }
 }
 
-fn trigger<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Option<&'w Trigger> {
+pub(super) fn trigger<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Option<&'w Trigger> {
     let world = arena.plan.world;
     let mut enabled: Vec<&Trigger> = world
         .catalog
@@ -56,7 +57,7 @@ fn trigger<'w>(arena: &Arena<'w, '_>, relation: &Relation) -> Option<&'w Trigger
     enabled.first().copied()
 }
 
-fn rule(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
+pub(super) fn rule(arena: &Arena<'_, '_>, relation: &Relation) -> Option<String> {
     arena.plan.world.catalog.rules.iter().find(|rule| rule.relation == relation.oid).map(|rule| rule.name.clone())
 }
 
@@ -117,6 +118,9 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
         found.extend(sql);
     }
+    for value in mentioning(arena, relation) {
+        found.extend(insert_of(arena, relation, Side::A, std::slice::from_ref(&value)).await);
+    }
     let may = arena.actor.columns(relation, "UPDATE");
     for value in referring(arena, relation) {
         found.extend(insert_of(arena, relation, Side::A, std::slice::from_ref(&value)).await);
@@ -154,8 +158,37 @@ fn theirs(arena: &Arena<'_, '_>, relation: &Relation, row: Option<&Seeded>) -> O
     (!found.is_empty()).then_some(found)
 }
 
+/// What a table's triggers and rules do, as text.
+fn trigger_text(arena: &Arena<'_, '_>, relation: &Relation) -> String {
+    let world = arena.plan.world;
+    let triggers =
+        world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
+    let bodies = triggers.filter_map(|trigger| world.function(trigger.function)).map(|function| &function.source);
+    let rules = world.catalog.rules.iter().filter(|rule| rule.relation == relation.oid).map(|rule| &rule.definition);
+    bodies.chain(rules).flat_map(|text| [text.as_str(), "\n"]).collect()
+}
+
+/// Texts that name somebody of B's, as one does in a comment, where a trigger looks for that.
+fn mentioning(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let text = trigger_text(arena, relation);
+    if !text.contains("'@") && !text.contains("regexp_") {
+        return Vec::new();
+    }
+    let others = elsewhere(arena, relation);
+    let read = others.iter().filter(|table| crate::attack::harvest::mentions(&text, &table.name.name)).take(TABLES);
+    let names: Vec<String> = read
+        .filter_map(|table| arena.values(table.oid, Side::B).map(|values| (table, values)))
+        .flat_map(|(table, values)| {
+            let texts = table.columns.iter().filter(|column| column.plain_type() == "text");
+            texts.filter_map(|column| values.get(&column.name).cloned().flatten()).take(2)
+        })
+        .collect();
+    let texts = relation.columns.iter().filter(|column| column.plain_type() == "text").take(2);
+    texts.flat_map(|column| names.iter().map(|name| (column.name.clone(), literal(&format!("@{name} x"))))).collect()
+}
+
 /// Ids of what B's row belongs to, which no key holds to its tenant.
-fn referring(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+pub(super) fn referring(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     let keys = arena.plan.keys(relation);
     // Ids that are one tenant's by themselves; those that are counted tenant by tenant may be B's as well.
@@ -197,10 +230,7 @@ fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<Vec<(String, Str
         .iter()
         .filter(|column| column.name != tenant && column.name != "id" && !refers(&column.name))
         .collect();
-    let functions = world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid);
-    let bodies = functions.filter_map(|trigger| world.function(trigger.function)).map(|function| &function.source);
-    let rules = world.catalog.rules.iter().filter(|rule| rule.relation == relation.oid).map(|rule| &rule.definition);
-    let text: String = bodies.chain(rules).flat_map(|body| [body.as_str(), "\n"]).collect();
+    let text = trigger_text(arena, relation);
     let mut others = elsewhere(arena, relation);
     others.sort_by_key(|table| !crate::attack::harvest::mentions(&text, &table.name.name));
     let of = |table: &&Relation| {
@@ -260,12 +290,7 @@ fn bare(arena: &Arena<'_, '_>, relation: &Relation, value: &(String, String)) ->
 fn changes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
     let world = arena.plan.world;
     let tenant = world.settings.tenant_column(&relation.name);
-    let functions =
-        world.catalog.triggers.iter().filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
-    let text: String = functions
-        .filter_map(|trigger| world.function(trigger.function))
-        .flat_map(|function| [function.source.as_str(), "\n"])
-        .collect();
+    let text = trigger_text(arena, relation);
     let may = arena.actor.columns(relation, "UPDATE");
     let table = relation.name.quoted();
     let theirs: Vec<Vec<(String, String)>> = namesakes(arena, relation).into_iter().take(2).collect();
@@ -281,6 +306,10 @@ fn changes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> 
             free.map(|(name, value)| format!(", {} = {value}", ident(name))).collect::<String>()
         });
         let more: Vec<String> = std::iter::once(String::new()).chain(like_theirs).collect();
+        // From whatever it is, once what is gone by is B's.
+        let alike = more.iter().filter_map(|more| more.strip_prefix(", "));
+        let alike: Vec<String> = alike.map(|sets| format!("update {table} set {sets}")).collect();
+        found.extend(values.iter().flat_map(|to| alike.iter().map(|first| (first.clone(), set(to)))));
         for (from, to) in values.iter().flat_map(|from| values.iter().map(move |to| (from, to))) {
             if from != to {
                 found.extend(more.iter().map(|more| (set(from) + more, set(to))));
@@ -463,108 +492,4 @@ fn tell(arena: &Arena<'_, '_>, relation: &Relation, lines: &[String], seen: &str
     for object in [relation.name.to_string()].into_iter().chain(function.map(Function::signature)) {
         found.add(Finding::shown(class, object, why.clone(), script.clone()).about(name.clone()));
     }
-}
-
-/// Writes through a view, which are its owner's.
-async fn through_view<'w>(arena: &mut Arena<'w, '_>, view: &'w Relation, found: &mut Found) {
-    let name = view.name.to_string();
-    let is_plain = rule(arena, view).is_none() && trigger(arena, view).is_none();
-    if found.has(Class::ViewDefiner, &name) || (view.has_option("security_invoker") && is_plain) {
-        return;
-    }
-    let tables = crate::attack::probes::front::reads(arena, view);
-    let look = arena.digests(&tables);
-    let before = arena.session.guarded(&look).await;
-    let mut statements = Vec::new();
-    // A row that is not there yet, or its key would refuse what the view lets through.
-    if let Some(table) = tables.first() {
-        arena.seeder.spare(arena.session, table, Side::B).await;
-    }
-    if let Some(column) = arena.actor.columns(view, "UPDATE").first() {
-        statements.push(format!("update {} set {1} = {1}", view.name.quoted(), ident(column)));
-    }
-    if view.grants(&arena.actor.inherited, "DELETE") {
-        statements.push(format!("delete from {}", view.name.quoted()));
-    }
-    statements.extend(insert_through(arena, view, &tables));
-    statements.extend(insert_again(arena, view, &tables));
-    keys_of_view(arena, view, &tables, found).await;
-    let namesake = namesake(arena, &tables).await;
-    let alone = statements.iter().map(|sql| vec![sql.clone()]);
-    let beside = namesake.iter().flat_map(|first| statements.iter().map(move |sql| vec![first.clone(), sql.clone()]));
-    for lines in alone.chain(beside).collect::<Vec<_>>() {
-        let Some((sql, own)) = lines.split_last() else { continue };
-        let guise = arena.guise.clone();
-        let (outcome, after) = arena.after(&[], &guise, own, sql, Some(&look)).await;
-        if !outcome.is_done() || after.rows.is_empty() || after.rows == before.rows {
-            continue;
-        }
-        let seen = "tenant B's rows are no longer what they were";
-        let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &lines, seen);
-        let (class, what) = match (rule(arena, view), trigger(arena, view)) {
-            (Some(rule), _) => (Class::RuleBypass, format!("Its rule {rule} writes as its owner")),
-            (None, Some(trigger)) => {
-                (Class::TriggerLeaks, format!("Its trigger {} writes past the policies", trigger.name))
-            }
-            (None, None) => (Class::ViewDefiner, "What is written through it is written as its owner".to_owned()),
-        };
-        found.add(Finding::shown(class, name, format!("{what}: {seen}."), script));
-        return;
-    }
-}
-
-/// A row of A's with the id of one of B's, where tenants number their rows each by themselves.
-async fn namesake<'w>(arena: &mut Arena<'w, '_>, tables: &[&'w Relation]) -> Option<String> {
-    let table = tables.first().copied()?;
-    let ids = referring(arena, table);
-    let keys = arena.plan.keys(table);
-    let of_key: Vec<(String, String)> = ids
-        .into_iter()
-        .filter(|(name, _)| keys.iter().any(|key| key.is_primary && key.columns.contains(name)))
-        .collect();
-    if of_key.is_empty() { None } else { insert_of(arena, table, Side::A, &of_key).await }
-}
-
-/// A check option is asked after the keys: which of the two refuses a row of B's tells whether it is there.
-async fn keys_of_view(arena: &mut Arena<'_, '_>, view: &Relation, tables: &[&Relation], found: &mut Found) {
-    let Some(sql) = insert_again(arena, view, tables) else { return };
-    let questions = [Question::new(&arena.guise, sql.clone())];
-    let with = ask(arena, &questions).await;
-    if !matches!(with[0].outcome.code(), "23505" | "23P01") {
-        return;
-    }
-    // What nobody can guess, nobody asks for.
-    let named = with[0].outcome.refusal.as_ref().and_then(|refusal| refusal.constraint.clone());
-    let is_guessable = tables.iter().any(|table| {
-        let mut keys = arena.plan.keys(table).iter().filter(|key| Some(&key.name) == named.as_ref());
-        let tenant = arena.plan.world.settings.tenant_column(&table.name);
-        let is_uuid = |name: &String| table.column(name).is_some_and(|column| column.plain_type() == "uuid");
-        keys.any(|key| !key.columns.iter().any(|name| name != tenant && is_uuid(name)))
-    });
-    if !is_guessable {
-        return;
-    }
-    let without = ask_without_b(arena, &questions).await;
-    if without[0].outcome.code() != "44000" {
-        return;
-    }
-    let seen = format!("{}, and {} where tenant B has no rows", with[0].outcome.told(), without[0].outcome.told());
-    let script = arena.script(tables.iter().map(|table| table.oid), &arena.guise, &[sql], &seen);
-    let why = format!("Its check option is asked after the keys of the table: {seen}.");
-    found.add(Finding::shown(Class::UniqueOracle, view.name.to_string(), why, script));
-}
-
-/// The row that B has already: what is written there may take the place of it.
-fn insert_again(arena: &Arena<'_, '_>, view: &Relation, tables: &[&Relation]) -> Option<String> {
-    let mut given = arena.seeder.first(tables.first()?.oid, Side::B)?.given.clone();
-    given.retain(|(name, _)| view.column(name).is_some());
-    insert_with(arena, view, &given, &[])
-}
-
-/// A row of B's, through a view that has the same columns as its table.
-fn insert_through(arena: &Arena<'_, '_>, view: &Relation, tables: &[&Relation]) -> Option<String> {
-    let table = tables.first()?;
-    let mut given = arena.seeder.spares(table.oid, Side::B)?;
-    given.retain(|(name, _)| view.column(name).is_some());
-    insert_with(arena, view, &given, &[])
 }

@@ -352,11 +352,33 @@ impl Reading<'_, '_, '_> {
     }
 }
 
+/// Words after which names are not those of columns.
+const ELSE: [&str; 20] = [
+    "limit",
+    "offset",
+    "fetch",
+    "for",
+    "union",
+    "except",
+    "intersect",
+    "from",
+    "into",
+    "window",
+    "using",
+    "join",
+    "on",
+    "update",
+    "table",
+    "only",
+    "set",
+    "call",
+    "select",
+    "values",
+];
+
 /// Whether what comes next in a statement is what its rows are ordered by, a quoted name of which chooses among columns:
 /// since `order by` there are names, and nothing that could begin something else.
 fn orders(text: &str) -> bool {
-    const ELSE: [&str; 11] =
-        ["limit", "offset", "fetch", "for", "union", "except", "intersect", "from", "into", "window", "using"];
     let words: Vec<String> = text.split_whitespace().map(str::to_ascii_lowercase).collect();
     let text = format!(" {} ", words.join(" "));
     let Some((_, since)) = text.rsplit_once(" order by ") else { return false };
@@ -367,11 +389,10 @@ fn orders(text: &str) -> bool {
 
 /// Whether what comes next is a column that a condition asks about: a quoted name is none of another table's there.
 fn compares(text: &str) -> bool {
-    const OF_TABLES: [&str; 10] = ["from", "join", "on", "into", "update", "table", "only", "set", "call", "select"];
-    const OF_CONDITIONS: [&str; 5] = ["where", "and", "or", "having", "not"];
+    const CONDITIONS: [&str; 5] = ["where", "and", "or", "having", "not"];
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
-    let last = words.filter(|word| [&OF_TABLES[..], &OF_CONDITIONS].concat().contains(&word.as_str())).last();
-    last.is_some_and(|last| OF_CONDITIONS.contains(&last.as_str()))
+    let ends = |word: &String| CONDITIONS.contains(&word.as_str()) || ELSE.contains(&word.as_str()) || word == "by";
+    words.filter(ends).last().is_some_and(|last| CONDITIONS.contains(&last.as_str()))
 }
 
 /// What a CASE may come to.

@@ -17,6 +17,7 @@ const AND: i64 = 1;
 const OR: i64 = 2;
 const EXISTS: i64 = 1;
 const ANY: i64 = 3;
+const SCALAR: i64 = 5;
 
 impl Reading<'_, '_, '_> {
     /// Adds what holds where `condition` is true.
@@ -72,6 +73,14 @@ impl Reading<'_, '_, '_> {
                 let pairs: Vec<_> = list(left, "args").iter().zip(list(right, "args")).collect();
                 pairs.into_iter().for_each(|(left, right)| self.same(left, right, frame, equal));
             }
+            // `(a, b) = (select c, d …)`
+            (Some(("RowExpr", _)), Some(("SubLink", link)))
+                if kind == OP && number(link, "sub_link_type") == SCALAR =>
+            {
+                if let Some(select) = link.get("subselect") {
+                    self.one_of_rows(left, select, frame, equal);
+                }
+            }
             (_, Some(("List", items))) => {
                 if let [one] = list(items, "items") {
                     self.same(left, one, frame, equal);
@@ -110,17 +119,22 @@ impl Reading<'_, '_, '_> {
             }
         } else if kind == ANY && (operator.is_empty() || operator == "=") {
             let Some(tested) = link.get("testexpr") else { return };
-            let tested: Vec<Vec<Term>> = match node(tested) {
-                Some(("RowExpr", row)) => list(row, "args").iter().map(|arg| self.terms(arg, frame, equal)).collect(),
-                _ => vec![self.terms(tested, frame, equal)],
-            };
-            let given = self.looked_at(select, frame, equal);
-            if given.is_union {
-                self.in_union(&tested, &given, equal);
-            } else {
-                equal.extend(given.equal);
-                given.columns.iter().zip(&tested).for_each(|((_, column), tested)| pair(tested, column, equal));
-            }
+            self.one_of_rows(tested, select, frame, equal);
+        }
+    }
+
+    /// A value, or a row of values, that is among the rows of a query.
+    fn one_of_rows(&mut self, tested: &Value, select: &Value, frame: &Rc<Frame>, equal: &mut Vec<Equal>) {
+        let tested: Vec<Vec<Term>> = match node(tested) {
+            Some(("RowExpr", row)) => list(row, "args").iter().map(|arg| self.terms(arg, frame, equal)).collect(),
+            _ => vec![self.terms(tested, frame, equal)],
+        };
+        let given = self.looked_at(select, frame, equal);
+        if given.is_union {
+            self.in_union(&tested, &given, equal);
+        } else {
+            equal.extend(given.equal);
+            given.columns.iter().zip(&tested).for_each(|((_, column), tested)| pair(tested, column, equal));
         }
     }
 
