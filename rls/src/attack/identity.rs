@@ -1,5 +1,6 @@
 //! Who acts: two tenants that a careless comparison takes for one, a person of each, and how a session says so.
 
+use super::values::MAIL_DOMAIN;
 use crate::config::{Context, Settings};
 use crate::name::{ident, literal};
 
@@ -165,7 +166,7 @@ fn claimed(
     object.insert("role".to_owned(), role.into());
     object.insert("sub".to_owned(), identity.user.clone().into());
     // People of several tenants have their mail at one place.
-    object.insert("email".to_owned(), format!("{}@example.com", identity.user).into());
+    object.insert("email".to_owned(), format!("{}@{MAIL_DOMAIN}", identity.user).into());
     for (name, value) in claims {
         object.insert(name.clone(), claim(value, identity));
     }

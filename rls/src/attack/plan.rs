@@ -240,6 +240,12 @@ impl<'w> Plan<'w> {
         (!row.is_empty()).then_some(row)
     }
 
+    /// Whether a file's tenant is made of its name.
+    pub(super) fn is_made_of_name(&self, relation: &'w Relation) -> bool {
+        let is_made = |tenant: &Column| !tenant.generated.is_empty();
+        self.world.holds_files(relation) && self.tenant_column(relation).is_some_and(is_made)
+    }
+
     /// Whether a column holds people.
     pub(super) fn is_person(&self, relation: &Relation, column: &Column) -> bool {
         self.people.contains(&(relation.oid, column.name.clone()))

@@ -103,7 +103,7 @@ impl<'w> Seeder<'w> {
         let (first, last) = (variants.first().cloned(), variants.last().cloned());
         let twin =
             Some(self.plan.twin(relation)).filter(|twin| last.as_ref() != Some(twin) && first.as_ref() != Some(twin));
-        for variant in first.into_iter().chain(last).chain(twin) {
+        for variant in first.into_iter().chain(last).chain(twin).chain(self.held(relation, &variants)) {
             self.another(session, relation, Side::A, variant).await;
         }
         session.guarded("set constraints all immediate").await;
@@ -275,7 +275,12 @@ impl<'w> Seeder<'w> {
             if fixed.contains_key(&column.name) || (alone && number > 1 && !tenant) {
                 continue;
             }
-            if let Some(value) = self.plan.owner_value(relation, column, self.pair.of(side)) {
+            let identity = self.pair.of(side);
+            if column.name == "name" && self.plan.is_made_of_name(relation) {
+                let name = format!("{}/canary_{}_0_{number}.pdf", identity.tenant, side.letter());
+                fixed.insert(column.name.clone(), Value::Text(name));
+            }
+            if let Some(value) = self.plan.owner_value(relation, column, identity) {
                 fixed.insert(column.name.clone(), Value::Text(value));
             }
         }

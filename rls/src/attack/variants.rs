@@ -64,7 +64,7 @@ impl<'w> Plan<'w> {
     }
 
     /// Nothing but what must be.
-    fn bare(&self, relation: &'w Relation) -> Overrides {
+    pub(super) fn bare(&self, relation: &'w Relation) -> Overrides {
         let tenant = self.world.settings.tenant_column(&relation.name);
         let free = |column: &&Column| !column.is_not_null && column.generated.is_empty() && column.name != tenant;
         relation.columns.iter().filter(free).map(|column| (column.name.clone(), Value::Null)).collect()

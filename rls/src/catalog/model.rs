@@ -404,6 +404,8 @@ pub struct Function {
     pub sql_body: Option<String>,
     /// The names of what it gives back in variables: `out` and `table` arguments.
     pub outputs: Vec<String>,
+    /// Of an aggregate, the functions that it is made of: whoever may call it, runs them.
+    pub runs: Vec<u32>,
     /// `EXECUTE`.
     pub acl: Vec<Grant>,
     /// The extension that it came with.

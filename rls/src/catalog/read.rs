@@ -179,6 +179,9 @@ const FUNCTIONS: &str = concat!(
      'outputs', coalesce((select json_agg(a.name order by o) from \
        unnest(coalesce(p.proargnames, '{}'::text[])) with ordinality a(name, o) \
        where p.proargmodes[o] in ('o', 't') and a.name <> ''), '[]'), \
+     'runs', coalesce((select json_agg(distinct x.f) from pg_catalog.pg_aggregate g, \
+       unnest(array[g.aggtransfn::int8, g.aggfinalfn::int8, g.aggcombinefn::int8, g.aggmtransfn::int8, \
+       g.aggminvtransfn::int8, g.aggmfinalfn::int8]) x(f) where g.aggfnoid = p.oid and x.f <> 0), '[]'), \
      'extension', e.name, 'acl', ",
     acl!("p.proacl", "f", "p.proowner"),
     ") order by n.nspname, p.proname, p.oid) \

@@ -288,10 +288,14 @@ impl<'a> World<'a> {
         self.has_usage(&relation.name.schema, roles) && relation.grants_any(roles, privilege)
     }
 
-    /// The app roles that may call a function.
+    /// The app roles that may call a function, by itself or as a part of an aggregate.
     pub fn who_may_call(&self, function: &Function) -> Vec<&AppRole<'a>> {
+        let aggregates = self.catalog.functions.iter().filter(|aggregate| aggregate.runs.contains(&function.oid));
+        let ways: Vec<&Function> = aggregates.chain([function]).collect();
         let may = |app: &&AppRole<'_>| {
-            self.has_usage(&function.name.schema, &app.reachable) && granted(&function.acl, &app.reachable, "EXECUTE")
+            ways.iter().any(|way| {
+                self.has_usage(&way.name.schema, &app.reachable) && granted(&way.acl, &app.reachable, "EXECUTE")
+            })
         };
         self.app_roles.iter().filter(may).collect()
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use crate::attack::arena::Arena;
 use crate::attack::harvest;
 use crate::attack::identity::{Side, base};
+use crate::attack::probes::code::made_of;
+use crate::attack::seed::Seeded;
 use crate::catalog::{Column, Function, Relation};
 use crate::name::{ident, literal};
 
@@ -35,9 +37,10 @@ pub(in crate::attack) const BREAKERS: &[&str] = &[
 
 /// The lists of arguments to call a function with, each as SQL.
 pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Vec<Vec<String>> {
-    let read = mentioned(arena, function);
-    let body = function.body();
-    let runs = harvest::mentions(&function.source.to_ascii_lowercase(), "execute");
+    let runs_by = made_of(arena, function).unwrap_or(function);
+    let read = mentioned(arena, runs_by);
+    let body = runs_by.body();
+    let runs = harvest::mentions(&runs_by.source.to_ascii_lowercase(), "execute");
     let columns: Vec<Vec<String>> = function
         .argument_types
         .iter()
@@ -56,7 +59,19 @@ pub(in crate::attack) fn calls(arena: &Arena<'_, '_>, function: &Function) -> Ve
     found
 }
 
-/// What belongs together: each argument from one row of B's, where a column is called like it.
+/// The columns of a table that a function's arguments are called like.
+fn called_like<'r>(arena: &Arena<'_, '_>, function: &Function, table: &'r Relation) -> Vec<Option<&'r Column>> {
+    let of_argument = |at: usize| -> Option<&'r Column> {
+        let wanted = stripped(function.argument_names.get(at)?);
+        let plain = arena.plan.facts.base(&function.argument_types[at]);
+        let fits = table.columns.iter().filter(|column| is_of(arena, column, plain));
+        fits.filter(|column| likeness(table, column, wanted) > 0).max_by_key(|column| likeness(table, column, wanted))
+    };
+    (0..function.argument_types.len()).map(of_argument).collect()
+}
+
+/// What belongs together: each argument from one row, where a column is called like it. B's rows, or rows of A's with
+/// B's tenant beside them.
 fn of_whole_rows(
     arena: &Arena<'_, '_>,
     function: &Function,
@@ -64,24 +79,26 @@ fn of_whole_rows(
     columns: &[Vec<String>],
 ) -> Vec<Vec<String>> {
     let mut found = Vec::new();
+    let names_b = |at: &usize| function.argument_names.get(*at).is_some_and(|name| names_tenant(name));
     for table in read.iter().filter(|_| columns.len() > 1) {
-        let of_argument = |at: usize| -> Option<&Column> {
-            let wanted = stripped(function.argument_names.get(at)?);
-            let plain = arena.plan.facts.base(&function.argument_types[at]);
-            let fits = table.columns.iter().filter(|column| is_of(arena, column, plain));
-            fits.filter(|column| likeness(table, column, wanted) > 0)
-                .max_by_key(|column| likeness(table, column, wanted))
-        };
-        let from: Vec<Option<&Column>> = (0..columns.len()).map(of_argument).collect();
-        if from.iter().flatten().count() < 2 {
-            continue;
-        }
-        for row in arena.seeder.rows_of(table.oid, Side::B).take(OF_ROWS) {
+        let from = called_like(arena, function, table);
+        let with = |row: &Seeded, of_b: &dyn Fn(usize) -> bool| -> Vec<String> {
             let value = |(at, column): (usize, &Option<&Column>)| {
                 let value = column.and_then(|column| row.values.get(&column.name).cloned().flatten());
+                let value = if of_b(at) { Some(arena.pair().b.tenant.clone()) } else { value };
                 value.map_or_else(|| columns[at][0].clone(), |value| typed(&value, &function.argument_types[at]))
             };
-            found.push(from.iter().enumerate().map(value).collect());
+            from.iter().enumerate().map(value).collect()
+        };
+        if from.iter().flatten().count() > 1 {
+            let rows = arena.seeder.unlike_first(table.oid, Side::B).into_iter().take(OF_ROWS);
+            found.extend(rows.map(|row| with(row, &|_| false)));
+        }
+        let is_mixed = (0..columns.len()).any(|at| names_b(&at))
+            && from.iter().enumerate().any(|(at, column)| column.is_some() && !names_b(&at));
+        if is_mixed {
+            let rows = arena.seeder.unlike_first(table.oid, Side::A).into_iter().take(OF_ROWS);
+            found.extend(rows.map(|row| with(row, &|at| names_b(&at))));
         }
     }
     found
@@ -157,6 +174,9 @@ fn values(
     if plain == "refcursor" {
         return vec![format!("{}::refcursor", literal(CURSOR))];
     }
+    if plain == "anyelement" {
+        return rows(arena, read);
+    }
     if is_composite(arena, plain) {
         return records(arena, type_name, name, body, read);
     }
@@ -178,6 +198,16 @@ fn values(
     let mut all: Vec<String> = found.iter().map(|value| typed(value, type_name)).collect();
     all.push(format!("null::{type_name}"));
     all
+}
+
+/// B's rows as they are, for a function that takes any.
+fn rows(arena: &Arena<'_, '_>, read: &[&Relation]) -> Vec<String> {
+    let of_table = |table: &&Relation| {
+        let document = serde_json::Value::Object(object_of(arena.values(table.oid, Side::B)?.iter())).to_string();
+        Some(format!("pg_catalog.jsonb_populate_record(null::{}, {})", table.name.quoted(), literal(&document)))
+    };
+    let found: Vec<String> = read.iter().filter_map(of_table).collect();
+    if found.is_empty() { vec!["null::text".to_owned()] } else { found }
 }
 
 /// What B's rows hold under the argument's name, or of its type.
@@ -300,11 +330,13 @@ fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> 
     found.into_iter().map(|(_, value)| value).collect()
 }
 
-/// What rows of a side hold in a column: the first, the last, and then the others.
+/// What rows of a side hold in a column.
 fn of_column(arena: &Arena<'_, '_>, table: &Relation, column: &Column, side: Side) -> Vec<String> {
-    let ends = [arena.seeder.first(table.oid, side), arena.seeder.last(table.oid, side)];
-    let all = ends.into_iter().flatten().chain(arena.seeder.rows_of(table.oid, side));
-    let values = all.filter_map(|row| row.values.get(&column.name).cloned().flatten());
+    let values = arena
+        .seeder
+        .unlike_first(table.oid, side)
+        .into_iter()
+        .filter_map(|row| row.values.get(&column.name).cloned().flatten());
     let mut seen = BTreeSet::new();
     values.filter(|value| seen.insert(value.clone())).take(OF_ROWS).collect()
 }
@@ -342,7 +374,7 @@ fn records(arena: &Arena<'_, '_>, type_name: &str, name: &str, body: &str, read:
     let tables: Vec<&Relation> = own.into_iter().chain(read.iter().copied()).collect();
     let mut found = Vec::new();
     for table in tables {
-        for row in arena.seeder.rows_of(table.oid, Side::B).take(OF_ROWS) {
+        for row in arena.seeder.unlike_first(table.oid, Side::B).into_iter().take(OF_ROWS) {
             let mut object = object_of(row.values.iter());
             for field in &fields {
                 let alike = |column: &&Column| likeness(table, column, field) > 0;

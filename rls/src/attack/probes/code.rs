@@ -42,13 +42,19 @@ pub(in crate::attack) fn callable<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function
     let world = arena.plan.world;
     let may = |function: &&Function| {
         function.extension.is_none()
-            && matches!(function.kind.as_str(), "f" | "p")
-            && !NOT_CALLED.contains(&function.language.as_str())
+            && (matches!(function.kind.as_str(), "f" | "p") || made_of(arena, function).is_some())
+            && (!NOT_CALLED.contains(&function.language.as_str()) || function.kind == "a")
             && !matches!(function.returns.as_str(), "trigger" | "event_trigger")
             && world.has_usage(&function.name.schema, &arena.actor.inherited)
             && granted(&function.acl, &arena.actor.inherited, "EXECUTE")
     };
     world.catalog.functions.iter().filter(may).collect()
+}
+
+/// The function of somebody's own that an aggregate runs.
+pub(in crate::attack) fn made_of<'w>(arena: &Arena<'w, '_>, aggregate: &Function) -> Option<&'w Function> {
+    let runs = aggregate.runs.iter().filter_map(|oid| arena.plan.world.function(*oid));
+    runs.filter(|function| function.is_definer && function.extension.is_none()).next()
 }
 
 /// `schema.name(argument types)`.
@@ -70,7 +76,8 @@ pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut F
     }
     let mut questions = Vec::new();
     for function in &called {
-        let look = writes(function).then(|| arena.digests(&mentioned(arena, function)));
+        let body = made_of(arena, function).unwrap_or(function);
+        let look = writes(body).then(|| arena.digests(&mentioned(arena, body)));
         for arguments in calls(arena, function) {
             let mut question = asked(arena, function, &arguments);
             question.look.clone_from(&look);
@@ -86,6 +93,7 @@ pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> Stri
     let invoked = invoked(function, arguments);
     match (function.kind.as_str(), function.returns.as_str()) {
         ("p", _) => format!("call {invoked}"),
+        ("a", _) => format!("select {invoked}"),
         (_, "record" | "void" | "SETOF record") => format!("select {invoked}"),
         _ => format!("select * from {invoked} limit {ROWS}"),
     }
@@ -139,7 +147,8 @@ async fn judge_all<'w>(arena: &mut Arena<'w, '_>, questions: &[(&'w Function, Qu
         };
         if let Some(seen) = seen(arena, question, &with[at], &before) {
             tell(arena, function, question, &seen, found).await;
-        } else if function.is_definer && with[at].outcome.seen() != without[at].outcome.seen() {
+        } else if (function.is_definer || function.kind == "a") && with[at].outcome.seen() != without[at].outcome.seen()
+        {
             differs(arena, function, question, &with[at], &without[at], found).await;
         }
     }
@@ -186,6 +195,7 @@ async fn tell<'w>(
     seen: &str,
     found: &mut Found,
 ) {
+    let function = made_of(arena, function).unwrap_or(function);
     let tables = mentioned(arena, function);
     if !function.is_definer {
         // What a function reads as its caller is for the tables to answer for, unless it took up another role or context.

@@ -40,6 +40,7 @@ pub(in crate::attack) async fn through_view<'w>(arena: &mut Arena<'w, '_>, view:
     }
     statements.extend(insert_through(arena, view, &tables));
     statements.extend(insert_again(arena, view, &tables));
+    statements.extend(insert_as_seen(arena, view).await);
     keys_of_view(arena, view, &tables, found).await;
     let namesake = namesake(arena, &tables).await;
     let alone = statements.iter().map(|sql| vec![sql.clone()]);
@@ -121,6 +122,16 @@ fn insert_again(arena: &Arena<'_, '_>, view: &Relation, tables: &[&Relation]) ->
     let mut given = arena.seeder.first(tables.first()?.oid, Side::B)?.given.clone();
     given.retain(|(name, _)| view.column(name).is_some());
     insert_with(arena, view, &given, &[])
+}
+
+/// What B sees there, written by A: the view's columns may be those of several tables.
+async fn insert_as_seen(arena: &mut Arena<'_, '_>, view: &Relation) -> Option<String> {
+    let guise = arena.guise_of_b();
+    let seen = arena.as_guise(&guise, &format!("select * from {} limit 1", view.name.quoted())).await;
+    let row = seen.rows.first().filter(|_| seen.is_done())?;
+    let given =
+        seen.columns.iter().zip(row).filter_map(|(name, value)| Some((name.clone(), literal(value.as_deref()?))));
+    insert_with(arena, view, &given.collect::<Vec<_>>(), &[])
 }
 
 /// A row of B's, through a view that has the same columns as its table.

@@ -32,7 +32,7 @@ fn function(oid: u32, name: &str, args: &[(&str, &str)], returns: &str, language
     let (names, types): (Vec<&str>, Vec<&str>) = args.iter().copied().unzip();
     let returns_set = returns.starts_with("SETOF");
     serde_json::from_value(json!({ "oid": oid, "schema": schema, "name": name, "identity_arguments": types.join(", "),
-        "argument_types": types, "argument_names": names, "defaults": 0, "outputs": [], "returns": returns, "returns_set": returns_set, "owner": 1,
+        "argument_types": types, "argument_names": names, "defaults": 0, "runs": [], "outputs": [], "returns": returns, "returns_set": returns_set, "owner": 1,
         "is_definer": false, "is_leakproof": false, "volatility": "s", "language": language, "kind": "f",
         "settings": [], "source": source, "sql_body": null, "acl": [], "extension": null }))
     .unwrap()
