@@ -15,7 +15,7 @@ alter table orders force row level security;
 create policy orders_tenant on orders
   using (tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid);
 grant select, insert, update, delete on orders to @app@;
-alter default privileges in schema public grant select, insert on tables to @app@;
+alter default privileges in schema public grant all on tables to @app@;
 
 -- seed
 set role @owner@;

@@ -17,7 +17,7 @@ grant select, insert, update, delete on orders to @app@;
 reset role;
 grant @other@ to @app@;
 set role @owner@;
-alter default privileges in schema public grant select on tables to @other@;
+alter default privileges in schema public grant all on tables to @other@;
 
 -- seed
 set role @owner@;

@@ -121,9 +121,11 @@ fn to_come(world: &World<'_>, default: &DefaultPrivilege) -> Option<Finding> {
         "Grant on each table in the migration that makes it, after its row level security is enabled and its policies \
          are there.",
     );
+    let is_latent = world.gives_guarded_rows(default);
     Some(
         Finding::verified(Class::DefaultPrivileges, object, explanation)
             .about(owner)
+            .weighing(if is_latent { Severity::Info } else { Class::DefaultPrivileges.severity() })
             .because(format!(
                 "default privileges of {owner}{place}: {} on tables to {}",
                 given.join(", "),

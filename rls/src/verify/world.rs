@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::catalog::{self, Catalog, Column, Constraint, Function, Policy, Relation, Role, Schema, granted};
+use crate::catalog::{
+    self, Catalog, Column, Constraint, DefaultPrivilege, Function, Grant, Policy, Relation, Role, Schema, granted,
+};
 use crate::config::{Context, Settings};
 use crate::fault::Fault;
 use crate::name::Name;
@@ -286,6 +288,21 @@ impl<'a> World<'a> {
     /// Whether one of these roles may do this to a relation, or to a column of it.
     pub fn may(&self, roles: &HashSet<u32>, relation: &Relation, privilege: &str) -> bool {
         self.has_usage(&relation.name.schema, roles) && relation.grants_any(roles, privilege)
+    }
+
+    /// Whether what tables to come are granted as is no more than their rows, to named roles, where every tenant's table there
+    /// has its policies: whoever makes one more does as with the others.
+    pub fn gives_guarded_rows(&self, default: &DefaultPrivilege) -> bool {
+        const ROWS: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
+        let is_apps = |grant: &&Grant| {
+            grant.grantee == 0 || self.app_roles.iter().any(|app| app.reachable.contains(&grant.grantee))
+        };
+        let mut given = default.acl.iter().filter(is_apps).filter(|grant| grant.grantee != default.owner);
+        let mut tables = self
+            .tenant_tables()
+            .filter(|table| default.schema.as_ref().is_none_or(|schema| *schema == table.name.schema));
+        given.all(|grant| grant.grantee != 0 && ROWS.contains(&grant.privilege.as_str()))
+            && tables.all(|table| table.has_rls)
     }
 
     /// The app roles that may call a function, by itself or as a part of an aggregate.

@@ -25,6 +25,7 @@ async fn grants_on_what_is_to_come() {
         ("alter default privileges in schema app grant all on tables to obj_app", &["default-privileges app"]),
         ("alter default privileges in schema app grant select on tables to public", &["default-privileges app"]),
         ("alter default privileges grant truncate on tables to obj_app", &["default-privileges DATABASE"]),
+        ("alter default privileges in schema app grant select, insert on tables to obj_app", &[]),
         ("alter default privileges in schema app grant select on tables to obj_plain", &[]),
         ("alter default privileges in schema private grant select on tables to obj_app", &[]),
         ("alter default privileges in schema app grant usage on sequences to obj_app", &[]),

@@ -216,7 +216,7 @@ async fn tables_to_come<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
             crate::catalog::granted(&default.acl, &arena.actor.inherited, privilege)
                 && default.owner != arena.actor.role.oid
         };
-        if !gives("SELECT") || arena.actor.is_above_rls() {
+        if !gives("SELECT") || arena.actor.is_above_rls() || world.gives_guarded_rows(default) {
             continue;
         }
         let schemas = match &default.schema {

@@ -57,9 +57,10 @@ async fn what_is_not_a_row() {
         ("create sequence numbers; grant usage on sequence numbers to $app", &[]),
         ("create publication $app_all for table docs", &["publication-all:$app_all"]),
         (
-            "alter default privileges in schema public grant select on tables to $app",
+            "alter default privileges in schema public grant all on tables to $app",
             &["default-privileges:public"],
         ),
+        ("alter default privileges in schema public grant select, insert on tables to $app", &[]),
         ("grant select on pg_statistic to $app", &["statistics-exposed:pg_catalog.pg_statistic"]),
         (
             "alter table docs add file oid; grant select on docs to $app",

@@ -115,8 +115,13 @@ pub(super) fn statistics(dice: &mut Dice, scene: &Scene, table: &Table, leaks: b
 
 /// Tables to come, open from their first moment.
 pub(super) fn default_privileges(dice: &mut Dice, scene: &Scene, table: &Table, leaks: bool) -> Made {
-    let to = if leaks { dice.of(&["public", scene.one_app()]) } else { "@other@" };
-    let what = dice.of(&["select", "select, insert", "all"]);
+    // Rows of tables to come are a hole where they are everybody's, or with what no policy holds back.
+    let (to, what) = match (leaks, dice.below(2)) {
+        (true, 0) => ("public", dice.of(&["select", "select, insert", "all"])),
+        (true, _) => (scene.one_app(), "all"),
+        (false, 0) => ("@other@", dice.of(&["select", "select, insert", "all"])),
+        (false, _) => (scene.one_app(), dice.of(&["select", "select, insert"])),
+    };
     let (wherever, is_of_schema) = dice.of(&[("", false), (" in schema SCHEMA", true)]);
     let wherever = wherever.replace("SCHEMA", &scene.schema);
     let undo = if is_of_schema {
