@@ -66,8 +66,16 @@ impl<'w> Plan<'w> {
     /// Nothing but what must be.
     pub(super) fn bare(&self, relation: &'w Relation) -> Overrides {
         let tenant = self.world.settings.tenant_column(&relation.name);
-        let free = |column: &&Column| !column.is_not_null && column.generated.is_empty() && column.name != tenant;
-        relation.columns.iter().filter(free).map(|column| (column.name.clone(), Value::Null)).collect()
+        let least = |column: &Column| {
+            let begins = column.default.as_deref().is_some_and(|text| text.starts_with('\''));
+            match (column.is_not_null, begins) {
+                (false, _) => Some(Value::Null),
+                (true, true) => Some(Value::Default),
+                (true, false) => None,
+            }
+        };
+        let free = relation.columns.iter().filter(|column| column.generated.is_empty() && column.name != tenant);
+        free.filter_map(|column| Some((column.name.clone(), least(column)?))).collect()
     }
 
     /// The same texts in a row of every tenant, for what joins by them.

@@ -9,7 +9,20 @@ use super::facts::{Anchor, Facts, each_value};
 use super::normal::Normal;
 use super::{Goal, Reason, Sources, Verdict, gather};
 use crate::catalog::Relation;
+use crate::name::names_secret;
 use crate::verify::Guise;
+
+/// Whether a value is made of a setting, and of nothing that a row holds.
+fn reads_setting(value: &Value) -> bool {
+    match value {
+        Value::Setting { .. } => true,
+        Value::Call { args, .. } => {
+            let is_known = |arg: &Value| matches!(arg, Value::Const(_)) || reads_setting(arg);
+            args.iter().all(is_known) && args.iter().any(reads_setting)
+        }
+        _ => false,
+    }
+}
 
 /// Values that stand for no tenant at all, where no column has them by default.
 const NOBODY: &[&str] = &["", "0", "-1", "00000000-0000-0000-0000-000000000000"];
@@ -265,6 +278,9 @@ impl Case<'_, '_> {
         if self.lacks_context() {
             return Ok((Reason::FailsOpen, "it is true when no context is set, or an empty one".to_owned()));
         }
+        if let Some(why) = self.by_secret() {
+            return Ok((Reason::BySecret, why));
+        }
         if let Some(what) = self.chosen() {
             return Ok((Reason::WrongContext, format!("it trusts {what}")));
         }
@@ -301,6 +317,29 @@ impl Case<'_, '_> {
         let tenant = self.tenant()?;
         let is_null = |(atom, truths): (&Atom, Truths)| truths == Truths::TRUE && *atom == Atom::Null(tenant.clone());
         self.literals().any(is_null).then(|| "rows without a tenant pass".to_owned())
+    }
+
+    /// A token of the row, or of one that refers to it, is what a setting says.
+    fn by_secret(&self) -> Option<String> {
+        if self.goal != Goal::See {
+            return None;
+        }
+        let is_told = |value: &Value| reads_setting(value);
+        // What every row begins with is no secret.
+        let is_secret = |scope: usize, name: &String| {
+            let relation = if scope == 0 { Some(self.relation) } else { self.facts.normal.relation(scope) };
+            let column = relation.and_then(|relation| relation.column(name));
+            names_secret(name)
+                && column.is_some_and(|column| column.default.as_deref().is_none_or(|text| !text.starts_with('\'')))
+        };
+        let named = |scope: usize| {
+            let names = self.facts.columns_of(scope).into_iter().filter(move |name| is_secret(scope, name));
+            names.map(move |name| Column { scope, name })
+        };
+        let scopes = self.facts.scopes().into_iter().filter(|scope| self.facts.is_linked(0, *scope)).chain([0]);
+        let column =
+            scopes.flat_map(named).find(|column| self.facts.equals(&Value::Column(column.clone()), is_told))?;
+        Some(format!("whoever names the {} of a row sees it, which is to be what nobody guesses", column.name))
     }
 
     /// A setting, or the like, that the caller chooses.

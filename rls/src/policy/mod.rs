@@ -103,6 +103,8 @@ pub enum Reason {
     OtherColumn,
     /// Rows without a tenant are everybody's.
     NullTenant,
+    /// Whoever names a row's token sees it: as it is meant, where nobody guesses the token.
+    BySecret,
 }
 
 /// Judges conditions, and remembers what it has judged.

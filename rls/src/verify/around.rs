@@ -1,7 +1,7 @@
 //! What is around tables: publications, large objects, statistics, extensions, foreign servers.
 
 use super::{AppRole, World, names};
-use crate::catalog::{ForeignServer, Grant, Publication, Relation};
+use crate::catalog::{ForeignServer, Function, Grant, Publication, Relation};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
 use crate::name::ident;
@@ -56,7 +56,7 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
     findings.extend(world.catalog.publications.iter().filter_map(|publication| published(world, publication)));
     large_objects(world, findings);
     statistics(world, findings);
-    findings.extend(REACHING.iter().filter_map(|(name, reach)| extension(world, name, reach)));
+    findings.extend(REACHING.iter().flat_map(|(name, reach)| extension(world, name, reach)));
     findings.extend(world.catalog.foreign_servers.iter().filter_map(|server| foreign_server(world, server)));
 }
 
@@ -251,8 +251,10 @@ fn raw_statistics(world: &World<'_>, catalogue: &str, readers: &[&AppRole<'_>]) 
 
 // Extensions and foreign servers.
 
-fn extension(world: &World<'_>, name: &str, reach: &str) -> Option<Finding> {
-    let extension = world.catalog.extensions.iter().find(|extension| extension.name == name)?;
+fn extension(world: &World<'_>, name: &str, reach: &str) -> Vec<Finding> {
+    let Some(extension) = world.catalog.extensions.iter().find(|extension| extension.name == name) else {
+        return Vec::new();
+    };
     let is_harmful = |called: &str| !HARMLESS.iter().any(|beginning| called.starts_with(beginning));
     let functions = world.catalog.functions.iter().filter(|it| it.extension.as_deref() == Some(name));
     let callable: Vec<_> = functions
@@ -261,20 +263,28 @@ fn extension(world: &World<'_>, name: &str, reach: &str) -> Option<Finding> {
         .map(|function| (function, world.who_may_call(function)))
         .filter(|(_, callers)| !callers.is_empty())
         .collect();
-    let (first, callers) = callable.first()?;
+    let Some((first, callers)) = callable.first() else { return Vec::new() };
     let explanation = format!("{} may call {} of the extension {name}: {reach}.", names(callers), first.signature());
-    let steps = callable.iter().flat_map(|(function, _)| {
-        let grantees = world.grantees(&function.acl, function.owner, &["EXECUTE"]).into_iter();
-        grantees.map(|it| Step::of_database(format!("revoke execute on function {} from {it}", function.quoted())))
-    });
-    Some(
-        Finding::verified(Class::ExtensionDangerous, &extension.name, explanation)
+    let steps: Vec<Step> = callable
+        .iter()
+        .flat_map(|(function, _)| {
+            let grantees = world.grantees(&function.acl, function.owner, &["EXECUTE"]).into_iter();
+            grantees.map(|it| Step::of_database(format!("revoke execute on function {} from {it}", function.quoted())))
+        })
+        .collect();
+    // What somebody granted, where it is not everybody's: whoever did looks for its name.
+    let is_granted = |function: &Function| function.acl.iter().all(|grant| grant.grantee != 0);
+    let granted =
+        callable.iter().filter(|(function, _)| is_granted(function)).map(|(function, _)| function.signature());
+    let finding = |object: String| {
+        Finding::verified(Class::ExtensionDangerous, object, explanation.clone())
             .because(format!("EXECUTE on {} functions of {name} is with {}", callable.len(), names(callers)))
-            .closed_by(Remedy::steps(steps).with_advice(
+            .closed_by(Remedy::steps(steps.clone()).with_advice(
                 "Grant EXECUTE to the role that needs them and is no role of the app, or drop the extension where nothing \
                  uses it.",
-            )),
-    )
+            ))
+    };
+    std::iter::once(extension.name.clone()).chain(granted).map(finding).collect()
 }
 
 /// Whether its functions refuse everybody but superusers whatever was granted.

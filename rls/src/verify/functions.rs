@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::grants::enables_rls_by_itself;
 use super::leaks::{comparison, excerpt, told};
 use super::reads::{Found, Library};
 use super::{AppRole, World, names};
 use crate::catalog::{Function, granted};
 use crate::class::Class;
 use crate::finding::{Finding, Severity};
-use crate::name::ident;
+use crate::name::{ident, mentions};
 use crate::remedy::{Remedy, Step};
 
 /// Languages whose code the parser cannot read, and that do more than SQL may.
@@ -34,7 +35,42 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
             findings.extend(notifies(&library, function, &callers));
         }
         findings.extend(leakproof(function, &callers));
+        findings.extend(opens_parts(world, function));
     }
+}
+
+/// What a function makes and grants has no policies: those of the table that it is a part of do not count there.
+fn opens_parts(world: &World<'_>, function: &Function) -> Vec<Finding> {
+    let body = function.body();
+    let lower = body.to_ascii_lowercase();
+    let makes = lower.contains("create table") && lower.contains("partition of");
+    if !makes || lower.contains("row level security") || enables_rls_by_itself(world) {
+        return Vec::new();
+    }
+    let granted = lower.split("grant ").skip(1).filter_map(|rest| rest.split_once(" to "));
+    let to: Vec<&str> = granted.filter_map(|(_, rest)| rest.split(['\'', ';', ',', ' ']).next()).collect();
+    let is_given = |name: &str| to.iter().any(|word| word.trim_matches('"').eq_ignore_ascii_case(name));
+    let holders: Vec<&AppRole<'_>> =
+        world.app_roles.iter().filter(|app| is_given(app.name()) || is_given("public")).collect();
+    let whole = world.tenant_tables().find(|table| table.has_rls && mentions(body, &table.name.name));
+    let Some(whole) = whole.filter(|_| !holders.is_empty()) else { return Vec::new() };
+    let text = format!(
+        "{} makes partitions of {} and grants them to {}: by its own name a partition has no policies, and none are put on it.",
+        function.signature(),
+        whole.name,
+        names(&holders)
+    );
+    let advice = "Do not grant partitions: whoever uses the table reaches them by its name. Or enable and force row level \
+                  security on each in the same function, with its policies.";
+    let finding = |object: String| {
+        let finding =
+            Finding::verified(Class::PartitionExposed, object, text.clone()).about(function.name.name.clone());
+        finding.because(format!("{}: create table … partition of …; grant … to …", function.signature()))
+    };
+    [function.signature(), whole.name.to_string()]
+        .into_iter()
+        .map(|object| finding(object).closed_by(Remedy::advice(advice)))
+        .collect()
 }
 
 /// The functions of triggers that an app role can make fire.

@@ -136,7 +136,7 @@ fn to_come(world: &World<'_>, default: &DefaultPrivilege) -> Option<Finding> {
 }
 
 /// Whether an event trigger puts row level security on every table that is made.
-fn enables_rls_by_itself(world: &World<'_>) -> bool {
+pub(super) fn enables_rls_by_itself(world: &World<'_>) -> bool {
     world.catalog.event_triggers.iter().filter(|trigger| trigger.is_enabled && trigger.event == "ddl_command_end").any(
         |trigger| {
             let source = world.function(trigger.function).map(|function| function.source.to_ascii_lowercase());

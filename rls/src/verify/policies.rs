@@ -178,7 +178,8 @@ impl<'a> Table<'_, 'a> {
             || self.world.is_tenants_root(self.relation)
             || self.world.belongs_by_key(self.relation)
             || self.world.holds_files(self.relation);
-        (class, if belongs { class.severity() } else { Severity::Info })
+        let is_meant = reason == Reason::BySecret;
+        (class, if belongs && !is_meant { class.severity() } else { Severity::Info })
     }
 
     fn class_of_reason(&self, policy: &Policy, reason: Reason, goal: Goal) -> Class {
@@ -189,7 +190,7 @@ impl<'a> Table<'_, 'a> {
         match reason {
             Reason::Captured => Class::PolicyCaptured,
             Reason::FailsOpen => Class::PolicyFailsOpen,
-            Reason::WrongContext => Class::PolicyWrongContext,
+            Reason::WrongContext | Reason::BySecret => Class::PolicyWrongContext,
             Reason::NullTenant => Class::PolicyNullTenant,
             _ if self.world.holds_files(self.relation) => Class::StoragePath,
             Reason::Lossy => Class::PolicyLossy,

@@ -8,7 +8,7 @@ use crate::attack::identity::{Side, base};
 use crate::attack::probes::code::made_of;
 use crate::attack::seed::Seeded;
 use crate::catalog::{Column, Function, Relation};
-use crate::name::{ident, literal};
+use crate::name::{ident, literal, names_secret};
 
 /// Calls of one function.
 const CALLS: usize = 120;
@@ -70,6 +70,35 @@ fn called_like<'r>(arena: &Arena<'_, '_>, function: &Function, table: &'r Relati
     (0..function.argument_types.len()).map(of_argument).collect()
 }
 
+/// The lists of arguments that rows of one side give, by the names of their columns.
+pub(in crate::attack) fn of_rows_of(
+    arena: &Arena<'_, '_>,
+    function: &Function,
+    read: &[&Relation],
+    side: Side,
+) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for table in read {
+        // Where an argument is called like nothing, what names the row.
+        let naming = |at: usize| {
+            let plain = arena.plan.facts.base(&function.argument_types[at]);
+            let fits = |column: &&Column| is_of(arena, column, plain);
+            table.column("id").filter(|id| fits(id)).or_else(|| table.columns.iter().find(fits))
+        };
+        let called = called_like(arena, function, table).into_iter().enumerate();
+        let from: Vec<Option<&Column>> = called.map(|(at, column)| column.or_else(|| naming(at))).collect();
+        let of_row = |row: &Seeded| {
+            let value = |(at, column): (usize, &Option<&Column>)| {
+                let value = row.values.get(&(*column)?.name)?.as_deref()?;
+                Some(typed(value, &function.argument_types[at]))
+            };
+            from.iter().enumerate().map(value).collect::<Option<Vec<_>>>()
+        };
+        found.extend(arena.seeder.unlike_first(table.oid, side).into_iter().filter_map(of_row).take(2));
+    }
+    found
+}
+
 /// What belongs together: each argument from one row, where a column is called like it. B's rows, or rows of A's with
 /// B's tenant beside them.
 fn of_whole_rows(
@@ -84,7 +113,8 @@ fn of_whole_rows(
         let from = called_like(arena, function, table);
         let with = |row: &Seeded, of_b: &dyn Fn(usize) -> bool| -> Vec<String> {
             let value = |(at, column): (usize, &Option<&Column>)| {
-                let value = column.and_then(|column| row.values.get(&column.name).cloned().flatten());
+                let known = column.filter(|column| row.side == Side::A || !names_secret(&column.name));
+                let value = known.and_then(|column| row.values.get(&column.name).cloned().flatten());
                 let value = if of_b(at) { Some(arena.pair().b.tenant.clone()) } else { value };
                 value.map_or_else(|| columns[at][0].clone(), |value| typed(&value, &function.argument_types[at]))
             };
@@ -332,6 +362,8 @@ fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> 
 
 /// What rows of a side hold in a column.
 fn of_column(arena: &Arena<'_, '_>, table: &Relation, column: &Column, side: Side) -> Vec<String> {
+    // Nobody knows another's token.
+    let side = if names_secret(&column.name) { Side::A } else { side };
     let values = arena
         .seeder
         .unlike_first(table.oid, side)

@@ -9,6 +9,7 @@ use crate::attack::judge::{Failing, Found};
 use crate::attack::probes::code::helpers;
 use crate::attack::probes::read::{leaking, leaking_tables, select};
 use crate::config::Context;
+use crate::name::names_secret;
 
 /// So many words of policies are tried as values.
 const WORDS: usize = 12;
@@ -67,6 +68,8 @@ fn guises(arena: &Arena<'_, '_>, text: &str) -> Vec<Guise> {
     for table in arena.seeded().into_iter().filter(|table| !world.policies_of(table.oid).is_empty()) {
         let spoken = |column: &&crate::catalog::Column| {
             column.type_name == "text"
+                // Nobody knows another's token.
+                && !names_secret(&column.name)
                 && world
                     .policies_of(table.oid)
                     .iter()
@@ -108,7 +111,7 @@ fn values(arena: &Arena<'_, '_>, name: &str, words: &[String]) -> Vec<String> {
             .chain([b.tenant.clone()])
             .collect();
     }
-    let usual = ["true", "on", "1", "yes", "admin", "all"].map(str::to_owned);
+    let usual = ["", "true", "on", "1", "yes", "admin", "all"].map(str::to_owned);
     [b.tenant.clone(), b.user.clone()].into_iter().chain(usual).chain(words.iter().take(WORDS).cloned()).collect()
 }
 

@@ -6,7 +6,9 @@ use crate::attack::harvest;
 use crate::attack::identity::Side;
 use crate::attack::judge::Found;
 use crate::attack::outcome::Outcome;
-use crate::attack::probes::arguments::{BREAKERS, CURSOR, calls, mentioned};
+use crate::attack::probes::arguments::{BREAKERS, CURSOR, calls, mentioned, of_rows_of};
+use crate::attack::probes::triggers::referring;
+use crate::attack::probes::write::insert_of;
 use crate::catalog::{Function, Policy, granted};
 use crate::class::Class;
 use crate::config::Context;
@@ -34,6 +36,8 @@ const HARMFUL: &[&str] = &[
     "net.http",
 ];
 
+/// Tables, references and rows by which a function is led to what is B's.
+const LINKS: usize = 4;
 /// More rows say nothing more.
 const ROWS: usize = 200;
 
@@ -83,10 +87,32 @@ pub(in crate::attack) async fn code<'w>(arena: &mut Arena<'w, '_>, found: &mut F
             question.look.clone_from(&look);
             questions.push((*function, question));
         }
+        questions.extend(through_links(arena, function).await.into_iter().map(|question| (*function, question)));
     }
     judge_all(arena, &questions, found).await;
     breaks_out(arena, &called, found).await;
     functions.len()
+}
+
+/// Calls about rows of A's, one of which refers to what is B's, where no key keeps it from that.
+async fn through_links<'w>(arena: &mut Arena<'w, '_>, function: &'w Function) -> Vec<Question> {
+    let mut found = Vec::new();
+    if !function.is_definer || function.kind != "f" || function.argument_types.is_empty() {
+        return found;
+    }
+    let world = arena.plan.world;
+    let read = mentioned(arena, function);
+    for table in read.iter().copied().filter(|table| world.may(&arena.actor.inherited, table, "INSERT")).take(LINKS) {
+        for value in referring(arena, table).into_iter().take(LINKS) {
+            let Some(link) = insert_of(arena, table, Side::A, std::slice::from_ref(&value)).await else { continue };
+            for arguments in of_rows_of(arena, function, &read, Side::A).into_iter().take(LINKS) {
+                let mut question = asked(arena, function, &arguments);
+                question.own.insert(0, link.clone());
+                found.push(question);
+            }
+        }
+    }
+    found
 }
 
 pub(in crate::attack) fn call(function: &Function, arguments: &[String]) -> String {

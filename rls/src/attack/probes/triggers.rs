@@ -4,6 +4,7 @@ use crate::attack::arena::Arena;
 use crate::attack::both::{Question, ask, ask_without_b};
 use crate::attack::identity::{Side, base};
 use crate::attack::judge::Found;
+use crate::attack::outcome::Outcome;
 use crate::attack::probes::through::through_view;
 use crate::attack::probes::write::{insert_of, insert_with};
 use crate::attack::seed::Seeded;
@@ -82,7 +83,7 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
         let changed = outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows;
         let seen = match sight {
             // A key's refusal is the key's matter.
-            Some(_) if matches!(outcome.code(), "23505" | "23P01" | "23503") => continue,
+            Some(_) if is_of_key(&outcome) => continue,
             Some(sight) => format!("{} is tenant B's", sight.text),
             None if changed => "rows of tenant B are no longer what they were".to_owned(),
             None => continue,
@@ -91,6 +92,12 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
         tell(arena, relation, &lines, &seen, found);
         return;
     }
+}
+
+/// Whether a key refuses, and not code that says so.
+fn is_of_key(outcome: &Outcome) -> bool {
+    let named = outcome.refusal.as_ref().is_some_and(|refusal| refusal.constraint.is_some());
+    named && matches!(outcome.code(), "23505" | "23P01" | "23503")
 }
 
 /// Ways for A to set a table's triggers off.
@@ -113,6 +120,8 @@ async fn statements<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation) -> Ve
         found.extend(sql.map(|sql| format!("{sql} returning *")));
     }
     found.extend(insert_of(arena, relation, Side::A, &theirs).await);
+    let like_theirs = like_theirs(arena, relation);
+    found.extend(insert_of(arena, relation, Side::A, &like_theirs).await);
     for others in namesakes(arena, relation) {
         let sql = insert_of(arena, relation, Side::A, &others).await;
         found.extend(sql.iter().map(|sql| format!("{sql} returning *")));
@@ -187,8 +196,24 @@ fn mentioning(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String
     texts.flat_map(|column| names.iter().map(|name| (column.name.clone(), literal(&format!("@{name} x"))))).collect()
 }
 
+/// All that B's row holds besides whose it is, which it is, and what it belongs to: the same room at the same time.
+fn like_theirs(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+    let tenant = arena.plan.world.settings.tenant_column(&relation.name);
+    let Some(values) = arena.values(relation.oid, Side::B) else { return Vec::new() };
+    let is_id =
+        |name: &String| arena.plan.keys(relation).iter().any(|key| key.is_primary && key.columns.contains(name));
+    let of_tenant = |name: &String| {
+        let keys = arena.plan.foreign_keys(relation.oid).iter();
+        keys.filter(|key| key.columns.iter().any(|column| column == tenant)).any(|key| key.columns.contains(name))
+    };
+    let columns = relation.columns.iter().filter(|column| {
+        column.name != tenant && column.generated.is_empty() && !is_id(&column.name) && !of_tenant(&column.name)
+    });
+    columns.filter_map(|column| Some((column.name.clone(), literal(values.get(&column.name)?.as_deref()?)))).collect()
+}
+
 /// Ids of what B's row belongs to, which no key holds to its tenant.
-pub(super) fn referring(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
+pub(in crate::attack) fn referring(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<(String, String)> {
     let tenant = arena.plan.world.settings.tenant_column(&relation.name);
     let keys = arena.plan.keys(relation);
     // Ids that are one tenant's by themselves; those that are counted tenant by tenant may be B's as well.
@@ -362,12 +387,10 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
     let without = ask_without_b(arena, &questions).await;
     let again = ask(arena, &questions).await;
     for (at, question) in questions.iter().enumerate() {
-        let of_key =
-            |answer: &crate::attack::both::Answer| matches!(answer.outcome.code(), "23505" | "23P01" | "23503");
         let is_refused = !with[at].outcome.is_done() && with[at].outcome.seen() == again[at].outcome.seen();
         let differs = with[at].outcome.seen() != without[at].outcome.seen()
             && (with[at].outcome.code() != without[at].outcome.code() || is_refused);
-        if differs && !of_key(&with[at]) && !of_key(&without[at]) {
+        if differs && !is_of_key(&with[at].outcome) && !is_of_key(&without[at].outcome) {
             let seen =
                 format!("{}, and {} where tenant B has no rows", with[at].outcome.told(), without[at].outcome.told());
             let _ = trigger;

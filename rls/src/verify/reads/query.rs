@@ -9,7 +9,7 @@ use super::conditions::pair;
 use super::terms::{last_name, number};
 use super::{Equal, Frame, Given, MAX_DEPTH, Reading, Source, Term, Touch, Verb};
 use crate::catalog::{Relation, RelationKind};
-use crate::name::Name;
+use crate::name::{Name, names_secret};
 
 // The numbers of the parser's enumerations.
 const SETOP_NONE: i64 = 1;
@@ -103,7 +103,7 @@ impl<'a> Reading<'_, '_, 'a> {
             open.extend(self.settle(join.open, &of_join));
         }
         let open = self.prove(select, open, &own, equal, &mut holds);
-        self.mark_secrets(select, &own, &open);
+        self.mark_secrets(select, &own, &holds, &open);
         let columns = self.targets(list(select, "target_list"), &own, &mut holds);
         for part in [
             "target_list",
@@ -427,7 +427,7 @@ impl<'a> Reading<'_, '_, 'a> {
     }
 
     /// Rows that are found by a value that nobody can guess, as a login finds a session by its token's hash.
-    fn mark_secrets(&mut self, select: &Value, own: &Rc<Frame>, open: &[usize]) {
+    fn mark_secrets(&mut self, select: &Value, own: &Rc<Frame>, given: &[Equal], open: &[usize]) {
         if open.is_empty() {
             return;
         }
@@ -435,16 +435,39 @@ impl<'a> Reading<'_, '_, 'a> {
         if let Some(condition) = select.get("where_clause") {
             self.conjuncts(condition, own, &mut equal);
         }
+        let mut known = Vec::new();
         for at in open {
             let row = self.found.touches[*at].row;
             let by_secret = |(left, right): &Equal| {
-                let named = |term: &Term| matches!(term, Term::Column(of, name) if *of == row && is_secret(name));
+                let named = |term: &Term| matches!(term, Term::Column(of, name) if *of == row && names_secret(name));
                 left != right && (named(left) || named(right))
             };
             if equal.iter().any(by_secret) {
                 self.found.touches[*at].is_by_secret = true;
+                known.push(row);
             }
         }
+        // What such a row refers to, is found by it.
+        let names =
+            |term: &Term, row: usize| matches!(term, Term::Column(of, name) if *of == row && self.names_row(row, name));
+        let tied = |row: usize| {
+            let is_pair = |(left, right): &Equal| {
+                known
+                    .iter()
+                    .any(|known| names(left, *known) && names(right, row) || names(left, row) && names(right, *known))
+            };
+            given.iter().any(is_pair)
+        };
+        let found: Vec<usize> = open.iter().copied().filter(|at| tied(self.found.touches[*at].row)).collect();
+        for at in found {
+            self.found.touches[at].is_by_secret = true;
+        }
+    }
+
+    /// Whether a column says which row it is, and not whose: `id`, `doc_id`.
+    fn names_row(&self, row: usize, name: &str) -> bool {
+        let tenant = self.relation_of(row).and_then(|relation| self.library.tenant_column(relation));
+        (name == "id" || name.ends_with("_id")) && tenant != Some(name)
     }
 
     // Changes.
@@ -531,8 +554,4 @@ fn rename(columns: &mut [(String, Vec<Term>)], names: &[String]) {
     for ((name, _), new) in columns.iter_mut().zip(names) {
         new.clone_into(name);
     }
-}
-
-fn is_secret(name: &str) -> bool {
-    ["hash", "digest", "token", "secret"].iter().any(|word| name.contains(word))
 }

@@ -210,9 +210,39 @@ impl<'a> Reading<'_, '_, 'a> {
         if matches!(names.last().map(String::as_str), Some("array_agg" | "unnest")) && args.len() == 1 {
             return self.terms(&args[0], frame, equal);
         }
-        let Some(function) = self.called(&names, args.len(), frame) else { return Vec::new() };
+        let Some(function) = self.called(&names, args.len(), frame) else {
+            return self.digested(names.last().map_or("", String::as_str), args, frame, equal);
+        };
         let given: Vec<Vec<Term>> = args.iter().map(|arg| self.terms(arg, frame, equal)).collect();
         self.returned(function, &given, frame)
+    }
+
+    /// What PostgreSQL's own functions make of what the caller gives: a setting, the hash of an argument.
+    fn digested(&mut self, name: &str, args: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
+        const HASHES: &[&str] = &[
+            "sha224",
+            "sha256",
+            "sha384",
+            "sha512",
+            "md5",
+            "digest",
+            "hmac",
+            "crypt",
+            "encode",
+            "decode",
+            "convert_to",
+        ];
+        let Some(first) = args.first() else { return Vec::new() };
+        if name == "current_setting" {
+            return constant(first).map(|setting| Term::Arg(format!("setting {setting}"))).into_iter().collect();
+        }
+        if !HASHES.contains(&name) {
+            return Vec::new();
+        }
+        match self.terms(first, frame, equal).as_slice() {
+            [Term::Arg(given)] => vec![Term::Arg(format!("{name} of {given}"))],
+            _ => Vec::new(),
+        }
     }
 
     /// The function that a call means: by name, number of arguments, and path.
