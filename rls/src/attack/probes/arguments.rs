@@ -70,6 +70,18 @@ fn called_like<'r>(arena: &Arena<'_, '_>, function: &Function, table: &'r Relati
     (0..function.argument_types.len()).map(of_argument).collect()
 }
 
+/// The columns of a table that say what a function is asked about: those that its arguments are called like, and where
+/// one is called like nothing, what names a row.
+fn asked_about<'r>(arena: &Arena<'_, '_>, function: &Function, table: &'r Relation) -> Vec<Option<&'r Column>> {
+    let naming = |at: usize| {
+        let plain = arena.plan.facts.base(&function.argument_types[at]);
+        let fits = |column: &&Column| is_of(arena, column, plain);
+        table.column("id").filter(|id| fits(id)).or_else(|| table.columns.iter().find(fits))
+    };
+    let called = called_like(arena, function, table).into_iter().enumerate();
+    called.map(|(at, column)| column.or_else(|| naming(at))).collect()
+}
+
 /// The lists of arguments that rows of one side give, by the names of their columns.
 pub(in crate::attack) fn of_rows_of(
     arena: &Arena<'_, '_>,
@@ -79,14 +91,7 @@ pub(in crate::attack) fn of_rows_of(
 ) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for table in read {
-        // Where an argument is called like nothing, what names the row.
-        let naming = |at: usize| {
-            let plain = arena.plan.facts.base(&function.argument_types[at]);
-            let fits = |column: &&Column| is_of(arena, column, plain);
-            table.column("id").filter(|id| fits(id)).or_else(|| table.columns.iter().find(fits))
-        };
-        let called = called_like(arena, function, table).into_iter().enumerate();
-        let from: Vec<Option<&Column>> = called.map(|(at, column)| column.or_else(|| naming(at))).collect();
+        let from = asked_about(arena, function, table);
         let of_row = |row: &Seeded| {
             let value = |(at, column): (usize, &Option<&Column>)| {
                 let value = row.values.get(&(*column)?.name)?.as_deref()?;
@@ -97,6 +102,21 @@ pub(in crate::attack) fn of_rows_of(
         found.extend(arena.seeder.unlike_first(table.oid, side).into_iter().filter_map(of_row).take(2));
     }
     found
+}
+
+/// The same of a row that is about to be written.
+pub(in crate::attack) fn of_given(
+    arena: &Arena<'_, '_>,
+    function: &Function,
+    table: &Relation,
+    given: &[(String, String)],
+) -> Option<Vec<String>> {
+    let value = |(at, column): (usize, Option<&Column>)| {
+        let name = &column?.name;
+        let (_, value) = given.iter().find(|(known, _)| known == name)?;
+        Some(format!("{value}::{}", function.argument_types[at]))
+    };
+    asked_about(arena, function, table).into_iter().enumerate().map(value).collect()
 }
 
 /// What belongs together: each argument from one row, where a column is called like it. B's rows, or rows of A's with

@@ -6,7 +6,7 @@ use crate::attack::harvest;
 use crate::attack::identity::Side;
 use crate::attack::judge::Found;
 use crate::attack::outcome::Outcome;
-use crate::attack::probes::arguments::{BREAKERS, CURSOR, calls, mentioned, of_rows_of};
+use crate::attack::probes::arguments::{BREAKERS, CURSOR, calls, mentioned, of_given, of_rows_of};
 use crate::attack::probes::triggers::referring;
 use crate::attack::probes::write::insert_of;
 use crate::catalog::{Function, Policy, granted};
@@ -105,7 +105,9 @@ async fn through_links<'w>(arena: &mut Arena<'w, '_>, function: &'w Function) ->
     for table in read.iter().copied().filter(|table| world.may(&arena.actor.inherited, table, "INSERT")).take(LINKS) {
         for value in referring(arena, table).into_iter().take(LINKS) {
             let Some(link) = insert_of(arena, table, Side::A, std::slice::from_ref(&value)).await else { continue };
-            for arguments in of_rows_of(arena, function, &read, Side::A).into_iter().take(LINKS) {
+            let given = arena.seeder.spares(table.oid, Side::A).unwrap_or_default();
+            let own = of_given(arena, function, table, &given).into_iter();
+            for arguments in own.chain(of_rows_of(arena, function, &read, Side::A).into_iter().take(LINKS)) {
                 let mut question = asked(arena, function, &arguments);
                 question.own.insert(0, link.clone());
                 found.push(question);
