@@ -1,6 +1,6 @@
 //! One term after the other: does it tie the row to whoever asks, and if not, what lets the row through?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cases::{Atom, Term};
 use super::context::Trust;
@@ -46,11 +46,17 @@ pub(super) fn all<'n>(
 ) -> Verdict {
     let mut sources = Sources::new();
     let (mut open, mut unknown): (Option<(Reason, String)>, Option<String>) = (None, None);
+    let mut numbers: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
     for term in terms {
         let case = Case { facts: Facts::of(normal, term, Some(guise)), relation, goal };
         match case.outcome(sees) {
             Outcome::Never => {}
-            Outcome::Implied(more) => gather(&mut sources, more),
+            Outcome::Implied(more) => {
+                gather(&mut sources, more);
+                for (name, table) in case.loose_numbers() {
+                    numbers.entry(name).or_default().insert(table);
+                }
+            }
             Outcome::Open(reason, why) => {
                 if open.as_ref().is_none_or(|(worst, _)| reason < *worst) {
                     open = Some((reason, why));
@@ -58,6 +64,10 @@ pub(super) fn all<'n>(
             }
             Outcome::Unknown(what) => unknown = Some(what),
         }
+    }
+    if let Some((name, _)) = numbers.iter().find(|(_, tables)| tables.len() > 1).filter(|_| open.is_none()) {
+        let why = format!("{name} is a number that may be of a row of one table or of another, and which is not asked");
+        open = Some((Reason::Lossy, why));
     }
     match (open, unknown) {
         (Some((reason, why)), _) => Verdict::Open(reason, why),
@@ -91,7 +101,7 @@ impl Case<'_, '_> {
 
     /// Tables that say who belongs where: those that are tied to a person, or by other tables, and those whose row names
     /// another tenant than its own.
-    fn sources(&self, anchored: &std::collections::BTreeMap<usize, Anchor>) -> Sources {
+    fn sources(&self, anchored: &BTreeMap<usize, Anchor>) -> Sources {
         let mut sources = Sources::new();
         for (scope, anchor) in anchored {
             let Some(relation) = self.facts.normal.relation(*scope) else { continue };
@@ -202,6 +212,46 @@ impl Case<'_, '_> {
         let constraints = self.facts.normal.world.constraints_of(self.relation.oid).iter();
         let mut keys = constraints.filter(|key| key.kind == "f" && key.columns.contains(&column.number));
         column.plain_type() != "uuid" && keys.any(|key| key.columns.contains(&tenant.number))
+    }
+
+    /// Numbers by which alone the row belongs to a row of another table, where no key says of which, nor does the row.
+    fn loose_numbers(&self) -> Vec<(String, u32)> {
+        let world = self.facts.normal.world;
+        let is_of_row = |value: &Value| matches!(value, Value::Column(column) if column.scope == 0);
+        let is_told = |(atom, truths): (&Atom, Truths)| match atom {
+            Atom::Compare(Op::Eq, left, right) => {
+                let is_const = |value: &Value| matches!(value, Value::Const(_));
+                truths == Truths::TRUE && (is_of_row(left) && is_const(right) || is_of_row(right) && is_const(left))
+            }
+            _ => false,
+        };
+        let is_owned =
+            self.tenant().is_some_and(|tenant| self.facts.equals(&tenant, |value| self.facts.is_tenant(value)));
+        if is_owned || self.literals().any(is_told) {
+            return Vec::new();
+        }
+        let is_number = |name: &String| {
+            let is_tenant = self.facts.normal.tenant_column.is_some_and(|tenant| tenant.name == *name);
+            let column = self.relation.column(name).filter(|_| !is_tenant)?;
+            matches!(column.plain_type(), "bigint" | "integer" | "smallint").then_some(column.number)
+        };
+        let mut found = Vec::new();
+        for name in self.facts.columns_of(0) {
+            let Some(number) = is_number(&name) else { continue };
+            let column = Value::Column(Column { scope: 0, name: name.clone() });
+            for scope in self.facts.scopes() {
+                let Some(table) = self.facts.normal.relation(scope) else { continue };
+                let keyed = world
+                    .constraints_of(self.relation.oid)
+                    .iter()
+                    .any(|key| key.references == Some(table.oid) && key.columns.contains(&number));
+                let is_of = |value: &Value| matches!(value, Value::Column(other) if other.scope == scope);
+                if !keyed && self.facts.equals(&column, is_of) {
+                    found.push((name.clone(), table.oid));
+                }
+            }
+        }
+        found
     }
 
     fn is_child_of(&self, anchored: &[usize]) -> bool {
