@@ -1,7 +1,9 @@
+-- Whoever the app connects as may stream it.
 -- object: order_stream
 -- leak: yes
 -- context: guc
 -- tenant: text
+-- also: role-reads-all
 -- expect: everything|stream
 
 create table orders (
@@ -16,6 +18,7 @@ create policy orders_tenant on orders
   using (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
 grant select, insert, update, delete on orders to @app@;
 reset role;
+alter role @app@ replication;
 create publication order_stream for table orders;
 
 -- proof

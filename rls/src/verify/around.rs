@@ -7,9 +7,6 @@ use crate::finding::{Finding, Severity};
 use crate::name::ident;
 use crate::remedy::{Remedy, Step};
 
-/// The publication of Supabase's Realtime, which asks the policies of each subscriber itself.
-const ASKS_POLICIES: &str = "supabase_realtime";
-
 /// Extensions whose functions, where an app role may call them, reach past policies, and what they reach.
 const REACHING: &[(&str, &str)] = &[
     ("dblink", "it opens connections from the server itself, as any login whose password is known or not asked for"),
@@ -69,16 +66,11 @@ fn published(world: &World<'_>, publication: &Publication) -> Option<Finding> {
         ("every table, those to come among them".to_owned(), Severity::Medium)
     } else if publication.schemas.iter().any(|schema| world.settings.schemas.contains(schema)) {
         (format!("every table of {}, those to come among them", publication.schemas.join(", ")), Severity::Medium)
-    } else if publication.name == ASKS_POLICIES {
-        (tables(&open), Severity::Info)
     } else {
-        (tables(&open), Severity::Low)
+        // Somebody chose these tables, and whoever replicates is no role of the app.
+        (tables(&open), Severity::Info)
     };
-    let replicating: Vec<&AppRole<'_>> = world
-        .app_roles
-        .iter()
-        .filter(|app| app.reachable.iter().any(|role| world.role(*role).is_some_and(|role| role.can_replicate)))
-        .collect();
+    let replicating = world.who_replicates();
     let (who, severity) = if replicating.is_empty() {
         ("whoever may replicate".to_owned(), severity)
     } else {

@@ -290,6 +290,12 @@ impl<'a> World<'a> {
         self.has_usage(&relation.name.schema, roles) && relation.grants_any(roles, privilege)
     }
 
+    /// The app roles that may stream changes.
+    pub fn who_replicates(&self) -> Vec<&AppRole<'a>> {
+        let replicates = |role: &u32| self.role(*role).is_some_and(|role| role.can_replicate);
+        self.app_roles.iter().filter(|app| app.reachable.iter().any(replicates)).collect()
+    }
+
     /// Whether what tables to come are granted as is no more than their rows, to named roles, where every tenant's table there
     /// has its policies: whoever makes one more does as with the others.
     pub fn gives_guarded_rows(&self, default: &DefaultPrivilege) -> bool {

@@ -267,7 +267,8 @@ fn publications(arena: &Arena<'_, '_>, publication: &Publication, found: &mut Fo
             .is_some_and(|filter| tenant.is_some_and(|tenant| harvest::mentions(filter, &tenant)));
         (publication.is_of_all || publication.schemas.contains(&relation.name.schema) || listed.is_some()) && !filtered
     };
-    let Some(table) = world.tenant_tables().find(|relation| carries(relation)) else { return };
+    let is_chosen = !publication.is_of_all && publication.schemas.is_empty() && world.who_replicates().is_empty();
+    let Some(table) = world.tenant_tables().find(|relation| carries(relation)).filter(|_| !is_chosen) else { return };
     let sql = format!("select * from pg_catalog.pg_publication_tables where pubname = {}", literal(&publication.name));
     let seen = format!("{} is in it, and nothing chooses its rows", table.name);
     let script = arena.script([], &arena.guise, &[sql], &seen);

@@ -127,8 +127,9 @@ impl Reading<'_, '_, '_> {
 
     fn declared(&mut self, datum: &Value, body: &mut Body, state: &mut State) {
         let Some(variable) = datum.get("PLpgSQL_var").or_else(|| datum.get("PLpgSQL_rec")) else { return };
-        if let Some(default) = variable.get("default_val").and_then(query_of) {
-            self.assign(text(variable, "refname"), default, body, state);
+        let (name, default) = (text(variable, "refname"), variable.get("default_val").and_then(query_of));
+        if let Some(default) = default.map(str::to_owned).or_else(|| self.record_default(name)) {
+            self.assign(name, &default, body, state);
         }
         if let Some(cursor) = variable.get("cursor_explicit_expr").and_then(query_of) {
             self.sql(cursor, body, state);
@@ -314,12 +315,14 @@ impl Reading<'_, '_, '_> {
         }
         let Some(tree) = self.expression(written) else { return };
         self.walk(&tree, &body.frame, &state.equal);
+        let of_either = self.tenant_of_either(&tree, &body.frame, &state.equal);
         let terms = self.terms(&tree, &body.frame, &mut state.equal);
         let built = self.fold(&tree, state);
         if built.is_tainted || self.mentions_tainted(&tree) {
             self.tainted.insert(name.to_owned());
         }
         state.forget(name);
+        state.equal.extend(of_either.map(|tenant| (Term::Arg(format!("{name}.{tenant}")), Term::Tenant)));
         state.texts.insert(name.to_owned(), built);
         state.nullable.retain(|known| known != name);
         if self.may_be_null(&tree, &body.frame, state) {

@@ -117,6 +117,38 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
+    /// The tenant column of whole rows, one of which a value is, where each of them is the tenant's: `case … then old else
+    /// new end`.
+    pub(super) fn tenant_of_either(&self, value: &Value, frame: &Rc<Frame>, equal: &[Equal]) -> Option<String> {
+        let parts: Vec<&Value> = match node(value)? {
+            ("CaseExpr", case) => choices(case),
+            ("CoalesceExpr", coalesce) => list(coalesce, "args").iter().collect(),
+            _ => return None,
+        };
+        let classes = self.classes(equal);
+        let mut tenants = parts.iter().map(|part| {
+            let ("ColumnRef", column) = node(part)? else { return None };
+            let [alias] = strings(column.get("fields").unwrap_or(&Value::Null)).try_into().ok()?;
+            let (_, row) = frame.rows.iter().find(|(known, _)| *known == alias)?;
+            let tenant = self.library.tenant_column(self.relation_of(*row)?)?.to_owned();
+            classes.tenant.contains(&Term::Column(*row, tenant.clone())).then_some(tenant)
+        });
+        let first = tenants.next()??;
+        tenants.all(|tenant| tenant.as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// What a record begins with, by the routine's text: the parser does not tell.
+    pub(super) fn record_default(&self, name: &str) -> Option<String> {
+        let body = self.world.function(*self.inside.last()?)?.body();
+        let lower = body.to_ascii_lowercase();
+        let declared = &body[..lower.find("begin")?];
+        declared.split(';').find_map(|part| {
+            let (left, right) = part.split_once(":=")?;
+            let mut words = left.split_whitespace().skip_while(|word| word.eq_ignore_ascii_case("declare"));
+            (words.next()?.eq_ignore_ascii_case(name)).then(|| right.trim().to_owned())
+        })
+    }
+
     /// Who is logged in, where a role is a tenant; inside a definer function `current_user` is its owner.
     fn role_term(&self, op: i64, frame: &Frame) -> Vec<Term> {
         let is_login = op == 13;

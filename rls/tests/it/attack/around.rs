@@ -55,7 +55,8 @@ async fn what_is_not_a_row() {
             &["sequence-oracle:public.numbers"],
         ),
         ("create sequence numbers; grant usage on sequence numbers to $app", &[]),
-        ("create publication $app_all for table docs", &["publication-all:$app_all"]),
+        ("create publication $app_all for all tables", &["publication-all:$app_all"]),
+        ("create publication $app_all for table docs", &[]),
         (
             "alter default privileges in schema public grant all on tables to $app",
             &["default-privileges:public"],

@@ -100,9 +100,9 @@ pub(super) fn columns(dice: &mut Dice, scene: &Scene, table: &Table, leaks: bool
 pub(super) fn publication(dice: &mut Dice, scene: &Scene, table: &Table, leaks: bool) -> Made {
     let (name, stream) = (&table.name, format!("{}_stream_{}", scene.schema, table.number));
     let what = match (leaks, dice.below(3)) {
-        (true, 0) => format!("for table {name}"),
-        (true, 1) => format!("for tables in schema {} with (publish = 'insert')", scene.schema),
+        (true, 0) => format!("for tables in schema {} with (publish = 'insert')", scene.schema),
         (true, _) => "for all tables with (publish = 'insert')".to_owned(),
+        (false, 0) => format!("for table {name} with (publish = 'insert')"),
         (false, _) => format!("for table {name} where (tenant_id = {}) with (publish = 'insert')", scene.fixed()),
     };
     let create = by_administrator(&format!("create publication {stream} {what};\n"));
