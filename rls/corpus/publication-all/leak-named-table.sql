@@ -3,7 +3,7 @@
 -- leak: yes
 -- context: guc
 -- tenant: text
--- also: role-reads-all
+-- also: role-reads-all @app@
 -- expect: everything|stream
 
 create table orders (

@@ -46,6 +46,8 @@ const NAMES: &[&str] = &[
     "acme_tenant_1",
     "beta_tenant_2",
 ];
+/// What a longer name ends with.
+const LONGER: [&str; 3] = ["-eu", "x", "2"];
 /// Numbers, the same.
 const NUMBERS: &[&str] =
     &["1", "12", "2", "3", "7", "11", "101", "102", "1001", "1002", "10001", "10002", "100001", "100002"];
@@ -125,6 +127,14 @@ async fn pairs(asked: &mut Asked, plain: &str, rules: &Rules) -> Vec<Names> {
     for name in others(plain, rules) {
         if plainest.len() < 2 && is_let_in(asked, &name, rules, &mut known).await {
             plainest.push(name);
+        }
+    }
+    // One that the other begins with, where that is let in: it is mistaken for it most easily.
+    for longer in
+        plainest.first().into_iter().flat_map(|name| LONGER.map(|end| format!("{name}{end}"))).collect::<Vec<_>>()
+    {
+        if plainest.len() == 2 && is_let_in(asked, &longer, rules, &mut known).await {
+            plainest.insert(1, longer);
         }
     }
     let mut plainest = plainest.into_iter();

@@ -76,7 +76,11 @@ fn values(column: &Column, texts: &[String], checks: &[&str], tenant_type: &str,
         kind if kind.ends_with("[]") => {
             texts.iter().flat_map(|asked| arrays(asked)).map(|value| text(&value)).collect()
         }
-        _ => texts.iter().flat_map(|asked| harvest::compared(asked, &column.name)).map(|value| text(&value)).collect(),
+        _ => {
+            let compared = texts.iter().flat_map(|asked| harvest::compared(asked, &column.name));
+            let liked = texts.iter().flat_map(|asked| harvest::liked(asked, &column.name));
+            compared.chain(liked).map(|value| text(&value)).collect()
+        }
     };
     // A row may be A's by another column than the tenant's.
     let is_like_tenant = base(kind) == base(tenant_type);

@@ -69,6 +69,13 @@ pub(super) fn words(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
 }
 
+/// What fits a pattern that a column is compared with: `recipient like '%@%'`.
+pub(super) fn liked(text: &str, column: &str) -> Vec<String> {
+    let is_asked = mentions(text, column) && (text.contains("~~") || text.to_ascii_lowercase().contains("like"));
+    let patterns = literals(text).into_iter().filter(|literal| is_asked && literal.contains('%'));
+    patterns.map(|pattern| pattern.replace(['%', '_'], "x")).collect()
+}
+
 /// What a column is compared with where that stands there: `status = 'open'`, `tenant_id = 1`.
 pub(super) fn compared(text: &str, column: &str) -> Vec<String> {
     let part = |c: char| c.is_alphanumeric() || c == '_';

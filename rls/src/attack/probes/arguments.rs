@@ -468,6 +468,12 @@ fn texts(arena: &Arena<'_, '_>, plain: &str, name: &str, read: &[&Relation], run
             .take(2)
             .map(|table| format!("select pg_catalog.string_agg(t::text, ' ') from {} t", table.name.quoted()));
         found.extend(tables.map(|query| format!("do $do$ begin raise notice '%', ({query}); end $do$")));
+        // Where rows are ordered by it: what cannot be a number is told by the error.
+        found.extend(read.iter().take(2).filter_map(|table| {
+            let column = table.columns.first()?;
+            let all = format!("select pg_catalog.string_agg(t::text, ' ') from {} t", table.name.quoted());
+            Some(format!("{}, (({all})::integer)", ident(&column.name)))
+        }));
     }
     let theirs = of_type(arena, "text", read, Side::B);
     found.extend(theirs.iter().take(3).cloned());

@@ -262,12 +262,17 @@ fn namesakes(arena: &Arena<'_, '_>, relation: &Relation) -> Vec<Vec<(String, Str
         let like = columns
             .iter()
             .filter(|column| table.column(&column.name).is_some_and(|other| other.type_name == column.type_name));
-        let values = arena.values(table.oid, Side::B);
-        let of_column = |name: &String| Some((name.clone(), literal(values?.get(name)?.as_deref()?)));
-        like.filter_map(|column| of_column(&column.name)).collect::<Vec<_>>()
+        let like: Vec<_> = like.collect();
+        // The last one's natural keys are nobody else's.
+        let rows = [arena.seeder.first(table.oid, Side::B), arena.seeder.last(table.oid, Side::B)];
+        let of_row = |row: &Seeded| {
+            let value = |name: &String| Some((name.clone(), literal(row.values.get(name)?.as_deref()?)));
+            like.iter().filter_map(|column| value(&column.name)).collect::<Vec<_>>()
+        };
+        rows.into_iter().flatten().map(of_row).collect::<Vec<_>>()
     };
     let whole: Vec<Vec<(String, String)>> =
-        others.iter().map(of).filter(|values| !values.is_empty()).take(TABLES).collect();
+        others.iter().flat_map(of).filter(|values| !values.is_empty()).take(2 * TABLES).collect();
     // Each by itself, too: what is the same in all of them changes nothing.
     let texts = |(name, _): &&(String, String)| {
         relation.column(name).is_some_and(|column| {
