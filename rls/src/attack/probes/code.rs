@@ -57,8 +57,8 @@ pub(in crate::attack) fn callable<'w>(arena: &Arena<'w, '_>) -> Vec<&'w Function
 
 /// The function of somebody's own that an aggregate runs.
 pub(in crate::attack) fn made_of<'w>(arena: &Arena<'w, '_>, aggregate: &Function) -> Option<&'w Function> {
-    let runs = aggregate.runs.iter().filter_map(|oid| arena.plan.world.function(*oid));
-    runs.filter(|function| function.is_definer && function.extension.is_none()).next()
+    let mut runs = aggregate.runs.iter().filter_map(|oid| arena.plan.world.function(*oid));
+    runs.find(|function| function.is_definer && function.extension.is_none())
 }
 
 /// `schema.name(argument types)`.

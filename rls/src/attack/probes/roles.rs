@@ -49,10 +49,8 @@ pub(in crate::attack) async fn above<'w>(arena: &mut Arena<'w, '_>, found: &mut 
     found.add(Finding::shown(Class::RoleBypasses, name.clone(), format!("{name} {what}: {seen}."), script));
 }
 
-async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
-    if arena.actor.is_above_rls() {
-        return;
-    }
+/// The other roles that A can become, each with what it says for that.
+fn ways_out(arena: &Arena<'_, '_>) -> Vec<(u32, Vec<String>)> {
     let world = arena.plan.world;
     let own = arena.actor.role.oid;
     let mut ways: Vec<(u32, Vec<String>)> = world
@@ -77,6 +75,15 @@ async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
             ways.push((role.oid, lines));
         }
     }
+    ways
+}
+
+async fn becomes<'w>(arena: &mut Arena<'w, '_>, found: &mut Found) {
+    if arena.actor.is_above_rls() {
+        return;
+    }
+    let world = arena.plan.world;
+    let ways = ways_out(arena);
     let guise = arena.guise.clone();
     let before: Vec<u32> = leaking_tables(arena, &guise, &[]).await.iter().map(|(table, ..)| table.oid).collect();
     for (target, lines) in ways {

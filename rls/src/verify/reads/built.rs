@@ -390,9 +390,9 @@ fn orders(text: &str) -> bool {
 /// Whether what comes next is a column that a condition asks about: a quoted name is none of another table's there.
 fn compares(text: &str) -> bool {
     const CONDITIONS: [&str; 5] = ["where", "and", "or", "having", "not"];
-    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
+    let mut words = text.rsplit(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
     let ends = |word: &String| CONDITIONS.contains(&word.as_str()) || ELSE.contains(&word.as_str()) || word == "by";
-    words.filter(ends).last().is_some_and(|last| CONDITIONS.contains(&last.as_str()))
+    words.find(ends).is_some_and(|last| CONDITIONS.contains(&last.as_str()))
 }
 
 /// What a CASE may come to.
