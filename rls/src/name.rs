@@ -48,12 +48,6 @@ pub fn literal(value: &str) -> String {
     if doubled.contains('\\') { format!(" E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }
 
-/// Whether a column of this name holds what nobody can guess: a token, or the hash of one.
-pub fn names_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["hash", "digest", "token", "secret"].iter().any(|word| name.contains(word))
-}
-
 /// Whether a name stands in a text as a word.
 pub fn mentions(text: &str, name: &str) -> bool {
     if name.is_empty() {

@@ -51,8 +51,8 @@ pub const GRACE_MOST: Duration = Duration::from_secs(600);
 const MOST: i32 = 10_000;
 /// Revocations remembered one by one; beyond it everything cached so far is void at once.
 const REMEMBERED_MOST: usize = 100_000;
-/// Changes of this process remembered until the table tells of them; beyond it they are applied once more.
-const OWN_MOST: usize = 1_000;
+/// Changes remembered until they are met a second time; beyond it they are applied once more.
+const MET_MOST: usize = 1_000;
 /// How often a start looks whether the first lease is there.
 const READY_STEP: Duration = Duration::from_millis(5);
 
@@ -139,9 +139,8 @@ pub struct Feed(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    /// Held by whoever changes what follows: of two changes at once, the later generation is written last. Holds this
-    /// process's changes that are applied, and that the table has not told of yet.
-    changing: parking_lot::Mutex<HashSet<Uuid>>,
+    /// Held by whoever changes what follows: of two changes at once, the later generation is written last.
+    changing: parking_lot::Mutex<Met>,
     generation: AtomicU64,
     /// Entries that began before this generation are void.
     floor: AtomicU64,
@@ -152,6 +151,21 @@ struct State {
     lease: Lease,
     others: Others,
     times: Times,
+}
+
+/// Changes that were met once, and may be met a second time: those of this process, by their commit and by the table.
+#[derive(Default)]
+struct Met {
+    own: HashSet<Uuid>,
+    told: HashSet<Uuid>,
+}
+
+/// Notes one more; when they are too many, all are forgotten, and applied once more.
+fn note(ids: &mut HashSet<Uuid>, id: Uuid) {
+    if ids.len() >= MET_MOST {
+        ids.clear();
+    }
+    ids.insert(id);
 }
 
 impl std::fmt::Debug for Feed {
@@ -207,26 +221,26 @@ impl Feed {
         self.tell(change);
     }
 
-    /// The same for a change of this process, which the table will tell of as `id`.
+    /// The same for a change of this process, which the table tells of as `id`. It may have done so already.
     fn apply_own(&self, id: Uuid, change: &Change) {
-        let mut own = self.0.changing.lock();
-        self.void(change);
-        if own.len() >= OWN_MOST {
-            own.clear();
+        let mut met = self.0.changing.lock();
+        if !met.told.remove(&id) {
+            self.void(change);
+            note(&mut met.own, id);
         }
-        own.insert(id);
-        drop(own);
+        drop(met);
         self.tell(change);
     }
 
     /// The same for a change that the table tells of. One of this process may be applied already.
     fn apply_told(&self, id: Uuid, change: &Change) {
-        let mut own = self.0.changing.lock();
-        if own.remove(&id) {
+        let mut met = self.0.changing.lock();
+        if met.own.remove(&id) {
             return;
         }
         self.void(change);
-        drop(own);
+        note(&mut met.told, id);
+        drop(met);
         self.tell(change);
     }
 

@@ -252,6 +252,18 @@ pub struct Column {
 }
 
 impl Column {
+    /// Whether it holds what nobody can guess: a token, or the hash of one or of a key. What rows begin with is none.
+    pub fn is_secret(&self) -> bool {
+        let name = self.name.to_ascii_lowercase();
+        let has = |words: &[&str]| name.split('_').any(|part| words.contains(&part));
+        let of_key = || has(&["key", "link", "invite", "invitation", "session", "password", "code"]);
+        let is_named = has(&["token", "secret"]) || has(&["hash", "digest"]) && of_key();
+        let is_text = matches!(self.plain_type(), "text" | "character varying" | "uuid" | "bytea");
+        let chance = ["gen_random", "uuid_generate", "random"];
+        let begins = self.default.as_deref().is_none_or(|text| chance.iter().any(|word| text.contains(word)));
+        is_named && is_text && begins && !has(&["is", "has", "count"])
+    }
+
     /// What its values are: the type, or the one under a domain.
     pub fn plain_type(&self) -> &str {
         self.domain_of.as_deref().unwrap_or(&self.type_name)

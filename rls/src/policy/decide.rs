@@ -9,16 +9,17 @@ use super::facts::{Anchor, Facts, each_value};
 use super::normal::Normal;
 use super::{Goal, Reason, Sources, Verdict, gather};
 use crate::catalog::Relation;
-use crate::name::names_secret;
 use crate::verify::Guise;
 
-/// Whether a value is made of a setting, and of nothing that a row holds.
+/// Whether a value is a setting, or the hash of one.
 fn reads_setting(value: &Value) -> bool {
+    const HASHES: &[&str] =
+        &["sha224", "sha256", "sha384", "sha512", "digest", "md5", "encode", "decode", "convert_to"];
     match value {
         Value::Setting { .. } => true,
-        Value::Call { args, .. } => {
+        Value::Call { name, args, .. } => {
             let is_known = |arg: &Value| matches!(arg, Value::Const(_)) || reads_setting(arg);
-            args.iter().all(is_known) && args.iter().any(reads_setting)
+            HASHES.contains(&name.as_str()) && args.iter().all(is_known) && args.iter().any(reads_setting)
         }
         _ => false,
     }
@@ -375,12 +376,9 @@ impl Case<'_, '_> {
             return None;
         }
         let is_told = |value: &Value| reads_setting(value);
-        // What every row begins with is no secret.
         let is_secret = |scope: usize, name: &String| {
             let relation = if scope == 0 { Some(self.relation) } else { self.facts.normal.relation(scope) };
-            let column = relation.and_then(|relation| relation.column(name));
-            names_secret(name)
-                && column.is_some_and(|column| column.default.as_deref().is_none_or(|text| !text.starts_with('\'')))
+            relation.and_then(|relation| relation.column(name)).is_some_and(crate::catalog::Column::is_secret)
         };
         let named = |scope: usize| {
             let names = self.facts.columns_of(scope).into_iter().filter(move |name| is_secret(scope, name));

@@ -371,7 +371,9 @@ impl<'w, 'a> Table<'w, 'a> {
             return None;
         }
         let elements = exclusions(&constraint.definition);
-        let of_tenant = |(key, operator): &(String, String)| operator == "=" && key == &tenant.name;
+        // The range of nothing overlaps every other.
+        let is_whole = tenant.is_not_null || !constraint.definition.contains("range(");
+        let of_tenant = |(key, operator): &(String, String)| is_whole && operator == "=" && key == &tenant.name;
         let writers = self.writers(&[]);
         if writers.is_empty() || elements.as_ref().is_some_and(|elements| elements.iter().any(of_tenant)) {
             return None;

@@ -50,7 +50,12 @@ fn same_column(expression: &Value) -> Option<String> {
 /// `int8range(club, club, '[]')`
 fn range_of_one(call: &Value) -> Option<String> {
     const RANGES: &[&str] = &["int4range", "int8range", "numrange"];
-    let name = tree::strings(call.get("funcname")?).pop()?;
+    let names = tree::strings(call.get("funcname")?);
+    let name = match names.as_slice() {
+        [name] => name.clone(),
+        [schema, name] if schema == "pg_catalog" => name.clone(),
+        _ => return None,
+    };
     let [from, to, bounds] = tree::list(call, "args") else { return None };
     let column = same_column(from)?;
     let is_closed = bounds.to_string().contains(r#""sval":"[]""#);

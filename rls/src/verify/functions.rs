@@ -42,9 +42,10 @@ pub(super) fn judge(world: &World<'_>, findings: &mut Vec<Finding>) {
 /// What a function makes and grants has no policies: those of the table that it is a part of do not count there.
 fn opens_parts(world: &World<'_>, function: &Function) -> Vec<Finding> {
     let body = function.body();
-    let lower = body.to_ascii_lowercase();
+    let code = body.lines().map(|line| line.split("--").next().unwrap_or_default()).flat_map(str::split_whitespace);
+    let lower = code.collect::<Vec<_>>().join(" ").to_ascii_lowercase();
     let makes = lower.contains("create table") && lower.contains("partition of");
-    if !makes || lower.contains("row level security") || enables_rls_by_itself(world) {
+    if !makes || lower.contains("enable row level security") || enables_rls_by_itself(world) {
         return Vec::new();
     }
     let granted = lower.split("grant ").skip(1).filter_map(|rest| rest.split_once(" to "));

@@ -156,7 +156,7 @@ fn chosen(world: &World<'_>, relation: &Relation, given: &BTreeSet<String>, by: 
             // A tenant has its own row already.
             let is_there = letter == "a" && world.is_tenants_root(relation);
             let (permissive, restrictive) = held(world, relation, guise, letter);
-            let asks = |policy: &&&Policy| check_of(policy).is_some_and(|text| mentions(text, name) || text == "false");
+            let asks = |policy: &&&Policy| check_of(policy).is_some_and(|text| compares(text, name) || text == "false");
             let open = permissive.iter().find(|policy| !asks(policy));
             if may
                 && !is_there
@@ -186,13 +186,25 @@ fn chosen(world: &World<'_>, relation: &Relation, given: &BTreeSet<String>, by: 
     Some(finding.because(proof).closed_by(Remedy::advice(advice)))
 }
 
-/// Whether a trigger of the table sees to a column.
+/// Whether a condition holds a column against something: `parent_id = …`, `parent_id IN (…)`.
+fn compares(text: &str, column: &str) -> bool {
+    let ends = [" =", " IN", " IS NOT DISTINCT FROM"].map(|end| format!("{column}{end}"));
+    mentions(text, column)
+        && (text.contains(&format!("= {column}")) || ends.iter().any(|end| text.contains(end.as_str())))
+}
+
+/// Whether a trigger of the table sees to a column before it is written: by an error, or by what it writes there itself.
 fn is_guarded(world: &World<'_>, relation: &Relation, column: &str) -> bool {
     let triggers = world.catalog.triggers.iter();
-    let mut enabled = triggers.filter(|trigger| trigger.relation == relation.oid && trigger.is_enabled);
-    enabled.any(|trigger| {
-        world.function(trigger.function).is_some_and(|function| mentions(function.body(), column))
-            || mentions(&trigger.definition, column)
+    let mut before = triggers.filter(|trigger| {
+        trigger.relation == relation.oid && trigger.is_enabled && trigger.definition.contains(" BEFORE ")
+    });
+    before.any(|trigger| {
+        let Some(function) = world.function(trigger.function) else { return false };
+        let lines = function.body().lines().map(|line| line.split("--").next().unwrap_or_default());
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let acts = code.to_ascii_lowercase().contains("raise") || code.contains(":=");
+        mentions(&code, column) && acts
     })
 }
 

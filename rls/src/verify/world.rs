@@ -304,11 +304,11 @@ impl<'a> World<'a> {
             grant.grantee == 0 || self.app_roles.iter().any(|app| app.reachable.contains(&grant.grantee))
         };
         let mut given = default.acl.iter().filter(is_apps).filter(|grant| grant.grantee != default.owner);
-        let mut tables = self
-            .tenant_tables()
-            .filter(|table| default.schema.as_ref().is_none_or(|schema| *schema == table.name.schema));
+        let here = |table: &&Relation| default.schema.as_ref().is_none_or(|schema| *schema == table.name.schema);
+        let tables: Vec<&Relation> = self.tenant_tables().filter(here).collect();
         given.all(|grant| grant.grantee != 0 && ROWS.contains(&grant.privilege.as_str()))
-            && tables.all(|table| table.has_rls)
+            && !tables.is_empty()
+            && tables.iter().all(|table| table.has_rls)
     }
 
     /// The app roles that may call a function, by itself or as a part of an aggregate.

@@ -8,7 +8,7 @@ use crate::attack::identity::{Side, base};
 use crate::attack::probes::code::made_of;
 use crate::attack::seed::Seeded;
 use crate::catalog::{Column, Function, Relation};
-use crate::name::{ident, literal, names_secret};
+use crate::name::{ident, literal};
 
 /// Calls of one function.
 const CALLS: usize = 120;
@@ -133,7 +133,7 @@ fn of_whole_rows(
         let from = called_like(arena, function, table);
         let with = |row: &Seeded, of_b: &dyn Fn(usize) -> bool| -> Vec<String> {
             let value = |(at, column): (usize, &Option<&Column>)| {
-                let known = column.filter(|column| row.side == Side::A || !names_secret(&column.name));
+                let known = column.filter(|column| row.side == Side::A || !column.is_secret());
                 let value = known.and_then(|column| row.values.get(&column.name).cloned().flatten());
                 let value = if of_b(at) { Some(arena.pair().b.tenant.clone()) } else { value };
                 value.map_or_else(|| columns[at][0].clone(), |value| typed(&value, &function.argument_types[at]))
@@ -383,7 +383,7 @@ fn named(arena: &Arena<'_, '_>, name: &str, plain: &str, read: &[&Relation]) -> 
 /// What rows of a side hold in a column.
 fn of_column(arena: &Arena<'_, '_>, table: &Relation, column: &Column, side: Side) -> Vec<String> {
     // Nobody knows another's token.
-    let side = if names_secret(&column.name) { Side::A } else { side };
+    let side = if column.is_secret() { Side::A } else { side };
     let values = arena
         .seeder
         .unlike_first(table.oid, side)

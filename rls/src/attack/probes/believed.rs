@@ -9,7 +9,6 @@ use crate::attack::judge::{Failing, Found};
 use crate::attack::probes::code::helpers;
 use crate::attack::probes::read::{leaking, leaking_tables, select};
 use crate::config::Context;
-use crate::name::names_secret;
 
 /// So many words of policies are tried as values.
 const WORDS: usize = 12;
@@ -69,7 +68,7 @@ fn guises(arena: &Arena<'_, '_>, text: &str) -> Vec<Guise> {
         let spoken = |column: &&crate::catalog::Column| {
             column.type_name == "text"
                 // Nobody knows another's token.
-                && !names_secret(&column.name)
+                && !column.is_secret()
                 && world
                     .policies_of(table.oid)
                     .iter()

@@ -83,7 +83,7 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
         let changed = outcome.is_done() && !after.rows.is_empty() && after.rows != before.rows;
         let seen = match sight {
             // A key's refusal is the key's matter.
-            Some(_) if is_of_key(&outcome) => continue,
+            Some(_) if is_of_key(arena, &outcome) => continue,
             Some(sight) => format!("{} is tenant B's", sight.text),
             None if changed => "rows of tenant B are no longer what they were".to_owned(),
             None => continue,
@@ -95,9 +95,13 @@ async fn writes<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
 }
 
 /// Whether a key refuses, and not code that says so.
-fn is_of_key(outcome: &Outcome) -> bool {
-    let named = outcome.refusal.as_ref().is_some_and(|refusal| refusal.constraint.is_some());
-    named && matches!(outcome.code(), "23505" | "23P01" | "23503")
+fn is_of_key(arena: &Arena<'_, '_>, outcome: &Outcome) -> bool {
+    let catalog = arena.plan.world.catalog;
+    let is_known = |name: &String| {
+        catalog.indexes.iter().any(|index| index.name == *name) || catalog.constraints.iter().any(|it| it.name == *name)
+    };
+    let named = outcome.refusal.as_ref().and_then(|refusal| refusal.constraint.as_ref());
+    named.is_some_and(is_known) && matches!(outcome.code(), "23505" | "23P01" | "23503")
 }
 
 /// Ways for A to set a table's triggers off.
@@ -395,7 +399,7 @@ async fn values<'w>(arena: &mut Arena<'w, '_>, relation: &'w Relation, first: &[
         let is_refused = !with[at].outcome.is_done() && with[at].outcome.seen() == again[at].outcome.seen();
         let differs = with[at].outcome.seen() != without[at].outcome.seen()
             && (with[at].outcome.code() != without[at].outcome.code() || is_refused);
-        if differs && !is_of_key(&with[at].outcome) && !is_of_key(&without[at].outcome) {
+        if differs && !is_of_key(arena, &with[at].outcome) && !is_of_key(arena, &without[at].outcome) {
             let seen =
                 format!("{}, and {} where tenant B has no rows", with[at].outcome.told(), without[at].outcome.told());
             let _ = trigger;

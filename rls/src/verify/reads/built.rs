@@ -318,7 +318,7 @@ impl Reading<'_, '_, '_> {
             let Some(arg) = args.get(at) else { continue };
             let piece = match kind {
                 'L' => Built::value(arg),
-                'I' if built.ways.iter().all(|way| orders(&way.text) || compares(&way.text)) => {
+                'I' if built.ways.iter().all(|way| orders(&way.text) || compares(&way.text, rest)) => {
                     Built { is_tainted: false, ..self.fold_name(arg, state) }
                 }
                 'I' => self.fold_name(arg, state),
@@ -387,12 +387,17 @@ fn orders(text: &str) -> bool {
     since.chars().all(is_plain) && !words.any(|word| ELSE.contains(&word))
 }
 
-/// Whether what comes next is a column that a condition asks about: a quoted name is none of another table's there.
-fn compares(text: &str) -> bool {
-    const CONDITIONS: [&str; 5] = ["where", "and", "or", "having", "not"];
-    let mut words = text.rsplit(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase);
-    let ends = |word: &String| CONDITIONS.contains(&word.as_str()) || ELSE.contains(&word.as_str()) || word == "by";
-    words.find(ends).is_some_and(|last| CONDITIONS.contains(&last.as_str()))
+/// Whether what comes next is a column that a condition asks about: a quoted name is none of another table's there. Since the
+/// word there are names alone, and what follows calls nothing.
+fn compares(text: &str, after: &str) -> bool {
+    const CONDITIONS: [&str; 3] = ["where", "and", "or"];
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ' ' | '\n');
+    let since = text.rfind(|c| !is_part(c)).map_or(text, |at| &text[at..]);
+    let words: Vec<String> =
+        since.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_ascii_lowercase).collect();
+    let last = words.iter().rev().find(|word| CONDITIONS.contains(&word.as_str()) || ELSE.contains(&word.as_str()));
+    let is_sure = !text.contains("--") && !text.contains("/*") && !after.trim_start().starts_with(['(', '.', ',']);
+    is_sure && last.is_some_and(|last| CONDITIONS.contains(&last.as_str()))
 }
 
 /// What a CASE may come to.

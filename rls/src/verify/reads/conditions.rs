@@ -114,7 +114,7 @@ impl Reading<'_, '_, '_> {
         let operator = last_name(link, "oper_name");
         if kind == EXISTS {
             let given = self.looked_at(select, frame, equal);
-            if !given.is_union {
+            if !given.is_union && !self.aggregates(select) {
                 equal.extend(given.equal);
             }
         } else if kind == ANY && (operator.is_empty() || operator == "=") {

@@ -8,8 +8,8 @@ use super::super::tree::{list, node, strings, text};
 use super::conditions::pair;
 use super::terms::{last_name, number};
 use super::{Equal, Frame, Given, MAX_DEPTH, Reading, Source, Term, Touch, Verb};
-use crate::catalog::{Relation, RelationKind};
-use crate::name::{Name, names_secret};
+use crate::catalog::{Column, Relation, RelationKind};
+use crate::name::Name;
 
 // The numbers of the parser's enumerations.
 const SETOP_NONE: i64 = 1;
@@ -439,7 +439,8 @@ impl<'a> Reading<'_, '_, 'a> {
         for at in open {
             let row = self.found.touches[*at].row;
             let by_secret = |(left, right): &Equal| {
-                let named = |term: &Term| matches!(term, Term::Column(of, name) if *of == row && names_secret(name));
+                let named =
+                    |term: &Term| matches!(term, Term::Column(of, name) if *of == row && self.is_secret(row, name));
                 left != right && (named(left) || named(right))
             };
             if equal.iter().any(by_secret) {
@@ -447,14 +448,16 @@ impl<'a> Reading<'_, '_, 'a> {
                 known.push(row);
             }
         }
-        // What such a row refers to, is found by it.
-        let names =
-            |term: &Term, row: usize| matches!(term, Term::Column(of, name) if *of == row && self.names_row(row, name));
+        // What such a row refers to by a key, is found by it.
+        let refers = |from: &Term, to: &Term, known: usize, row: usize| match (from, to) {
+            (Term::Column(one, name), Term::Column(other, _)) if *one == known && *other == row => {
+                self.refers(known, name, row)
+            }
+            _ => false,
+        };
         let tied = |row: usize| {
             let is_pair = |(left, right): &Equal| {
-                known
-                    .iter()
-                    .any(|known| names(left, *known) && names(right, row) || names(left, row) && names(right, *known))
+                known.iter().any(|known| refers(left, right, *known, row) || refers(right, left, *known, row))
             };
             given.iter().any(is_pair)
         };
@@ -464,10 +467,18 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    /// Whether a column says which row it is, and not whose: `id`, `doc_id`.
-    fn names_row(&self, row: usize, name: &str) -> bool {
-        let tenant = self.relation_of(row).and_then(|relation| self.library.tenant_column(relation));
-        (name == "id" || name.ends_with("_id")) && tenant != Some(name)
+    fn is_secret(&self, row: usize, name: &str) -> bool {
+        self.relation_of(row).and_then(|relation| relation.column(name)).is_some_and(Column::is_secret)
+    }
+
+    /// Whether a column, other than the one that says whose a row is, is a part of a key that refers to another row.
+    fn refers(&self, from: usize, name: &str, to: usize) -> bool {
+        let Some((one, other)) = self.relation_of(from).zip(self.relation_of(to)) else { return false };
+        let Some(column) = one.column(name).filter(|_| self.library.tenant_column(one) != Some(name)) else {
+            return false;
+        };
+        let mut keys = self.world.constraints_of(one.oid).iter();
+        keys.any(|key| key.references == Some(other.oid) && key.columns.contains(&column.number))
     }
 
     // Changes.

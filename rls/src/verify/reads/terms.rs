@@ -46,6 +46,27 @@ fn is_constant(value: &Value) -> bool {
     }
 }
 
+/// Whether a tree calls a function of such a name.
+fn calls_any(tree: &Value, is_it: &dyn Fn(&str) -> bool) -> bool {
+    match tree {
+        Value::Array(items) => items.iter().any(|item| calls_any(item, is_it)),
+        Value::Object(fields) => {
+            let called = fields.get("FuncCall").is_some_and(|call| is_it(&last_name(call, "funcname")));
+            called || fields.values().any(|value| calls_any(value, is_it))
+        }
+        _ => false,
+    }
+}
+
+/// NULL, with casts around it.
+fn is_null(value: &Value) -> bool {
+    match node(value) {
+        Some(("TypeCast", cast)) => cast.get("arg").is_some_and(is_null),
+        Some(("AConst", constant)) => constant.get("isnull").and_then(Value::as_bool).unwrap_or_default(),
+        _ => false,
+    }
+}
+
 impl<'a> Reading<'_, '_, 'a> {
     /// What a value is: one term, or one for each arm of a union.
     pub(super) fn terms(&mut self, value: &Value, frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
@@ -64,7 +85,8 @@ impl<'a> Reading<'_, '_, 'a> {
             "AExpr" if number(content, "kind") == NULLIF => self.inner_terms(content, "lexpr", frame, equal),
             "AExpr" => self.claim_term(value, frame),
             "CoalesceExpr" => self.first_of(list(content, "args"), frame, equal),
-            "CaseExpr" => self.first_of(choices(content), frame, equal),
+            // Which of its literals it is, somebody chooses.
+            "CaseExpr" => self.all_alike(choices(content).into_iter().filter(|part| !is_null(part)), frame, equal),
             "SqlvalueFunction" => self.role_term(number(content, "op"), frame),
             "FuncCall" => self.call_terms(value, content, frame, equal),
             "SubLink" if matches!(number(content, "sub_link_type"), SCALAR | ARRAY) => {
@@ -83,38 +105,39 @@ impl<'a> Reading<'_, '_, 'a> {
         }
     }
 
-    /// A `coalesce` or `case` whose every part says the same, or is a literal.
+    /// A `coalesce` or `case` whose every part says the same, beside literals.
     fn first_of<'v>(
         &mut self,
         parts: impl IntoIterator<Item = &'v Value>,
         frame: &Rc<Frame>,
-        equal: &mut Vec<Equal>,
+        equal: &[Equal],
     ) -> Vec<Term> {
         self.all_alike(parts.into_iter().filter(|part| !is_constant(part)), frame, equal)
     }
 
+    /// What holds in one of the parts holds in no other.
     fn all_alike<'v>(
         &mut self,
-        values: impl IntoIterator<Item = &'v Value>,
+        parts: impl IntoIterator<Item = &'v Value>,
         frame: &Rc<Frame>,
-        equal: &mut Vec<Equal>,
+        equal: &[Equal],
     ) -> Vec<Term> {
-        let found: Vec<Vec<Term>> = values.into_iter().map(|value| self.terms(value, frame, equal)).collect();
+        let mut found = Vec::new();
+        for part in parts {
+            let mut own = equal.to_vec();
+            let terms = self.terms(part, frame, &mut own);
+            let classes = self.classes(&own);
+            let are_all = |of: &HashSet<Term>| !terms.is_empty() && terms.iter().all(|term| of.contains(term));
+            found.push(if are_all(&classes.tenant) {
+                vec![Term::Tenant]
+            } else if are_all(&classes.user) {
+                vec![Term::User]
+            } else {
+                terms
+            });
+        }
         let Some(first) = found.first() else { return Vec::new() };
-        if found.iter().all(|terms| terms == first) {
-            return first.clone();
-        }
-        let classes = self.classes(equal);
-        let are_all = |of: &HashSet<Term>| {
-            found.iter().all(|terms| !terms.is_empty() && terms.iter().all(|term| of.contains(term)))
-        };
-        if are_all(&classes.tenant) {
-            vec![Term::Tenant]
-        } else if are_all(&classes.user) {
-            vec![Term::User]
-        } else {
-            Vec::new()
-        }
+        if found.iter().all(|terms| terms == first) { first.clone() } else { Vec::new() }
     }
 
     /// The tenant column of whole rows, one of which a value is, where each of them is the tenant's: `case … then old else
@@ -137,16 +160,24 @@ impl<'a> Reading<'_, '_, 'a> {
         tenants.all(|tenant| tenant.as_ref() == Some(&first)).then_some(first)
     }
 
-    /// What a record begins with, by the routine's text: the parser does not tell.
+    /// What a record begins with, by the routine's text: the parser does not tell. Where comments or quotes make it unsure,
+    /// nothing is known.
     pub(super) fn record_default(&self, name: &str) -> Option<String> {
-        let body = self.world.function(*self.inside.last()?)?.body();
-        let lower = body.to_ascii_lowercase();
-        let declared = &body[..lower.find("begin")?];
-        declared.split(';').find_map(|part| {
+        let function = self.world.function(*self.inside.last()?)?;
+        let body = function.body();
+        let declared = &body[..body.to_ascii_lowercase().find("begin")?];
+        let is_argument = function.argument_names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if is_argument || declared.contains("--") || declared.contains("/*") || declared.contains('$') {
+            return None;
+        }
+        let parts = declared.split(';').filter(|part| part.matches('\'').count() % 2 == 0);
+        let told = |part: &str| {
             let (left, right) = part.split_once(":=")?;
             let mut words = left.split_whitespace().skip_while(|word| word.eq_ignore_ascii_case("declare"));
-            (words.next()?.eq_ignore_ascii_case(name)).then(|| right.trim().to_owned())
-        })
+            words.next()?.eq_ignore_ascii_case(name).then(|| right.trim().to_owned())
+        };
+        let mut found = parts.filter_map(told);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// Who is logged in, where a role is a tenant; inside a definer function `current_user` is its owner.
@@ -222,9 +253,61 @@ impl<'a> Reading<'_, '_, 'a> {
     /// A query whose rows matter here, and whose touches are told elsewhere.
     pub(super) fn looked_at(&mut self, select: &Value, frame: &Rc<Frame>, equal: &[Equal]) -> super::Given {
         let touches = self.found.touches.len();
-        let given = self.query(select, frame, equal);
+        let mut given = self.query(select, frame, equal);
         self.found.touches.truncate(touches);
+        if self.answers_about_nothing(select) {
+            // Its row is there where no row is, and says nothing of any.
+            given.equal = equal.to_vec();
+        }
         given
+    }
+
+    /// Whether a query has a row where its condition finds none, other than one that is NULL: `select count(*)`.
+    fn answers_about_nothing(&self, select: &Value) -> bool {
+        let targets = node(select).map_or(&[][..], |(_, select)| list(select, "target_list"));
+        let bare = match targets {
+            [one] => node(one).and_then(|(_, target)| node(target.get("val")?)),
+            _ => None,
+        };
+        let called = match bare {
+            Some(("FuncCall", call)) => last_name(call, "funcname"),
+            _ => String::new(),
+        };
+        let is_null_of_nothing = called != "count" && self.is_aggregate(&called);
+        self.aggregates(select) && !is_null_of_nothing
+    }
+
+    fn is_aggregate(&self, name: &str) -> bool {
+        const AGGREGATES: &[&str] = &[
+            "count",
+            "sum",
+            "avg",
+            "min",
+            "max",
+            "bool_and",
+            "bool_or",
+            "every",
+            "array_agg",
+            "string_agg",
+            "json_agg",
+            "jsonb_agg",
+            "json_object_agg",
+            "jsonb_object_agg",
+            "bit_and",
+            "bit_or",
+            "bit_xor",
+            "any_value",
+            "range_agg",
+        ];
+        let mut functions = self.world.catalog.functions.iter();
+        AGGREGATES.contains(&name) || functions.any(|known| known.kind == "a" && known.name.name == name)
+    }
+
+    /// Whether all rows that a query finds become one, which is there without any.
+    pub(super) fn aggregates(&self, select: &Value) -> bool {
+        let Some((_, select)) = node(select) else { return false };
+        let is_one = list(select, "group_clause").is_empty();
+        is_one && list(select, "target_list").iter().any(|target| calls_any(target, &|name| self.is_aggregate(name)))
     }
 
     // Functions and claims.
@@ -243,14 +326,15 @@ impl<'a> Reading<'_, '_, 'a> {
             return self.terms(&args[0], frame, equal);
         }
         let Some(function) = self.called(&names, args.len(), frame) else {
-            return self.digested(names.last().map_or("", String::as_str), args, frame, equal);
+            return self.digested(&names, args, frame, equal);
         };
         let given: Vec<Vec<Term>> = args.iter().map(|arg| self.terms(arg, frame, equal)).collect();
         self.returned(function, &given, frame)
     }
 
-    /// What PostgreSQL's own functions make of what the caller gives: a setting, the hash of an argument.
-    fn digested(&mut self, name: &str, args: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
+    /// What PostgreSQL's own functions make of what the caller gives: a setting, the hash of an argument. Nobody else's
+    /// function has such a name.
+    fn digested(&mut self, names: &[String], args: &[Value], frame: &Rc<Frame>, equal: &mut Vec<Equal>) -> Vec<Term> {
         const HASHES: &[&str] = &[
             "sha224",
             "sha256",
@@ -264,15 +348,23 @@ impl<'a> Reading<'_, '_, 'a> {
             "decode",
             "convert_to",
         ];
-        let Some(first) = args.first() else { return Vec::new() };
+        let name = match names {
+            [name] => name.as_str(),
+            [schema, name] if schema == "pg_catalog" => name.as_str(),
+            _ => return Vec::new(),
+        };
+        let mut functions = self.world.catalog.functions.iter();
+        let Some((first, rest)) = args.split_first() else { return Vec::new() };
+        if functions.any(|function| function.name.name == name && function.extension.is_none()) {
+            return Vec::new();
+        }
         if name == "current_setting" {
             return constant(first).map(|setting| Term::Arg(format!("setting {setting}"))).into_iter().collect();
         }
-        if !HASHES.contains(&name) {
-            return Vec::new();
-        }
+        let rest: Option<Vec<&str>> = rest.iter().map(constant).collect();
+        let Some(rest) = rest.filter(|_| HASHES.contains(&name)) else { return Vec::new() };
         match self.terms(first, frame, equal).as_slice() {
-            [Term::Arg(given)] => vec![Term::Arg(format!("{name} of {given}"))],
+            [Term::Arg(given)] => vec![Term::Arg(format!("{name} {rest:?} of {given}"))],
             _ => Vec::new(),
         }
     }
