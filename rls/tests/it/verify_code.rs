@@ -326,3 +326,68 @@ async fn triggers_that_carry_rows() {
     ])
     .await;
 }
+
+/// What looks as if it held a row to the tenant, and does not.
+#[tokio::test]
+async fn what_only_looks_like_the_tenant() {
+    let f = |language: &str, declared: &str, body: &str| {
+        format!(
+            "reset role; create function app.f(q text, n int default 0) returns setof app.notes language {language} \
+             security definer set search_path = app, pg_temp as $f${declared} {body} $f$"
+        )
+    };
+    let sql = |body: &str| f("sql", "", body);
+    let hole: &[&str] = &["function-definer app.f(text, integer)"];
+    let built: &[&str] = &["function-dynamic-sql app.f(text, integer)"];
+    expect(&[
+        // Which arm of CASE it is, the caller chooses.
+        (&sql("select * from app.notes where tenant_id = case when n = 1 then '00000000-0000-0000-0000-000000000001' else app.tenant() end"), hole),
+        (&sql("select * from app.notes where tenant_id = case when n = 1 then app.tenant() end"), &[]),
+        (&sql("select d.* from app.notes d where d.id = case when true then d.id else (select e.id from app.notes e where e.id = d.id and d.tenant_id = app.tenant()) end"), hole),
+        // Where nothing is found, it has a row all the same.
+        (&sql("select d.* from app.notes d where exists (select count(*) from app.notes e where e.id = d.id and d.tenant_id = app.tenant())"), hole),
+        (&sql("select d.* from app.notes d where (0, 1) = (select count(*), 1 from app.notes e where e.id = d.id and d.tenant_id = app.tenant())"), hole),
+        (&sql("select d.* from app.notes d where (d.tenant_id, d.id) = (select e.tenant_id, e.id from app.notes e where e.tenant_id = app.tenant() limit 1)"), &[]),
+        // A comment declares nothing.
+        (&f("plpgsql", "declare /* ; q := app.tenant(); */ v int;", "begin return query select * from app.notes where tenant_id = q::uuid; end"), hole),
+        // A quoted name behind the word of a condition may be a table's or a function's.
+        (&f("plpgsql", "", "begin return query execute format('select * from (select 1 where true) x, %I t', q); end"), built),
+        (&f("plpgsql", "", "begin return query execute format('select * from app.notes where tenant_id = app.tenant() and %I(body)', q); end"), built),
+        (&f("plpgsql", "", "begin return query execute format('select * from app.notes where tenant_id = app.tenant() and %I is null', q); end"), &[]),
+    ])
+    .await;
+}
+
+/// Whoever names what nobody guesses is shown what it names; words that only sound like that are none.
+#[tokio::test]
+async fn what_nobody_guesses() {
+    let shown = |column: &str, type_name: &str| {
+        format!(
+            "alter table notes add {column} {type_name}; \
+             create policy shown on notes for select using ({column}::text = nullif(current_setting('app.told', true), ''))"
+        )
+    };
+    let by = |column: &str, refers: &str| {
+        format!(
+            "reset role; create table app.links (tenant_id uuid not null, note_id uuid not null, {column} text not null, \
+             primary key (tenant_id, note_id, {column}){refers}); alter table app.links enable row level security; \
+             create policy tenant on app.links using (tenant_id = app.tenant()); \
+             create function app.f(t text) returns setof app.notes language sql security definer set search_path = app, pg_temp \
+             as $f$ select d.* from app.links l join app.notes d on d.tenant_id = l.tenant_id and d.id = l.note_id \
+             where l.{column} = t $f$"
+        )
+    };
+    let key = ", foreign key (tenant_id, note_id) references app.notes";
+    let (open, hole): (&[&str], &[&str]) = (&["policy-wrong-context app.notes"], &["function-definer app.f(text)"]);
+    expect(&[
+        (&shown("share_token", "text"), &[]),
+        (&shown("hashtag", "text"), open),
+        (&shown("content_hash", "text"), open),
+        (&shown("token", "text not null default ''"), open),
+        (&shown("is_secret", "boolean"), open),
+        (&by("token_hash", key), &[]),
+        (&by("token_hash", ""), hole),
+        (&by("label", key), hole),
+    ])
+    .await;
+}
