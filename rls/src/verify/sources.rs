@@ -146,7 +146,12 @@ fn writable<'a>(
 
 /// A column by which a tenant's own row names another tenant, whose rows it then sees, and which the tenant may write.
 fn chosen(world: &World<'_>, relation: &Relation, given: &BTreeSet<String>, by: &str) -> Option<Finding> {
-    let name = given.iter().find(|name| !is_guarded(world, relation, name))?;
+    let mut open = given.iter().filter(|name| !is_guarded(world, relation, name));
+    open.find_map(|name| chosen_by(world, relation, name, by))
+}
+
+/// As it is with one of the columns.
+fn chosen_by(world: &World<'_>, relation: &Relation, name: &str, by: &str) -> Option<Finding> {
     let column = relation.column(name)?;
     let (mut ways, mut roles, mut proof) = (BTreeSet::new(), BTreeSet::new(), None);
     for guise in world.guises() {
@@ -182,15 +187,23 @@ fn chosen(world: &World<'_>, relation: &Relation, given: &BTreeSet<String>, by: 
          write it from the app."
     );
     let table = relation.name.to_string();
-    let finding = Finding::verified(Class::PolicySourceWritable, table, text).about(name.clone());
+    let finding = Finding::verified(Class::PolicySourceWritable, table, text).about(name.to_owned());
     Some(finding.because(proof).closed_by(Remedy::advice(advice)))
 }
 
 /// Whether a condition holds a column against something: `parent_id = …`, `parent_id IN (…)`.
 fn compares(text: &str, column: &str) -> bool {
-    let ends = [" =", " IN", " IS NOT DISTINCT FROM"].map(|end| format!("{column}{end}"));
-    mentions(text, column)
-        && (text.contains(&format!("= {column}")) || ends.iter().any(|end| text.contains(end.as_str())))
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.match_indices(column).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + column.len()..]);
+        let is_whole = !before.ends_with(is_part) && !after.starts_with(is_part);
+        // It may stand with its table, and quoted.
+        let head = before.trim_end_matches(|letter| is_part(letter) || ['.', '"', '('].contains(&letter));
+        let tail = after.trim_start_matches('"');
+        let is_right = head.ends_with(" = ") || head.ends_with(" IS NOT DISTINCT FROM ");
+        let is_left = [" = ", " IN ", " IS NOT DISTINCT FROM "].iter().any(|word| tail.starts_with(word));
+        is_whole && (is_right || is_left)
+    })
 }
 
 /// Whether a trigger of the table sees to a column before it is written: by an error, or by what it writes there itself.
@@ -199,12 +212,12 @@ fn is_guarded(world: &World<'_>, relation: &Relation, column: &str) -> bool {
     let mut before = triggers.filter(|trigger| {
         trigger.relation == relation.oid && trigger.is_enabled && trigger.definition.contains(" BEFORE ")
     });
+    let written = format!("new.{}", column.to_lowercase());
     before.any(|trigger| {
         let Some(function) = world.function(trigger.function) else { return false };
         let lines = function.body().lines().map(|line| line.split("--").next().unwrap_or_default());
-        let code = lines.collect::<Vec<_>>().join("\n");
-        let acts = code.to_ascii_lowercase().contains("raise") || code.contains(":=");
-        mentions(&code, column) && acts
+        let code = lines.collect::<Vec<_>>().join("\n").to_lowercase().replace('"', "");
+        mentions(&code, &written) && (code.contains("raise") || code.contains(":="))
     })
 }
 

@@ -282,16 +282,16 @@ async fn breaks_out<'w>(arena: &mut Arena<'w, '_>, functions: &[&'w Function], f
         }
         let texts = |type_name: &String| matches!(type_name.as_str(), "text" | "character varying" | "name");
         for at in (0..function.argument_types.len()).filter(|at| texts(&function.argument_types[*at])) {
+            let mut whole = calls(arena, function).into_iter();
+            let Some(mut arguments) = whole.find(|call| call.len() == function.argument_types.len()) else {
+                continue;
+            };
             for shape in [
                 format!("' || {set} || '"),
                 format!("x' or {set} is null or 'x' = '"),
                 format!("({set})"),
                 format!("1, {set}"),
             ] {
-                let mut whole = calls(arena, function).into_iter();
-                let Some(mut arguments) = whole.find(|call| call.len() == function.argument_types.len()) else {
-                    continue;
-                };
                 arguments[at] = format!("{}::{}", literal(&shape), function.argument_types[at]);
                 let sql = call(function, &arguments);
                 let (outcome, seen) = arena.as_a_then(&sql, &look).await;

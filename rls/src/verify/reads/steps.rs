@@ -466,7 +466,8 @@ impl Reading<'_, '_, '_> {
         let mut all: Vec<Given> = built.ways.iter().filter_map(|way| self.run_way(way, &using, body, state)).collect();
         // What comes of one of several is known of none.
         let given = all.pop().filter(|_| all.is_empty()).unwrap_or_default();
-        self.into(content, given, false, state);
+        let is_given = !using.is_empty() || built.ways.iter().any(|way| !way.values.is_empty());
+        self.into(content, given, is_given, state);
     }
 
     /// One of the statements; none where it is not understood.
